@@ -1,0 +1,146 @@
+/* Rendering events as logfmt or JSON lines. */
+#include "base/log.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+#include <stdatomic.h>
+#include <unistd.h>
+
+enum { LONGEST_LINE = 8192, LONGEST_VALUE = 1024 };
+
+static atomic_int least_level = LOG_INFO;
+static enum log_format line_format = LOG_LOGFMT;
+static int line_fd = 2;
+static const char *role_name;
+static const char *const LEVELS[] = {"debug", "info", "warn", "error"};
+
+void log_setup(enum log_level least, enum log_format format, int fd)
+{
+	atomic_store(&least_level, least);
+	line_format = format;
+	line_fd = fd;
+}
+
+void log_set_role(const char *role)
+{
+	role_name = role;
+}
+
+bool log_enabled(enum log_level level)
+{
+	return (int)level >= atomic_load_explicit(&least_level, memory_order_relaxed);
+}
+
+static bool is_plain(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+		if (c <= ' ' || c == '"' || c == '=' || c == '\\' || c >= 0x7f)
+			return false;
+	}
+	return s.len > 0;
+}
+
+/* JSON string escapes, used in logfmt too; bytes that are no valid UTF-8 are shown as \u00XX. */
+static void add_quoted(struct buf *line, struct slice s)
+{
+	buf_add_byte(line, '"');
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+		if (c == '"' || c == '\\') {
+			buf_add_byte(line, '\\');
+			buf_add_byte(line, (char)c);
+		} else if (c < ' ' || c >= 0x7f) {
+			buf_printf(line, "\\u%04x", c);
+		} else {
+			buf_add_byte(line, (char)c);
+		}
+	}
+	buf_add_byte(line, '"');
+}
+
+static void add_key(struct buf *line, const char *key)
+{
+	if (line->len > 1)
+		buf_add_byte(line, line_format == LOG_JSON ? ',' : ' ');
+	if (line_format == LOG_JSON)
+		buf_printf(line, "\"%s\":", key);
+	else
+		buf_printf(line, "%s=", key);
+}
+
+static void add_text(struct buf *line, const char *key, struct slice value)
+{
+	if (value.len > LONGEST_VALUE)
+		value.len = LONGEST_VALUE;
+	add_key(line, key);
+	if (line_format == LOG_LOGFMT && is_plain(value))
+		buf_add_slice(line, value);
+	else
+		add_quoted(line, value);
+}
+
+static void add_field(struct buf *line, const struct log_field *f)
+{
+	switch (f->type) {
+	case LOG_NO_FIELD:
+		return;
+	case LOG_SLICE:
+		add_text(line, f->key, f->slice);
+		return;
+	case LOG_INT:
+		add_key(line, f->key);
+		buf_printf(line, "%lld", (long long)f->i);
+		return;
+	case LOG_UINT:
+		add_key(line, f->key);
+		buf_add_u64(line, f->u);
+		return;
+	case LOG_REDACTED:
+		add_text(line, f->key, SLICE("(redacted)"));
+		return;
+	}
+}
+
+static void add_scope(struct buf *line, const struct log_scope *scope)
+{
+	if (!scope)
+		return;
+	add_scope(line, scope->parent);
+	for (size_t i = 0; i < LOG_SCOPE_FIELDS; i++)
+		add_field(line, &scope->fields[i]);
+}
+
+static void add_time(struct buf *line)
+{
+	int64_t ms = clock_wall_ms();
+	struct clock_date d = clock_to_date(ms / 1000);
+	add_key(line, "time");
+	buf_printf(line, line_format == LOG_JSON ? "\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\""
+						 : "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+		(int)d.year, d.month, d.day, d.hour, d.minute, d.second, (int)(ms % 1000));
+}
+
+void log_write(const struct log_scope *scope, enum log_level level, const char *event,
+	const struct log_field *fields, size_t field_count)
+{
+	if (!log_enabled(level))
+		return;
+	AUTO(buf_free) struct buf line = BUF(LONGEST_LINE);
+	if (line_format == LOG_JSON)
+		buf_add_byte(&line, '{');
+	add_time(&line);
+	add_text(&line, "level", slice_str(LEVELS[level]));
+	if (role_name)
+		add_text(&line, "role", slice_str(role_name));
+	add_text(&line, "event", slice_str(event));
+	add_scope(&line, scope);
+	for (size_t i = 0; i < field_count; i++)
+		add_field(&line, &fields[i]);
+	line.failed = false;
+	line.max += 2;
+	buf_add_str(&line, line_format == LOG_JSON ? "}\n" : "\n");
+	ssize_t written = write(line_fd, line.data, line.len);
+	(void)written; /* nowhere left to say so */
+}

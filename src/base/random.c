@@ -1,0 +1,50 @@
+/* The kernel's random bytes, fetched in pools. */
+#include "base/random.h"
+
+#include "base/must.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+enum { POOL = 256 };
+
+static _Thread_local struct {
+	unsigned char bytes[POOL];
+	size_t left;
+} pool;
+
+static void fill(void *data, size_t len)
+{
+	unsigned char *at = data;
+	while (len) {
+		ssize_t got = getrandom(at, MIN(len, (size_t)POOL), 0);
+		must(got > 0);
+		at += got;
+		len -= (size_t)got;
+	}
+}
+
+void random_bytes(void *data, size_t len)
+{
+	if (len > POOL / 2) {
+		fill(data, len);
+		return;
+	}
+	if (pool.left < len) {
+		fill(pool.bytes, POOL);
+		pool.left = POOL;
+	}
+	pool.left -= len;
+	memcpy(data, pool.bytes + pool.left, len);
+	memset(pool.bytes + pool.left, 0, len);
+}
+
+uint64_t random_below(uint64_t bound)
+{
+	must(bound > 0);
+	uint64_t skip = -bound % bound, value;
+	do
+		random_bytes(&value, sizeof(value));
+	while (value < skip);
+	return value % bound;
+}

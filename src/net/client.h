@@ -1,0 +1,46 @@
+/* A blocking connection to a server, for worker threads that talk to another role or a peer: lines and
+ * bytes with time-outs, TLS if asked for; and a pool that keeps idle ones. */
+#ifndef NET_CLIENT_H
+#define NET_CLIENT_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "net/address.h"
+
+struct net_client;
+
+enum net_client_tls { NET_CLIENT_PLAIN, NET_CLIENT_TLS };
+
+struct net_client_options {
+	struct net_address address;
+	enum net_client_tls tls;
+	const char *tls_name;    /* checked against the certificate, sent as SNI; NULL: not checked */
+	const char *ca_file;     /* PEM; NULL: the system's */
+	unsigned timeout_ms;     /* for connecting, and for each read and write; 0 means 30 s */
+};
+
+int net_client_connect(const struct net_client_options *options, struct net_client **ret_client,
+	struct err *err) WARN_UNUSED;
+int net_client_start_tls(struct net_client *client, struct err *err) WARN_UNUSED;
+/* Queues; net_client_flush sends. A full queue sends by itself. */
+void net_client_write(struct net_client *client, struct slice bytes);
+int net_client_flush(struct net_client *client, struct err *err) WARN_UNUSED;
+/* Flushes, then reads one line; without CR LF; valid until the next call. A line past `max` is an
+ * error, so is the end of the stream. */
+int net_client_read_line(struct net_client *client, size_t max, struct slice *ret_line,
+	struct err *err) WARN_UNUSED;
+/* Flushes, then appends exactly `len` bytes to `to`. */
+int net_client_read_bytes(struct net_client *client, size_t len, struct buf *to, struct err *err)
+	WARN_UNUSED;
+void net_client_close(struct net_client *client); /* NULL is fine */
+
+/* Idle connections to one address, newest first. Thread-safe. */
+struct net_pool;
+struct net_pool *net_pool_new(const struct net_client_options *options, unsigned idle_max);
+/* An idle connection that is still open (*ret_reused is true) or a new one. */
+int net_pool_take(struct net_pool *pool, struct net_client **ret_client, bool *ret_reused,
+	struct err *err) WARN_UNUSED;
+void net_pool_give(struct net_pool *pool, struct net_client *client);
+void net_pool_free(struct net_pool *pool);
+
+#endif

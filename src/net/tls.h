@@ -1,0 +1,37 @@
+/* TLS by OpenSSL: 1.2 and 1.3, certificates by SNI, replaced while connections go on. */
+#ifndef NET_TLS_H
+#define NET_TLS_H
+
+#include "base/err.h"
+
+/* One certificate with its key, as PEM text. `names` are host names it is chosen for; none means it is
+ * the default. */
+struct net_tls_certificate {
+	struct slice chain_pem, key_pem;
+	const struct slice *names;
+	size_t name_count;
+};
+
+/* A place that holds the certificates in use. Connections take what is there when they begin their
+ * handshake; replacing disturbs none. */
+struct net_tls_slot;
+struct net_tls_slot *net_tls_slot_new(void);
+/* All or nothing: on failure the old ones stay. The first certificate without names, or else the first
+ * one, is the default. */
+int net_tls_slot_set(struct net_tls_slot *slot, const struct net_tls_certificate *certificates,
+	size_t count, struct err *err) WARN_UNUSED;
+void net_tls_slot_free(struct net_tls_slot *slot);
+
+struct net_tls_info {
+	const char *version, *cipher; /* "TLSv1.3", "TLS_AES_256_GCM_SHA384" */
+	const char *sni;              /* "" when the client sent none */
+	/* Channel binding data for SCRAM-…-PLUS. tls-exporter (RFC 9266) exists with TLS 1.3,
+	 * tls-server-end-point (RFC 5929) with both. */
+	struct slice exporter, server_end_point;
+};
+
+/* A self-signed certificate (ECDSA P-256) for `host`, valid 10 years; both as PEM, freed by the caller. */
+int net_tls_self_signed(const char *host, char **ret_chain_pem, char **ret_key_pem, struct err *err)
+	WARN_UNUSED;
+
+#endif
