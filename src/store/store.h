@@ -1,0 +1,171 @@
+/* Accounts, collections, objects, change numbers.
+ *
+ * An account is a set of collections (mailboxes, calendars, settings, …) of objects. Every change to
+ * any of them gets the account's next change number; a deletion leaves a tombstone with its change
+ * number. "What changed since N" is one scan. Ids never change; names and numbers hang on them.
+ *
+ * Reads need no lock and see the last committed state; results are copies. Writes
+ * go through a store_write, which locks its accounts, collects changes and commits them at once. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/arena.h"
+#include "store/driver.h"
+
+struct store;
+
+struct store_options {
+	const struct store_driver *driver;
+	struct store_driver_options driver_options;
+};
+int store_open(const struct store_options *options, struct store **ret_store, struct err *err)
+	WARN_UNUSED;
+void store_close(struct store *store);
+/* For check, backup, compact and figures. */
+const struct store_driver *store_driver_of(struct store *store, struct store_db **ret_db);
+
+/* The account of the server itself (domains, users, …): always there. */
+extern const struct id STORE_SYSTEM_ACCOUNT;
+
+struct store_account {
+	struct id id;
+	uint64_t change;    /* highest change number given out */
+	uint64_t bytes;     /* of objects that count for quota (STORE_COUNTED) */
+	uint64_t count;
+	int64_t created;    /* seconds since 1970 */
+	bool gone;          /* being deleted */
+};
+
+/* Kinds of collections; the number is on disk. */
+enum store_kind {
+	STORE_MAILBOX = 1,
+	STORE_SUBSCRIPTIONS = 2,
+	STORE_SETTINGS = 3,
+	STORE_DOMAINS = 10, /* in the system account */
+	STORE_USERS = 11,
+	STORE_ALIASES = 12,
+};
+
+enum { STORE_NAME_MAX = 255 * 4, STORE_COLLECTIONS_MAX = 100000 };
+
+struct store_collection {
+	struct id id;
+	enum store_kind kind;
+	struct slice name;     /* unique among the living ones of its kind in the account; UTF-8 */
+	uint64_t change;       /* of the last change to it or anything in it */
+	uint64_t created;      /* change number of its creation */
+	uint32_t next_number;  /* the next object's number; a mailbox's UIDNEXT; starts at 1 */
+	uint64_t count, bytes; /* living objects, their blob sizes */
+	struct slice data;     /* the upper floor's own; opaque here */
+};
+
+enum store_object_flag {
+	STORE_COUNTED = 1, /* counts for the account's quota */
+};
+
+struct store_object {
+	struct id id;
+	uint32_t number;    /* unique in the collection, ascending, never used again: a mailbox's UID */
+	unsigned flags;     /* enum store_object_flag */
+	uint64_t change;    /* its last change: MODSEQ */
+	struct id blob;     /* ID_NONE when it has none */
+	uint64_t blob_len;
+	struct slice name;  /* unique in the collection; empty when objects of this kind have none */
+	struct slice data;  /* the upper floor's own; small; opaque here */
+};
+
+/* Reading. Slices in results point into `arena`. All return 0, STORE_ABSENT or negative. */
+int store_get_account(struct store *store, struct id account, struct store_account *ret_account,
+	struct err *err) WARN_UNUSED;
+int store_get_collection(struct store *store, struct id account, struct id collection,
+	struct arena *arena, struct store_collection *ret_collection, struct err *err) WARN_UNUSED;
+/* By kind and name. */
+int store_find_collection(struct store *store, struct id account, enum store_kind kind,
+	struct slice name, struct arena *arena, struct store_collection *ret_collection,
+	struct err *err) WARN_UNUSED;
+/* All living collections of a kind, by name in byte order. */
+int store_list_collections(struct store *store, struct id account, enum store_kind kind,
+	struct arena *arena, struct store_collection **ret_array, size_t *ret_count, struct err *err)
+	WARN_UNUSED;
+int store_get_object(struct store *store, struct id account, struct id collection, uint32_t number,
+	struct arena *arena, struct store_object *ret_object, struct err *err) WARN_UNUSED;
+int store_find_object(struct store *store, struct id account, struct id collection,
+	struct slice name, struct arena *arena, struct store_object *ret_object, struct err *err)
+	WARN_UNUSED;
+/* Objects with first <= number <= last, ascending; `visit` returns false to stop. The object and its
+ * slices are valid during the call only. */
+int store_scan_objects(struct store *store, struct id account, struct id collection, uint32_t first,
+	uint32_t last, bool (*visit)(void *context, const struct store_object *object), void *context,
+	struct err *err) WARN_UNUSED;
+/* What changed in a collection after change number `since`, ascending by change, each object once with
+ * its last change; `gone` are tombstones. */
+struct store_change {
+	uint64_t change;
+	uint32_t number;
+	bool gone;
+};
+int store_scan_changes(struct store *store, struct id account, struct id collection, uint64_t since,
+	bool (*visit)(void *context, const struct store_change *change), void *context,
+	struct err *err) WARN_UNUSED;
+/* A cache beside an object (a mailbox's: ENVELOPE, BODYSTRUCTURE): may be missing, then made again. */
+int store_get_facet(struct store *store, struct id account, struct id collection, uint32_t number,
+	struct buf *to, struct err *err) WARN_UNUSED;
+int store_scan_facets(struct store *store, struct id account, struct id collection, uint32_t first,
+	uint32_t last, bool (*visit)(void *context, uint32_t number, struct slice facet),
+	void *context, struct err *err) WARN_UNUSED;
+int store_read_blob(struct store *store, struct id blob, uint64_t offset, uint64_t len,
+	struct buf *to, struct err *err) WARN_UNUSED;
+
+/* Writing: begin, change, commit (or abort). One thread. Everything that one store_write changes in an
+ * account has the same change number. */
+struct store_write;
+int store_write_begin(struct store *store, const struct id *accounts, size_t count,
+	struct store_write **ret_write, struct err *err) WARN_UNUSED;
+/* The account's row as it will be; a new account is made by its first write. The change number that
+ * this write gives out is ->change + 1 before and ->change after the first change. */
+int store_write_account(struct store_write *write, struct id account,
+	const struct store_account **ret_account, struct err *err) WARN_UNUSED;
+/* A collection to look at or change, loaded under the lock. The caller may set ->name and ->data (and
+ * nothing else) on what it gets, and then calls store_write_collection_changed. STORE_ABSENT. */
+int store_write_collection(struct store_write *write, struct id account, struct id collection,
+	struct store_collection **ret_collection, struct err *err) WARN_UNUSED;
+void store_write_collection_changed(struct store_write *write, struct store_collection *collection);
+/* ERR_EXISTS when the name is taken. Name and data are copied. */
+int store_write_collection_new(struct store_write *write, struct id account, enum store_kind kind,
+	struct slice name, struct slice data, struct store_collection **ret_collection,
+	struct err *err) WARN_UNUSED;
+/* With all its objects; leaves a tombstone. */
+int store_write_collection_gone(struct store_write *write, struct store_collection *collection,
+	struct err *err) WARN_UNUSED;
+/* Stores `object` as new: number, change are given out and set in *object; id too when it is none.
+ * `blob` must exist or be added in this write. */
+int store_write_object_new(struct store_write *write, struct store_collection *collection,
+	struct store_object *object, struct slice facet, struct err *err) WARN_UNUSED;
+/* Stores changed flags, blob or data of an object that was read inside this write (after begin); its
+ * change is set. The facet stays; to change it, pass it (ptr NULL: leave). */
+int store_write_object(struct store_write *write, struct store_collection *collection,
+	struct store_object *object, struct slice facet, struct err *err) WARN_UNUSED;
+int store_write_object_gone(struct store_write *write, struct store_collection *collection,
+	const struct store_object *object, struct err *err) WARN_UNUSED;
+/* Adds a body, stored once however many objects refer to it. `bytes` are borrowed until commit. */
+struct id store_write_blob(struct store_write *write, struct slice bytes);
+/* Everything of an account, tombstones too (a user was removed for good). */
+int store_write_account_gone(struct store_write *write, struct id account, struct err *err)
+	WARN_UNUSED;
+/* Durable and visible when it returns 0. Ends the write either way. */
+int store_write_commit(struct store_write *write, struct err *err) WARN_UNUSED;
+void store_write_abort(struct store_write *write); /* NULL is fine */
+
+/* Wake-ups: after every commit that changed the account, from the committing thread. `woken` must be
+ * quick, must not block or call the store. When store_unwatch returns, it runs no more. */
+struct store_watch;
+struct store_watch *store_watch(struct store *store, struct id account,
+	void (*woken)(void *context, struct id account), void *context);
+void store_unwatch(struct store *store, struct store_watch *watch);
+
+/* Verifies what drivers can't know: rows parse, counters agree with objects, every name, change and
+ * blob reference points where it should. Runs the driver's check first. */
+int store_check(struct store *store, store_report *report, store_progress *progress, void *context,
+	struct err *err) WARN_UNUSED;
+
+#endif
