@@ -1,5 +1,5 @@
-/* Small allocations, which abort the process when there is no memory. Nothing that a client can size
- * is allocated here: use a buf with a maximum, or a spool. */
+/* Small allocations, which abort the process when there is no memory. Nothing that a client can
+ * size is allocated here: use a buf with a maximum, or a spool. */
 #ifndef BASE_ALLOC_H
 #define BASE_ALLOC_H
 

@@ -1,5 +1,5 @@
-/* Memory freed all at once: one arena per command, one per connection. Allocation aborts when there is
- * no memory, so what a client can size is bounded by the caller before it gets here. */
+/* Memory freed all at once: one arena per command, one per connection. Allocation aborts when there
+ * is no memory, so what a client can size is bounded by the caller before it gets here. */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
@@ -14,8 +14,8 @@ struct arena {
 
 /* Aligned for any type, zeroed; lives until arena_free. */
 WARN_UNUSED void *arena_alloc(struct arena *a, size_t size);
-#define ARENA_NEW(a, type)        ((type *)arena_alloc((a), sizeof(type)))
-#define ARENA_ARRAY(a, type, n)   ((type *)arena_alloc((a), sizeof(type) * (size_t)(n)))
+#define ARENA_NEW(a, type)      ((type *)arena_alloc((a), sizeof(type)))
+#define ARENA_ARRAY(a, type, n) ((type *)arena_alloc((a), sizeof(type) * (size_t)(n)))
 /* Copies bytes; the copy ends in NUL (not counted). */
 WARN_UNUSED struct slice arena_copy(struct arena *a, struct slice s);
 WARN_UNUSED const char *arena_printf(struct arena *a, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -62,15 +62,17 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the accessors above a
 void bytes_add_varint(struct buf *b, uint64_t value);
 /* Varint length, then the bytes. */
 void bytes_add_counted(struct buf *b, struct slice s);
-/* These cut what they read off the front of *rest. False (and *rest unspecified) when it is cut short
- * or too long. */
+/* These cut what they read off the front of *rest. False (and *rest unspecified) when it is cut
+ * short or too long. */
 WARN_UNUSED bool bytes_cut_varint(struct slice *rest, uint64_t *ret_value);
 WARN_UNUSED bool bytes_cut_counted(struct slice *rest, struct slice *ret_bytes);
 WARN_UNUSED bool bytes_cut(struct slice *rest, size_t len, struct slice *ret_bytes);
 
-/* CRC-32C (Castagnoli) of the bytes, going on from `crc` (0 to begin). Uses the CPU's instruction. */
+/* CRC-32C (Castagnoli) of the bytes, going on from `crc` (0 to begin). Uses the CPU's instruction.
+ */
 WARN_UNUSED uint32_t bytes_crc32c(uint32_t crc, struct slice s);
-/* A fast 64-bit hash for tables in memory; the seed is the process's own, so it never goes to disk. */
+/* A fast 64-bit hash for tables in memory; the seed is the process's own, so it never goes to disk.
+ */
 WARN_UNUSED uint64_t bytes_hash(struct slice s);
 
 #endif

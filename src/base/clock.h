@@ -1,5 +1,5 @@
-/* Time. Durations and deadlines use the monotonic clock; dates use the wall clock. Tests may set both
- * (clock_fake), so that nothing in a test waits. */
+/* Time. Durations and deadlines use the monotonic clock; dates use the wall clock. Tests may set
+ * both (clock_fake), so that nothing in a test waits. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
@@ -16,7 +16,8 @@ int64_t clock_mono_ns(void);
 int64_t clock_wall_ms(void);
 /* Whole seconds since 1970. */
 int64_t clock_wall(void);
-/* From now on both clocks stand at these values, in all threads; negative values return to the real ones. */
+/* From now on both clocks stand at these values, in all threads; negative values return to the real
+ * ones. */
 void clock_fake(int64_t mono_ms, int64_t wall_ms);
 
 /* A proleptic Gregorian date in UTC from seconds since 1970 and back, for any sign. */

@@ -3,20 +3,21 @@
 #ifndef BASE_COMPILER_H
 #define BASE_COMPILER_H
 
-#define WARN_UNUSED        __attribute__((warn_unused_result))
-#define PRINTF_LIKE(f, a)  __attribute__((format(printf, f, a)))
-#define NORETURN           __attribute__((noreturn))
-#define LIKELY(x)          __builtin_expect(!!(x), 1)
-#define UNLIKELY(x)        __builtin_expect(!!(x), 0)
+#define WARN_UNUSED       __attribute__((warn_unused_result))
+#define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
+#define NORETURN          __attribute__((noreturn))
+#define LIKELY(x)         __builtin_expect(!!(x), 1)
+#define UNLIKELY(x)       __builtin_expect(!!(x), 0)
 /* `AUTO(buf_free) struct buf b;`: buf_free(&b) runs when b goes out of scope. */
-#define AUTO(function)     __attribute__((cleanup(function)))
-#define ARRAY_LEN(a)       (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b)          ((a) < (b) ? (a) : (b))
-#define MAX(a, b)          ((a) > (b) ? (a) : (b))
+#define AUTO(function)                  __attribute__((cleanup(function)))
+#define ARRAY_LEN(a)                    (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b)                       ((a) < (b) ? (a) : (b))
+#define MAX(a, b)                       ((a) > (b) ? (a) : (b))
 #define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 /* Unbounded, locale-bound or not thread-safe: using one does not compile. Use slice, buf, clock and
- * slice_to_u64 instead. The headers that declare them come first, so that these macros miss them. */
+ * slice_to_u64 instead. The headers that declare them come first, so that these macros miss them.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Identity that never changes: 16 bytes, the first 6 the time of making in milliseconds since 1970
- * (big-endian, so ids sort by age), the rest random. Accounts, collections, objects and blobs have one.
- * As text it is 26 characters of a-z and 2-7, which RFC 8474 allows for OBJECTID. */
+ * (big-endian, so ids sort by age), the rest random. Accounts, collections, objects and blobs have
+ * one. As text it is 26 characters of a-z and 2-7, which RFC 8474 allows for OBJECTID. */
 #ifndef BASE_ID_H
 #define BASE_ID_H
 

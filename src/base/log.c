@@ -117,8 +117,9 @@ static void add_time(struct buf *line)
 	int64_t ms = clock_wall_ms();
 	struct clock_date d = clock_to_date(ms / 1000);
 	add_key(line, "time");
-	buf_printf(line, line_format == LOG_JSON ? "\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\""
-						 : "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+	buf_printf(line,
+		line_format == LOG_JSON ? "\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\""
+					: "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
 		(int)d.year, d.month, d.day, d.hour, d.minute, d.second, (int)(ms % 1000));
 }
 

@@ -1,7 +1,7 @@
 /* Logging: one line per event, logfmt or JSON, typed fields, scopes with parents.
  *
- * A scope (node > listener > session > command) holds fields that every line logged under it carries.
- * Scopes live in the caller's memory and point at their parent, which must outlive them.
+ * A scope (node > listener > session > command) holds fields that every line logged under it
+ * carries. Scopes live in the caller's memory and point at their parent, which must outlive them.
  * Secrets are not logged: F_SECRET prints only that a value was there. Pure code does not log. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -22,13 +22,13 @@ struct log_field {
 	};
 };
 
-#define F_STR(key, str)   ((struct log_field){(key), LOG_SLICE, {.slice = slice_str(str)}})
-#define F_SLICE(key, s)   ((struct log_field){(key), LOG_SLICE, {.slice = (s)}})
-#define F_INT(key, v)     ((struct log_field){(key), LOG_INT, {.i = (v)}})
-#define F_UINT(key, v)    ((struct log_field){(key), LOG_UINT, {.u = (v)}})
-#define F_SECRET(key)     ((struct log_field){(key), LOG_REDACTED, {.u = 0}})
+#define F_STR(key, str) ((struct log_field){(key), LOG_SLICE, {.slice = slice_str(str)}})
+#define F_SLICE(key, s) ((struct log_field){(key), LOG_SLICE, {.slice = (s)}})
+#define F_INT(key, v)   ((struct log_field){(key), LOG_INT, {.i = (v)}})
+#define F_UINT(key, v)  ((struct log_field){(key), LOG_UINT, {.u = (v)}})
+#define F_SECRET(key)   ((struct log_field){(key), LOG_REDACTED, {.u = 0}})
 /* The text and origin of an err, as the field "error". */
-#define F_ERR(err)        ((struct log_field){"error", LOG_SLICE, {.slice = slice_str((err)->text)}})
+#define F_ERR(err) ((struct log_field){"error", LOG_SLICE, {.slice = slice_str((err)->text)}})
 
 enum { LOG_SCOPE_FIELDS = 4 };
 
@@ -37,7 +37,8 @@ struct log_scope {
 	struct log_field fields[LOG_SCOPE_FIELDS]; /* borrowed; unused ones are LOG_NO_FIELD */
 };
 
-/* Where lines go and how they look; before threads start. `fd` 2 is stderr. A line is one write(). */
+/* Where lines go and how they look; before threads start. `fd` 2 is stderr. A line is one write().
+ */
 void log_setup(enum log_level least, enum log_format format, int fd);
 /* Sets the field that names this process ("role=store") on every line. */
 void log_set_role(const char *role);

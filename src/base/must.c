@@ -14,7 +14,8 @@ void must_doing(const char *who, const char *what)
 
 void must_failed(const char *condition, const char *file, int line, const char *function)
 {
-	fprintf(stderr, "level=panic at=%s:%d function=%s failed=\"%s\" session=\"%s\" doing=\"%s\"\n",
+	fprintf(stderr,
+		"level=panic at=%s:%d function=%s failed=\"%s\" session=\"%s\" doing=\"%s\"\n",
 		file, line, function, condition, doing_who ? doing_who : "",
 		doing_what ? doing_what : "");
 	abort();

@@ -46,7 +46,8 @@ static int write_out(struct spool *s, struct slice bytes, struct err *err)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return err_errno(err, n < 0 ? errno : ENOSPC, "can't write a temporary file");
+			return err_errno(
+				err, n < 0 ? errno : ENOSPC, "can't write a temporary file");
 		s->file_len += (uint64_t)n;
 		bytes = slice_from(bytes, (size_t)n);
 	}
@@ -67,8 +68,8 @@ int spool_add(struct spool *s, struct slice bytes, struct err *err)
 		return err_temporary(err, ERR_OTHER, "the message was cut short before");
 	if (bytes.len > s->max - spool_len(s)) {
 		s->failed = true;
-		return err_permanent(err, ERR_LIMIT, "more than %llu bytes",
-			(unsigned long long)s->max);
+		return err_permanent(
+			err, ERR_LIMIT, "more than %llu bytes", (unsigned long long)s->max);
 	}
 	buf_add_slice(&s->memory, bytes);
 	if (!s->memory.failed)

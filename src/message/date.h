@@ -6,8 +6,8 @@
 #include "base/slice.h"
 
 struct message_date {
-	int64_t seconds;        /* since 1970, UTC */
-	int16_t zone_minutes;   /* east of UTC */
+	int64_t seconds;      /* since 1970, UTC */
+	int16_t zone_minutes; /* east of UTC */
 };
 
 WARN_UNUSED bool message_parse_date(struct slice value, struct message_date *ret_date);

@@ -5,8 +5,8 @@
 #include "base/buf.h"
 #include "message/message.h"
 
-/* Appends the decoded text parts (text/..., HTML without its tags) as UTF-8, a line break between them;
- * stops silently when `to` is full. */
+/* Appends the decoded text parts (text/..., HTML without its tags) as UTF-8, a line break between
+ * them; stops silently when `to` is full. */
 void message_body_text(const struct message_part *root, struct slice whole, struct buf *to);
 /* As above with every header field of every part, encoded words decoded. */
 void message_whole_text(const struct message_part *root, struct slice whole, struct buf *to);

@@ -13,9 +13,10 @@ struct net_address {
 
 enum { NET_ADDRESS_TEXT = 128 };
 
-/* "192.0.2.1:25", "[2001:db8::1]:25", "*:25" (all of both families), "unix:/path". Host names are not
- * looked up. */
-int net_address_parse(struct slice text, struct net_address *ret_address, struct err *err) WARN_UNUSED;
+/* "192.0.2.1:25", "[2001:db8::1]:25", "*:25" (all of both families), "unix:/path". Host names are
+ * not looked up. */
+int net_address_parse(
+	struct slice text, struct net_address *ret_address, struct err *err) WARN_UNUSED;
 /* As above, with the port. */
 void net_address_text(const struct net_address *address, char ret_text[NET_ADDRESS_TEXT]);
 /* The IP alone ("192.0.2.1", "2001:db8::1"), "local" for Unix sockets. */
@@ -25,15 +26,15 @@ bool net_address_is_loopback(const struct net_address *address);
 bool net_address_is_unix(const struct net_address *address);
 /* Bound, listening, close-on-exec, non-blocking. SO_REUSEADDR; IPV6_V6ONLY unless "*". A stale Unix
  * socket file is replaced; `unix_mode` is its permission. */
-int net_address_listen(const struct net_address *address, int backlog, unsigned unix_mode, int *ret_fd,
-	struct err *err) WARN_UNUSED;
+int net_address_listen(const struct net_address *address, int backlog, unsigned unix_mode,
+	int *ret_fd, struct err *err) WARN_UNUSED;
 
 /* A set of networks in CIDR notation. */
 struct net_trusted {
 	struct net_network {
 		uint8_t bytes[16]; /* IPv4 as ::ffff:a.b.c.d */
 		uint8_t bits;      /* 0 … 128 */
-	} *networks;
+	} * networks;
 	size_t count;
 };
 int net_trusted_add(struct net_trusted *set, struct slice cidr, struct err *err) WARN_UNUSED;

@@ -1,5 +1,5 @@
-/* A blocking connection to a server, for worker threads that talk to another role or a peer: lines and
- * bytes with time-outs, TLS if asked for; and a pool that keeps idle ones. */
+/* A blocking connection to a server, for worker threads that talk to another role or a peer: lines
+ * and bytes with time-outs, TLS if asked for; and a pool that keeps idle ones. */
 #ifndef NET_CLIENT_H
 #define NET_CLIENT_H
 
@@ -14,9 +14,9 @@ enum net_client_tls { NET_CLIENT_PLAIN, NET_CLIENT_TLS };
 struct net_client_options {
 	struct net_address address;
 	enum net_client_tls tls;
-	const char *tls_name;    /* checked against the certificate, sent as SNI; NULL: not checked */
-	const char *ca_file;     /* PEM; NULL: the system's */
-	unsigned timeout_ms;     /* for connecting, and for each read and write; 0 means 30 s */
+	const char *tls_name; /* checked against the certificate, sent as SNI; NULL: not checked */
+	const char *ca_file;  /* PEM; NULL: the system's */
+	unsigned timeout_ms;  /* for connecting, and for each read and write; 0 means 30 s */
 };
 
 int net_client_connect(const struct net_client_options *options, struct net_client **ret_client,
@@ -27,11 +27,11 @@ void net_client_write(struct net_client *client, struct slice bytes);
 int net_client_flush(struct net_client *client, struct err *err) WARN_UNUSED;
 /* Flushes, then reads one line; without CR LF; valid until the next call. A line past `max` is an
  * error, so is the end of the stream. */
-int net_client_read_line(struct net_client *client, size_t max, struct slice *ret_line,
-	struct err *err) WARN_UNUSED;
+int net_client_read_line(
+	struct net_client *client, size_t max, struct slice *ret_line, struct err *err) WARN_UNUSED;
 /* Flushes, then appends exactly `len` bytes to `to`. */
-int net_client_read_bytes(struct net_client *client, size_t len, struct buf *to, struct err *err)
-	WARN_UNUSED;
+int net_client_read_bytes(
+	struct net_client *client, size_t len, struct buf *to, struct err *err) WARN_UNUSED;
 void net_client_close(struct net_client *client); /* NULL is fine */
 
 /* Idle connections to one address, newest first. Thread-safe. */

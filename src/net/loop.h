@@ -1,10 +1,10 @@
-/* The parking lot: every connection that waits is parked in one epoll set (one-shot), and a small pool
- * of worker threads runs those that have something to do.
+/* The parking lot: every connection that waits is parked in one epoll set (one-shot), and a small
+ * pool of worker threads runs those that have something to do.
  *
  * A worker that takes an event runs that session to its next wait as plain sequential code, on the
  * same thread, with no hand-over. A session may block a worker on the store or on a peer: when all
- * workers are busy another one is started, up to workers_max; surplus ones end after idling. A client
- * that is slow to send or to read never holds a worker.
+ * workers are busy another one is started, up to workers_max; surplus ones end after idling. A
+ * client that is slow to send or to read never holds a worker.
  *
  * Threads: any thread may call net_session_wake() and net_loop_stop(); the rest says so. */
 #ifndef NET_LOOP_H
@@ -21,21 +21,22 @@ struct net_loop_options {
 	unsigned workers_min;     /* kept while idle; 0 means the number of CPUs */
 	unsigned workers_max;     /* 0 means 256 */
 	unsigned max_connections; /* over all listeners; 0 means 100,000 */
-	unsigned max_per_address; /* same client address (IPv6: /64), all listeners; 0 means 1,000 */
+	unsigned
+		max_per_address; /* same client address (IPv6: /64), all listeners; 0 means 1,000 */
 };
 
 struct net_listener_options {
-	int fd;                              /* bound and listening; owned by the loop from now on */
+	int fd; /* bound and listening; owned by the loop from now on */
 	const struct net_protocol *protocol;
-	void *service;                       /* the protocol's own context; borrowed, outlives the loop */
-	struct net_tls_slot *tls;            /* certificates; NULL when this listener has no TLS */
-	bool tls_at_once;                    /* implicit TLS: handshake before the greeting */
-	bool proxy_header;                   /* PROXY v1/v2 header is required from trusted addresses */
-	const struct net_trusted *trusted;   /* who may send PROXY headers; NULL nobody */
+	void *service;            /* the protocol's own context; borrowed, outlives the loop */
+	struct net_tls_slot *tls; /* certificates; NULL when this listener has no TLS */
+	bool tls_at_once;         /* implicit TLS: handshake before the greeting */
+	bool proxy_header;        /* PROXY v1/v2 header is required from trusted addresses */
+	const struct net_trusted *trusted; /* who may send PROXY headers; NULL nobody */
 };
 
-int net_loop_new(const struct net_loop_options *options, struct net_loop **ret_loop, struct err *err)
-	WARN_UNUSED;
+int net_loop_new(const struct net_loop_options *options, struct net_loop **ret_loop,
+	struct err *err) WARN_UNUSED;
 /* Before or while the loop runs. */
 int net_loop_listen(struct net_loop *loop, const struct net_listener_options *options,
 	struct err *err) WARN_UNUSED;
@@ -47,8 +48,8 @@ void net_loop_stop(struct net_loop *loop, unsigned grace_ms);
 void net_loop_free(struct net_loop *loop);
 
 /* Calls `run` on a thread of the loop every interval_ms, from then on; for housekeeping. */
-void net_loop_every(struct net_loop *loop, unsigned interval_ms, void (*run)(void *context),
-	void *context);
+void net_loop_every(
+	struct net_loop *loop, unsigned interval_ms, void (*run)(void *context), void *context);
 /* Figures for metrics; any thread. */
 struct net_loop_figures {
 	uint64_t accepted, refused_limit, connections, parked, workers, workers_busy;

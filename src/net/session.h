@@ -1,10 +1,10 @@
-/* One connection of a protocol server: what a protocol writes to be served by the loop, and what its
- * code may call while it runs.
+/* One connection of a protocol server: what a protocol writes to be served by the loop, and what
+ * its code may call while it runs.
  *
  * The loop reads what has arrived into the session's input, then calls run(). run() consumes whole
- * commands (or pieces of a literal) from the input, adds answers to the output, and says what it waits
- * for. Between calls the session is parked: its buffers are given back when empty, so a protocol keeps
- * its own parked state small. Only one thread runs a session at a time.
+ * commands (or pieces of a literal) from the input, adds answers to the output, and says what it
+ * waits for. Between calls the session is parked: its buffers are given back when empty, so a
+ * protocol keeps its own parked state small. Only one thread runs a session at a time.
  *
  * Output is queued and sent without blocking. A long answer (FETCH 1:*) is written until
  * net_output_full() says so; then run() returns NET_WAIT_OUTPUT and goes on at the next call. */
@@ -54,9 +54,11 @@ struct net_protocol {
 void *net_state(struct net_session *session);
 /* The `service` of the listener. */
 void *net_service(struct net_session *session);
-const char *net_session_id(const struct net_session *session); /* text, unique, for logs and Received */
+const char *net_session_id(
+	const struct net_session *session);             /* text, unique, for logs and Received */
 struct log_scope *net_log(struct net_session *session); /* parent for scopes; has the session id */
-/* Adds or replaces a field of the session's log scope; `value` is copied (cut at 96 bytes). At most 2. */
+/* Adds or replaces a field of the session's log scope; `value` is copied (cut at 96 bytes). At
+ * most 2. */
 void net_log_tag(struct net_session *session, const char *key, struct slice value);
 const struct net_address *net_peer(const struct net_session *session);  /* after PROXY */
 const struct net_address *net_local(const struct net_session *session); /* after PROXY */
@@ -64,7 +66,7 @@ const struct net_address *net_local(const struct net_session *session); /* after
 void net_set_peer(struct net_session *session, const struct net_address *address);
 
 /* Input. */
-struct slice net_input(struct net_session *session);      /* valid until consume or return */
+struct slice net_input(struct net_session *session); /* valid until consume or return */
 void net_consume(struct net_session *session, size_t len);
 /* Asks the socket once more, without blocking; true when bytes were added. */
 bool net_read_more(struct net_session *session);
@@ -75,7 +77,8 @@ void net_write_str(struct net_session *session, const char *text);
 void net_printf(struct net_session *session, const char *format, ...) PRINTF_LIKE(2, 3);
 /* The output's buffer, to render into directly; only until the next net_ call or return. */
 struct buf *net_output(struct net_session *session);
-/* True when more than NET_OUTPUT_HIGH bytes wait: return NET_WAIT_OUTPUT soon. Tries to send first. */
+/* True when more than NET_OUTPUT_HIGH bytes wait: return NET_WAIT_OUTPUT soon. Tries to send first.
+ */
 bool net_output_full(struct net_session *session);
 /* Sends what the socket takes now. */
 void net_flush(struct net_session *session);
@@ -84,18 +87,20 @@ enum { NET_OUTPUT_HIGH = 256 * 1024, NET_OUTPUT_LOW = 16 * 1024 };
 /* run() is called with NET_TIMEOUT when no other event came for that long; 0 means never. */
 void net_set_timeout(struct net_session *session, unsigned ms);
 
-/* STARTTLS: after run() returns, the queued output goes out in plain text, then the handshake starts.
- * Input that is there already was sent before the handshake and is thrown away (RFC 3207 section 4.2,
- * RFC 9051 section 6.2.1). run() is next called with NET_SECURED. */
+/* STARTTLS: after run() returns, the queued output goes out in plain text, then the handshake
+ * starts. Input that is there already was sent before the handshake and is thrown away (RFC 3207
+ * section 4.2, RFC 9051 section 6.2.1). run() is next called with NET_SECURED. */
 void net_start_tls(struct net_session *session);
-bool net_tls_offered(const struct net_session *session); /* has certificates and is not secured yet */
-bool net_is_secure(const struct net_session *session);   /* TLS, or a Unix socket, or loopback if allowed */
+bool net_tls_offered(
+	const struct net_session *session); /* has certificates and is not secured yet */
+bool net_is_secure(
+	const struct net_session *session); /* TLS, or a Unix socket, or loopback if allowed */
 bool net_is_tls(const struct net_session *session);
 /* "TLSv1.3", cipher name and the client's SNI; NULL without TLS. Borrowed from the session. */
 const struct net_tls_info *net_tls_info(const struct net_session *session);
 
-/* From any thread: run() will be called with NET_WOKEN. Never lost; several may fold into one. Legal
- * until unref, also when the connection is gone. */
+/* From any thread: run() will be called with NET_WOKEN. Never lost; several may fold into one.
+ * Legal until unref, also when the connection is gone. */
 void net_session_wake(struct net_session *session);
 struct net_session *net_session_ref(struct net_session *session);
 void net_session_unref(struct net_session *session);

@@ -4,8 +4,8 @@
 
 #include "base/err.h"
 
-/* One certificate with its key, as PEM text. `names` are host names it is chosen for; none means it is
- * the default. */
+/* One certificate with its key, as PEM text. `names` are host names it is chosen for; none means it
+ * is the default. */
 struct net_tls_certificate {
 	struct slice chain_pem, key_pem;
 	const struct slice *names;
@@ -16,8 +16,8 @@ struct net_tls_certificate {
  * handshake; replacing disturbs none. */
 struct net_tls_slot;
 struct net_tls_slot *net_tls_slot_new(void);
-/* All or nothing: on failure the old ones stay. The first certificate without names, or else the first
- * one, is the default. */
+/* All or nothing: on failure the old ones stay. The first certificate without names, or else the
+ * first one, is the default. */
 int net_tls_slot_set(struct net_tls_slot *slot, const struct net_tls_certificate *certificates,
 	size_t count, struct err *err) WARN_UNUSED;
 void net_tls_slot_free(struct net_tls_slot *slot);
@@ -30,8 +30,9 @@ struct net_tls_info {
 	struct slice exporter, server_end_point;
 };
 
-/* A self-signed certificate (ECDSA P-256) for `host`, valid 10 years; both as PEM, freed by the caller. */
-int net_tls_self_signed(const char *host, char **ret_chain_pem, char **ret_key_pem, struct err *err)
-	WARN_UNUSED;
+/* A self-signed certificate (ECDSA P-256) for `host`, valid 10 years; both as PEM, freed by the
+ * caller. */
+int net_tls_self_signed(
+	const char *host, char **ret_chain_pem, char **ret_key_pem, struct err *err) WARN_UNUSED;
 
 #endif

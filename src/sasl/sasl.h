@@ -20,12 +20,13 @@ void sasl_scram_to_text(const struct sasl_scram_keys *keys, struct buf *to);
 WARN_UNUSED bool sasl_scram_from_text(struct slice text, struct sasl_scram_keys *ret_keys);
 
 struct sasl_callbacks {
-	/* Both return 0 when right, a positive value when the user or password is wrong, negative (with
-	 * err) when it can't be told now. `authzid` is empty unless the client asked to act for another. */
+	/* Both return 0 when right, a positive value when the user or password is wrong, negative
+	 * (with err) when it can't be told now. `authzid` is empty unless the client asked to act
+	 * for another. */
 	int (*check_password)(void *context, struct slice authzid, struct slice user,
 		struct slice password, struct err *err);
-	/* Fetches the SCRAM keys of a user. Unknown users: positive; the exchange goes on with made-up
-	 * keys and fails at the end, so that nobody learns who exists. */
+	/* Fetches the SCRAM keys of a user. Unknown users: positive; the exchange goes on with
+	 * made-up keys and fails at the end, so that nobody learns who exists. */
 	int (*scram_keys)(void *context, struct slice user, struct sasl_scram_keys *ret_keys,
 		struct err *err);
 	/* The client proved to know the password of `user` by SCRAM. 0 allowed, positive denied. */
@@ -34,9 +35,10 @@ struct sasl_callbacks {
 };
 
 struct sasl_offer {
-	bool plain;                               /* PLAIN and LOGIN: only where the channel is safe */
+	bool plain; /* PLAIN and LOGIN: only where the channel is safe */
 	bool scram;
-	struct slice exporter, server_end_point;  /* channel bindings at hand; empty: none, no -PLUS */
+	struct slice exporter,
+		server_end_point; /* channel bindings at hand; empty: none, no -PLUS */
 };
 
 /* "PLAIN LOGIN SCRAM-SHA-256-PLUS SCRAM-SHA-256": what the offer allows, `separator` between. */
@@ -46,7 +48,7 @@ struct sasl_session;
 enum sasl_outcome {
 	SASL_CONTINUE,  /* send `reply` as the next challenge (may be empty) */
 	SASL_DONE,      /* authenticated; `reply` may hold last data for the client (send it if the
-	                   protocol can, else as a challenge that is answered by an empty response) */
+			   protocol can, else as a challenge that is answered by an empty response) */
 	SASL_DENIED,    /* wrong user or password */
 	SASL_MALFORMED, /* protocol error by the client */
 	SASL_TEMPORARY, /* can't be told now; err says why */
@@ -54,11 +56,12 @@ enum sasl_outcome {
 /* NULL when the mechanism is unknown or not in the offer. */
 WARN_UNUSED struct sasl_session *sasl_new(struct slice mechanism, const struct sasl_offer *offer,
 	const struct sasl_callbacks *callbacks);
-/* One message from the client, base64 decoded already. The first call passes the initial response, or
- * SLICE_NONE (ptr NULL) when the client sent none. Appends to `reply` (not encoded). */
-enum sasl_outcome sasl_step(struct sasl_session *session, struct slice message, struct buf *reply,
-	struct err *err);
-/* The authenticated user, and whom he acts for (the same without authzid); valid after SASL_DONE. */
+/* One message from the client, base64 decoded already. The first call passes the initial response,
+ * or SLICE_NONE (ptr NULL) when the client sent none. Appends to `reply` (not encoded). */
+enum sasl_outcome sasl_step(
+	struct sasl_session *session, struct slice message, struct buf *reply, struct err *err);
+/* The authenticated user, and whom he acts for (the same without authzid); valid after SASL_DONE.
+ */
 struct slice sasl_user(const struct sasl_session *session);
 struct slice sasl_authzid(const struct sasl_session *session);
 void sasl_free(struct sasl_session *session); /* wipes; NULL is fine */

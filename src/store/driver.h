@@ -1,8 +1,9 @@
 /* What a storage engine must do: ordered keys with atomic, durable batches under account locks; and
  * blobs. Mail semantics are written once, above it (store.h), and know no engine.
  *
- * Keys are at most STORE_KEY_MAX bytes and sort as memcmp(). A driver may keep keys of its own in the
- * ranges that start with '!' (0x21); it uses the keys under STORE_KEY_BLOB_REF (see below), nothing else. */
+ * Keys are at most STORE_KEY_MAX bytes and sort as memcmp(). A driver may keep keys of its own in
+ * the ranges that start with '!' (0x21); it uses the keys under STORE_KEY_BLOB_REF (see below),
+ * nothing else. */
 #ifndef STORE_DRIVER_H
 #define STORE_DRIVER_H
 
@@ -30,8 +31,8 @@ void store_batch_put(struct store_batch *batch, struct slice key, struct slice v
 void store_batch_delete(struct store_batch *batch, struct slice key);
 void store_batch_release(struct store_batch *batch, struct id blob);
 void store_batch_free(struct store_batch *batch);
-/* Walks it: cuts the next operation off *rest (which begins as the batch's bytes). False at the end;
- * *ret_bad is set when the bytes are no batch. */
+/* Walks it: cuts the next operation off *rest (which begins as the batch's bytes). False at the
+ * end; *ret_bad is set when the bytes are no batch. */
 WARN_UNUSED bool store_batch_next(struct slice *rest, enum store_op *ret_op, struct slice *ret_key,
 	struct slice *ret_value, bool *ret_bad);
 
@@ -41,7 +42,8 @@ struct store_new_blob {
 	struct slice bytes;
 };
 
-/* One finding of a check. `object` is a name a person can act on ("blob x in segment 7 at 4096"). */
+/* One finding of a check. `object` is a name a person can act on ("blob x in segment 7 at 4096").
+ */
 struct store_finding {
 	bool damage; /* false: remark */
 	const char *object, *text;
@@ -51,10 +53,10 @@ typedef void store_report(void *context, const struct store_finding *finding);
 typedef bool store_progress(void *context, const char *what, uint64_t done, uint64_t total);
 
 struct store_driver_options {
-	const char *path;         /* folder of the embedded driver; created when missing */
-	uint64_t segment_bytes;   /* a segment file is closed at this size; 0: 256 MiB */
-	uint64_t cache_bytes;     /* for keys; 0: 64 MiB */
-	bool no_sync;             /* benchmarks only: answers are not durable */
+	const char *path;       /* folder of the embedded driver; created when missing */
+	uint64_t segment_bytes; /* a segment file is closed at this size; 0: 256 MiB */
+	uint64_t cache_bytes;   /* for keys; 0: 64 MiB */
+	bool no_sync;           /* benchmarks only: answers are not durable */
 	bool read_only;
 };
 
@@ -71,47 +73,48 @@ struct store_txn; /* locks that are held; each driver has its own */
 struct store_driver {
 	const char *name;
 
-	/* Opens and recovers: afterwards everything that was committed before is there. ERR_IN_USE when
-	 * another process has it open. */
+	/* Opens and recovers: afterwards everything that was committed before is there. ERR_IN_USE
+	 * when another process has it open. */
 	int (*open)(const struct store_driver_options *options, struct store_db **ret_db,
 		struct err *err);
 	/* No call is under way and no txn is held. */
 	void (*close)(struct store_db *db);
 
-	/* Locks the accounts, in an order of the driver's own, waiting at most 30 s (ERR_TEMPORARY).
-	 * Same account twice is fine. */
+	/* Locks the accounts, in an order of the driver's own, waiting at most 30 s
+	 * (ERR_TEMPORARY). Same account twice is fine. */
 	int (*begin)(struct store_db *db, const struct id *accounts, size_t count,
 		struct store_txn **ret_txn, struct err *err);
 	void (*abort)(struct store_txn *txn);
-	/* When it returns 0, batch and blobs are durable and visible to every reader; a negative value
-	 * means that nothing of it is or will be visible. The txn is over either way. */
+	/* When it returns 0, batch and blobs are durable and visible to every reader; a negative
+	 * value means that nothing of it is or will be visible. The txn is over either way. */
 	int (*commit)(struct store_txn *txn, const struct store_batch *batch,
 		const struct store_new_blob *blobs, size_t blob_count, struct err *err);
 
-	/* Appends the value to `ret_value`. STORE_ABSENT. txn may be NULL: latest committed state. */
-	int (*get)(struct store_db *db, struct store_txn *txn, struct slice key, struct buf *ret_value,
-		struct err *err);
+	/* Appends the value to `ret_value`. STORE_ABSENT. txn may be NULL: latest committed state.
+	 */
+	int (*get)(struct store_db *db, struct store_txn *txn, struct slice key,
+		struct buf *ret_value, struct err *err);
 	/* Calls `visit` for keys in from <= key < to, ascending (descending if `backward`), on one
 	 * consistent state, until it returns false. Slices are valid during the call only. */
 	int (*scan)(struct store_db *db, struct store_txn *txn, struct slice from, struct slice to,
 		bool backward, bool (*visit)(void *context, struct slice key, struct slice value),
 		void *context, struct err *err);
 
-	/* Appends `len` bytes (or what there is) from `offset` of a blob. STORE_ABSENT; ERR_DAMAGED when
-	 * a checksum does not match: then nothing is appended. */
+	/* Appends `len` bytes (or what there is) from `offset` of a blob. STORE_ABSENT; ERR_DAMAGED
+	 * when a checksum does not match: then nothing is appended. */
 	int (*blob_read)(struct store_db *db, struct id blob, uint64_t offset, uint64_t len,
 		struct buf *to, struct err *err);
 	/* Length of a blob. STORE_ABSENT. */
 	int (*blob_len)(struct store_db *db, struct id blob, uint64_t *ret_len, struct err *err);
 
 	/* A copy in the new folder `path`, consistent at one moment, while serving. */
-	int (*backup)(struct store_db *db, const char *path, store_progress *progress, void *context,
-		struct err *err);
+	int (*backup)(struct store_db *db, const char *path, store_progress *progress,
+		void *context, struct err *err);
 	/* Reads everything and verifies every checksum and every reference to a blob. */
-	int (*check)(struct store_db *db, store_report *report, store_progress *progress, void *context,
-		struct err *err);
-	/* Gives space of dead blobs back, while serving; `all`: every segment with dead bytes, else the
-	 * mostly dead ones. Called every few minutes and by hand. */
+	int (*check)(struct store_db *db, store_report *report, store_progress *progress,
+		void *context, struct err *err);
+	/* Gives space of dead blobs back, while serving; `all`: every segment with dead bytes, else
+	 * the mostly dead ones. Called every few minutes and by hand. */
 	int (*compact)(struct store_db *db, bool all, store_progress *progress, void *context,
 		uint64_t *ret_freed, struct err *err);
 	struct store_driver_figures (*figures)(struct store_db *db);

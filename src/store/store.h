@@ -1,8 +1,9 @@
 /* Accounts, collections, objects, change numbers.
  *
- * An account is a set of collections (mailboxes, calendars, settings, …) of objects. Every change to
- * any of them gets the account's next change number; a deletion leaves a tombstone with its change
- * number. "What changed since N" is one scan. Ids never change; names and numbers hang on them.
+ * An account is a set of collections (mailboxes, calendars, settings, …) of objects. Every change
+ * to any of them gets the account's next change number; a deletion leaves a tombstone with its
+ * change number. "What changed since N" is one scan. Ids never change; names and numbers hang on
+ * them.
  *
  * Reads need no lock and see the last committed state; results are copies. Writes
  * go through a store_write, which locks its accounts, collects changes and commits them at once. */
@@ -18,8 +19,8 @@ struct store_options {
 	const struct store_driver *driver;
 	struct store_driver_options driver_options;
 };
-int store_open(const struct store_options *options, struct store **ret_store, struct err *err)
-	WARN_UNUSED;
+int store_open(
+	const struct store_options *options, struct store **ret_store, struct err *err) WARN_UNUSED;
 void store_close(struct store *store);
 /* For check, backup, compact and figures. */
 const struct store_driver *store_driver_of(struct store *store, struct store_db **ret_db);
@@ -29,11 +30,11 @@ extern const struct id STORE_SYSTEM_ACCOUNT;
 
 struct store_account {
 	struct id id;
-	uint64_t change;    /* highest change number given out */
-	uint64_t bytes;     /* of objects that count for quota (STORE_COUNTED) */
+	uint64_t change; /* highest change number given out */
+	uint64_t bytes;  /* of objects that count for quota (STORE_COUNTED) */
 	uint64_t count;
-	int64_t created;    /* seconds since 1970 */
-	bool gone;          /* being deleted */
+	int64_t created; /* seconds since 1970 */
+	bool gone;       /* being deleted */
 };
 
 /* Kinds of collections; the number is on disk. */
@@ -65,13 +66,14 @@ enum store_object_flag {
 
 struct store_object {
 	struct id id;
-	uint32_t number;    /* unique in the collection, ascending, never used again: a mailbox's UID */
-	unsigned flags;     /* enum store_object_flag */
-	uint64_t change;    /* its last change: MODSEQ */
-	struct id blob;     /* ID_NONE when it has none */
+	uint32_t
+		number; /* unique in the collection, ascending, never used again: a mailbox's UID */
+	unsigned flags; /* enum store_object_flag */
+	uint64_t change; /* its last change: MODSEQ */
+	struct id blob;  /* ID_NONE when it has none */
 	uint64_t blob_len;
-	struct slice name;  /* unique in the collection; empty when objects of this kind have none */
-	struct slice data;  /* the upper floor's own; small; opaque here */
+	struct slice name; /* unique in the collection; empty when objects of this kind have none */
+	struct slice data; /* the upper floor's own; small; opaque here */
 };
 
 /* Reading. Slices in results point into `arena`. All return 0, STORE_ABSENT or negative. */
@@ -85,20 +87,20 @@ int store_find_collection(struct store *store, struct id account, enum store_kin
 	struct err *err) WARN_UNUSED;
 /* All living collections of a kind, by name in byte order. */
 int store_list_collections(struct store *store, struct id account, enum store_kind kind,
-	struct arena *arena, struct store_collection **ret_array, size_t *ret_count, struct err *err)
-	WARN_UNUSED;
+	struct arena *arena, struct store_collection **ret_array, size_t *ret_count,
+	struct err *err) WARN_UNUSED;
 int store_get_object(struct store *store, struct id account, struct id collection, uint32_t number,
 	struct arena *arena, struct store_object *ret_object, struct err *err) WARN_UNUSED;
 int store_find_object(struct store *store, struct id account, struct id collection,
-	struct slice name, struct arena *arena, struct store_object *ret_object, struct err *err)
-	WARN_UNUSED;
-/* Objects with first <= number <= last, ascending; `visit` returns false to stop. The object and its
- * slices are valid during the call only. */
-int store_scan_objects(struct store *store, struct id account, struct id collection, uint32_t first,
-	uint32_t last, bool (*visit)(void *context, const struct store_object *object), void *context,
+	struct slice name, struct arena *arena, struct store_object *ret_object,
 	struct err *err) WARN_UNUSED;
-/* What changed in a collection after change number `since`, ascending by change, each object once with
- * its last change; `gone` are tombstones. */
+/* Objects with first <= number <= last, ascending; `visit` returns false to stop. The object and
+ * its slices are valid during the call only. */
+int store_scan_objects(struct store *store, struct id account, struct id collection, uint32_t first,
+	uint32_t last, bool (*visit)(void *context, const struct store_object *object),
+	void *context, struct err *err) WARN_UNUSED;
+/* What changed in a collection after change number `since`, ascending by change, each object once
+ * with its last change; `gone` are tombstones. */
 struct store_change {
 	uint64_t change;
 	uint32_t number;
@@ -107,7 +109,8 @@ struct store_change {
 int store_scan_changes(struct store *store, struct id account, struct id collection, uint64_t since,
 	bool (*visit)(void *context, const struct store_change *change), void *context,
 	struct err *err) WARN_UNUSED;
-/* A cache beside an object (a mailbox's: ENVELOPE, BODYSTRUCTURE): may be missing, then made again. */
+/* A cache beside an object (a mailbox's: ENVELOPE, BODYSTRUCTURE): may be missing, then made again.
+ */
 int store_get_facet(struct store *store, struct id account, struct id collection, uint32_t number,
 	struct buf *to, struct err *err) WARN_UNUSED;
 int store_scan_facets(struct store *store, struct id account, struct id collection, uint32_t first,
@@ -116,8 +119,8 @@ int store_scan_facets(struct store *store, struct id account, struct id collecti
 int store_read_blob(struct store *store, struct id blob, uint64_t offset, uint64_t len,
 	struct buf *to, struct err *err) WARN_UNUSED;
 
-/* Writing: begin, change, commit (or abort). One thread. Everything that one store_write changes in an
- * account has the same change number. */
+/* Writing: begin, change, commit (or abort). One thread. Everything that one store_write changes in
+ * an account has the same change number. */
 struct store_write;
 int store_write_begin(struct store *store, const struct id *accounts, size_t count,
 	struct store_write **ret_write, struct err *err) WARN_UNUSED;
@@ -125,8 +128,9 @@ int store_write_begin(struct store *store, const struct id *accounts, size_t cou
  * this write gives out is ->change + 1 before and ->change after the first change. */
 int store_write_account(struct store_write *write, struct id account,
 	const struct store_account **ret_account, struct err *err) WARN_UNUSED;
-/* A collection to look at or change, loaded under the lock. The caller may set ->name and ->data (and
- * nothing else) on what it gets, and then calls store_write_collection_changed. STORE_ABSENT. */
+/* A collection to look at or change, loaded under the lock. The caller may set ->name and ->data
+ * (and nothing else) on what it gets, and then calls store_write_collection_changed. STORE_ABSENT.
+ */
 int store_write_collection(struct store_write *write, struct id account, struct id collection,
 	struct store_collection **ret_collection, struct err *err) WARN_UNUSED;
 void store_write_collection_changed(struct store_write *write, struct store_collection *collection);
@@ -141,8 +145,8 @@ int store_write_collection_gone(struct store_write *write, struct store_collecti
  * `blob` must exist or be added in this write. */
 int store_write_object_new(struct store_write *write, struct store_collection *collection,
 	struct store_object *object, struct slice facet, struct err *err) WARN_UNUSED;
-/* Stores changed flags, blob or data of an object that was read inside this write (after begin); its
- * change is set. The facet stays; to change it, pass it (ptr NULL: leave). */
+/* Stores changed flags, blob or data of an object that was read inside this write (after begin);
+ * its change is set. The facet stays; to change it, pass it (ptr NULL: leave). */
 int store_write_object(struct store_write *write, struct store_collection *collection,
 	struct store_object *object, struct slice facet, struct err *err) WARN_UNUSED;
 int store_write_object_gone(struct store_write *write, struct store_collection *collection,
@@ -150,14 +154,14 @@ int store_write_object_gone(struct store_write *write, struct store_collection *
 /* Adds a body, stored once however many objects refer to it. `bytes` are borrowed until commit. */
 struct id store_write_blob(struct store_write *write, struct slice bytes);
 /* Everything of an account, tombstones too (a user was removed for good). */
-int store_write_account_gone(struct store_write *write, struct id account, struct err *err)
-	WARN_UNUSED;
+int store_write_account_gone(
+	struct store_write *write, struct id account, struct err *err) WARN_UNUSED;
 /* Durable and visible when it returns 0. Ends the write either way. */
 int store_write_commit(struct store_write *write, struct err *err) WARN_UNUSED;
 void store_write_abort(struct store_write *write); /* NULL is fine */
 
-/* Wake-ups: after every commit that changed the account, from the committing thread. `woken` must be
- * quick, must not block or call the store. When store_unwatch returns, it runs no more. */
+/* Wake-ups: after every commit that changed the account, from the committing thread. `woken` must
+ * be quick, must not block or call the store. When store_unwatch returns, it runs no more. */
 struct store_watch;
 struct store_watch *store_watch(struct store *store, struct id account,
 	void (*woken)(void *context, struct id account), void *context);
