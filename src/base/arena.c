@@ -44,7 +44,8 @@ const char *arena_printf(struct arena *a, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	int need = vsnprintf(NULL, 0, format, args);
+	char none[1];
+	int need = vsnprintf(none, sizeof(none), format, args);
 	va_end(args);
 	char *text = arena_alloc(a, (size_t)MAX(need, 0) + 1);
 	va_start(args, format);
