@@ -24,6 +24,10 @@ void net_address_host(const struct net_address *address, char ret_text[NET_ADDRE
 uint16_t net_address_port(const struct net_address *address); /* 0 for Unix */
 bool net_address_is_loopback(const struct net_address *address);
 bool net_address_is_unix(const struct net_address *address);
+/* The 16 bytes of the IP, IPv4 as ::ffff:a.b.c.d; false when it has none. */
+bool net_address_bytes(const struct net_address *address, uint8_t ret_bytes[16]);
+/* ::ffff:a.b.c.d (a client of IPv4 on a "*" socket) becomes a.b.c.d. */
+void net_address_normalise(struct net_address *address);
 /* Bound, listening, close-on-exec, non-blocking. SO_REUSEADDR; IPV6_V6ONLY unless "*". A stale Unix
  * socket file is replaced; `unix_mode` is its permission. */
 int net_address_listen(const struct net_address *address, int backlog, unsigned unix_mode,

@@ -21,8 +21,11 @@ struct net_loop_options {
 	unsigned workers_min;     /* kept while idle; 0 means the number of CPUs */
 	unsigned workers_max;     /* 0 means 256 */
 	unsigned max_connections; /* over all listeners; 0 means 100,000 */
-	unsigned
-		max_per_address; /* same client address (IPv6: /64), all listeners; 0 means 1,000 */
+	/* Same client address (IPv6: /64), all listeners; 0 means 1,000. Unix sockets and trusted
+	 * addresses are not counted: those count their own clients, or name them by PROXY. */
+	unsigned max_per_address;
+	unsigned handshake_timeout_ms; /* PROXY header and TLS, each; 0 means 30 s */
+	unsigned write_timeout_ms;     /* a client that takes nothing is cut; 0 means 5 min */
 };
 
 struct net_listener_options {
@@ -33,6 +36,7 @@ struct net_listener_options {
 	bool tls_at_once;         /* implicit TLS: handshake before the greeting */
 	bool proxy_header;        /* PROXY v1/v2 header is required from trusted addresses */
 	const struct net_trusted *trusted; /* who may send PROXY headers; NULL nobody */
+	bool plain_loopback_ok; /* net_is_secure() holds for loopback clients without TLS */
 };
 
 int net_loop_new(const struct net_loop_options *options, struct net_loop **ret_loop,

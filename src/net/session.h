@@ -48,6 +48,9 @@ struct net_protocol {
 	void (*close)(struct net_session *session);
 	size_t input_max;    /* bytes of input kept unconsumed; run() must consume before that */
 	unsigned timeout_ms; /* first time-out */
+	/* A line for who is refused by a limit ("421 …\r\n"); NULL: closed without a word. Not
+	 * sent where TLS comes first. */
+	const char *refusal;
 };
 
 /* The protocol's own zeroed struct of session_size bytes. */
@@ -62,6 +65,9 @@ struct log_scope *net_log(struct net_session *session); /* parent for scopes; ha
 void net_log_tag(struct net_session *session, const char *key, struct slice value);
 const struct net_address *net_peer(const struct net_session *session);  /* after PROXY */
 const struct net_address *net_local(const struct net_session *session); /* after PROXY */
+/* The connection itself (before PROXY) comes from an address in the listener's `trusted`: it may
+ * speak for others. */
+bool net_peer_is_trusted(const struct net_session *session);
 /* Replaces the client's address (XCLIENT, IMAP ID from a trusted peer). */
 void net_set_peer(struct net_session *session, const struct net_address *address);
 
@@ -89,7 +95,8 @@ void net_set_timeout(struct net_session *session, unsigned ms);
 
 /* STARTTLS: after run() returns, the queued output goes out in plain text, then the handshake
  * starts. Input that is there already was sent before the handshake and is thrown away (RFC 3207
- * section 4.2, RFC 9051 section 6.2.1). run() is next called with NET_SECURED. */
+ * section 4.2, RFC 9051 section 6.2.1): from this call on net_input() is empty and net_consume() does
+ * nothing. run() is next called with NET_SECURED. */
 void net_start_tls(struct net_session *session);
 bool net_tls_offered(
 	const struct net_session *session); /* has certificates and is not secured yet */

@@ -1,0 +1,534 @@
+/* Running a session: from the event that woke it to its next wait.
+ *
+ * A session goes through stages; step() does one step of the present stage and says whether another
+ * may follow at once. When none may, the session is parked: its memory is given back, its deadline
+ * set, and the claim given up with one compare-and-swap, unless news came meanwhile.
+ *
+ * The epoll set is edge-triggered and the claim word (slots.h) takes the place of EPOLLONESHOT, so
+ * parking needs no system call. */
+#include "net/session_internal.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/must.h"
+#include "base/random.h"
+#include "net/proxy_header.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	CLOSE_MS = 30 * 1000, /* for the rest of the output */
+	LINGER_MS = 2 * 1000,
+	LINGER_BYTES = 1024 * 1024,
+	/* A client that keeps its session busy goes to the end of the queue after as long. */
+	TURN_STEPS = 64,
+	TURN_MS = 10,
+	SPARE_MAX = 64 * 1024, /* larger buffers are not kept for the next session */
+};
+
+enum step { STEP_AGAIN, STEP_WAIT, STEP_GONE };
+
+static struct net_session *of_task(struct net_task *task)
+{
+	return CONTAINER_OF(task, struct net_session, task);
+}
+
+static void run_task(struct net_task *task, struct net_worker *worker)
+{
+	net_session_drive(of_task(task), worker);
+}
+
+void net_session_queue(struct net_session *s)
+{
+	net_ready_push(&s->loop->ready, &s->task);
+}
+
+/* Under the timers' lock. `at` was unset before the deadline is read here, and session_park() sets
+ * the deadline before it reads `at`: one of the two sees the other. */
+static int64_t timer_due(struct net_timer *timer, int64_t now)
+{
+	struct net_session *s = CONTAINER_OF(timer, struct net_session, timer);
+	int64_t deadline = atomic_load(&s->deadline);
+	if (deadline > now)
+		return deadline;
+	if (net_slots_post(&s->loop->slots, s->id, NET_SLOT_TIMEOUT))
+		net_session_queue(s);
+	return NET_NEVER;
+}
+
+static void make_text_id(char to[NET_SESSION_ID + 1])
+{
+	static const char ALPHABET[] = "abcdefghijklmnopqrstuvwxyz234567";
+	uint8_t bytes[NET_SESSION_ID];
+	random_bytes(bytes, sizeof(bytes));
+	for (size_t i = 0; i < NET_SESSION_ID; i++)
+		to[i] = ALPHABET[bytes[i] & 31];
+	to[NET_SESSION_ID] = '\0';
+}
+
+static void enter_stage(struct net_session *s, enum net_stage stage, int64_t ms)
+{
+	s->stage = stage;
+	s->stage_ends = clock_mono_ms() + ms;
+}
+
+/* Puts TLS on top and goes to the handshake. */
+static enum step begin_handshake(struct net_session *s)
+{
+	struct err err;
+	if (net_tls_serve(s->listener->options.tls, s->top, &s->top, &err) != 0) {
+		log_warn(&s->log, "tls not possible", F_ERR(&err));
+		return STEP_GONE;
+	}
+	s->start_tls = false;
+	enter_stage(s, NET_STAGE_HANDSHAKE, s->loop->options.handshake_timeout_ms);
+	return STEP_AGAIN;
+}
+
+/* The client's address is known: counts it in. */
+static bool enter_limits(struct net_session *s)
+{
+	uint8_t bytes[16];
+	if (!net_address_bytes(&s->peer, bytes))
+		return true;
+	s->limit = net_limits_enter(&s->loop->limits, &s->peer);
+	if (s->limit)
+		return true;
+	(void)atomic_fetch_add(&s->loop->refused_limit, 1);
+	log_info(&s->log, "connection refused", F_STR("why", "too many from this address"));
+	const char *words = s->protocol->refusal;
+	if (words && !s->listener->options.tls_at_once)
+		(void)send(s->socket.fd, words, strlen(words), MSG_NOSIGNAL);
+	return false;
+}
+
+static void tag_client(struct net_session *s)
+{
+	char host[NET_ADDRESS_TEXT];
+	net_address_host(&s->peer, host);
+	free(s->client_text);
+	s->client_text = slice_dup(slice_str(host));
+	s->log.fields[1] = F_STR("client", s->client_text);
+}
+
+static enum step step_proxied(struct net_session *s)
+{
+	tag_client(s);
+	if ((!s->peer_trusted || s->proxied) && !enter_limits(s))
+		return STEP_GONE;
+	if (s->listener->options.tls_at_once)
+		return begin_handshake(s);
+	s->stage = NET_STAGE_OPEN;
+	return STEP_AGAIN;
+}
+
+/* The header is looked at in the socket and only then taken out of it, so that nothing behind it is
+ * touched. */
+static enum step step_proxy(struct net_session *s)
+{
+	char bytes[NET_PROXY_HEADER_MAX + 16];
+	struct net_proxy_header header;
+	if (s->socket.dry)
+		return STEP_WAIT;
+	ssize_t got;
+	do {
+		got = recv(s->socket.fd, bytes, sizeof(bytes), MSG_PEEK);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0 && errno == EAGAIN) {
+		s->socket.dry = true;
+		return STEP_WAIT;
+	}
+	if (got <= 0)
+		return STEP_GONE;
+	switch (net_proxy_parse(slice(bytes, (size_t)got), &header)) {
+	case NET_PROXY_BAD:
+		log_warn(&s->log, "connection refused", F_STR("why", "no PROXY header"));
+		return STEP_GONE;
+	case NET_PROXY_MORE:
+		if (s->socket.ended)
+			return STEP_GONE;
+		s->socket.dry = true; /* peeking again would show the same */
+		return STEP_WAIT;
+	case NET_PROXY_HEADER:
+		break;
+	}
+	if (recv(s->socket.fd, bytes, header.len, 0) != (ssize_t)header.len)
+		return STEP_GONE;
+	if (header.is_real) {
+		s->peer = header.source;
+		s->local = header.destination;
+		s->proxied = true;
+	}
+	return step_proxied(s);
+}
+
+static enum step step_handshake(struct net_session *s)
+{
+	struct err err = {0};
+	int done = s->top->ops->handshake(s->top, &err);
+	if (done == NET_LAYER_WANT_WRITE)
+		s->blocked = true;
+	if (done == NET_LAYER_WANT_READ || done == NET_LAYER_WANT_WRITE)
+		return STEP_WAIT;
+	if (done != 0) {
+		log_info(&s->log, "tls handshake failed", F_ERR(&err));
+		return STEP_GONE;
+	}
+	s->secure = true;
+	if (!s->opened) {
+		s->stage = NET_STAGE_OPEN;
+		return STEP_AGAIN;
+	}
+	s->stage = NET_STAGE_SERVE;
+	s->waiting = NET_WAIT_INPUT;
+	s->events |= NET_SECURED;
+	return STEP_AGAIN;
+}
+
+/* What open() or run() wants. */
+static enum step after_run(struct net_session *s, enum net_next next)
+{
+	s->active_ms = 0;
+	if (s->out.failed) {
+		log_warn(&s->log, "connection cut", F_STR("why", "too much output queued"));
+		return STEP_GONE;
+	}
+	if (next == NET_ABORT)
+		return STEP_GONE;
+	if (next == NET_CLOSE) {
+		enter_stage(s, NET_STAGE_CLOSE, CLOSE_MS);
+		return STEP_AGAIN;
+	}
+	s->waiting = next;
+	if (s->start_tls) {
+		/* Whatever the client sent before the handshake is not of the secured session. */
+		buf_free(&s->in);
+		s->in_at = 0;
+	}
+	return STEP_AGAIN;
+}
+
+static enum step step_open(struct net_session *s)
+{
+	s->opened = true;
+	s->stage = NET_STAGE_SERVE;
+	return after_run(s, s->protocol->open(s));
+}
+
+/* The output is short enough to let the protocol go on. */
+static bool has_drained(const struct net_session *s)
+{
+	return net_output_len(s) <=
+	       (s->waiting == NET_WAIT_OUTPUT ? NET_OUTPUT_LOW : NET_OUTPUT_HIGH);
+}
+
+/* The events to tell now; 0 is none. A shutdown can't wait for a slow reader, all else does. */
+static unsigned events_to_tell(struct net_session *s)
+{
+	unsigned events = s->events & NET_SHUTDOWN;
+	if (has_drained(s)) {
+		events |= s->events;
+		if (s->waiting == NET_WAIT_OUTPUT)
+			events |= NET_DRAINED;
+		else if (net_session_fill(s))
+			events |= NET_INPUT;
+		if (s->ended && (!s->end_told || events))
+			events |= NET_EOF;
+	}
+	if (events && net_input_len(s) > 0)
+		events |= NET_INPUT;
+	s->events &= ~events;
+	/* A time-out is news only when there is no other. */
+	return events & ~(unsigned)NET_TIMEOUT ? events & ~(unsigned)NET_TIMEOUT : events;
+}
+
+static enum step step_serve(struct net_session *s)
+{
+	net_session_send(s);
+	if (s->broken)
+		return STEP_GONE;
+	if (s->start_tls)
+		return net_output_len(s) > 0 ? STEP_WAIT : begin_handshake(s);
+	unsigned events = events_to_tell(s);
+	if (s->broken)
+		return STEP_GONE;
+	if (!events)
+		return STEP_WAIT;
+	s->consumed = false;
+	enum net_next next = s->protocol->run(s, events);
+	s->end_told = s->end_told || (events & NET_EOF);
+	enum step step = after_run(s, next);
+	if (step != STEP_AGAIN || s->stage != NET_STAGE_SERVE || next != NET_WAIT_INPUT)
+		return step;
+	size_t left = net_input_len(s);
+	if (left > 0 && s->consumed)
+		s->events |= NET_INPUT; /* it may hold one more command */
+	else if (s->end_told)
+		return after_run(s, NET_CLOSE); /* nothing will come any more */
+	else if (left >= s->in.max) {
+		log_warn(&s->log, "connection cut", F_STR("why", "input not consumed"));
+		return STEP_GONE;
+	}
+	return STEP_AGAIN;
+}
+
+/* When unread input is left, closing would send a reset that may destroy answers on their way. */
+static enum step step_close(struct net_session *s)
+{
+	net_session_send(s);
+	if (s->broken)
+		return STEP_GONE;
+	if (net_output_len(s) > 0)
+		return STEP_WAIT;
+	s->top->ops->finish(s->top);
+	if (s->ended || (net_input_len(s) == 0 && s->socket.dry))
+		return STEP_GONE;
+	(void)shutdown(s->socket.fd, SHUT_WR);
+	enter_stage(s, NET_STAGE_LINGER, LINGER_MS);
+	s->lingered = 0;
+	return STEP_AGAIN;
+}
+
+static enum step step_linger(struct net_session *s)
+{
+	char dropped[4096];
+	while (s->lingered < LINGER_BYTES) {
+		ssize_t got = s->socket.layer.ops->read(&s->socket.layer, dropped, sizeof(dropped));
+		if (got == NET_LAYER_WANT_READ)
+			return STEP_WAIT;
+		if (got <= 0)
+			return STEP_GONE;
+		s->lingered += (unsigned)got;
+	}
+	return STEP_GONE;
+}
+
+static enum step step(struct net_session *s)
+{
+	switch (s->stage) {
+	case NET_STAGE_PROXY:
+		return step_proxy(s);
+	case NET_STAGE_PROXIED:
+		return step_proxied(s);
+	case NET_STAGE_HANDSHAKE:
+		return step_handshake(s);
+	case NET_STAGE_OPEN:
+		return step_open(s);
+	case NET_STAGE_SERVE:
+		return step_serve(s);
+	case NET_STAGE_CLOSE:
+		return step_close(s);
+	case NET_STAGE_LINGER:
+		return step_linger(s);
+	}
+	return STEP_GONE;
+}
+
+/* A time-out of the protocol's wait is told to it; any other means that the client is too slow. */
+static enum step timed_out(struct net_session *s)
+{
+	if (s->stage == NET_STAGE_SERVE && net_output_len(s) == 0 && !s->start_tls) {
+		s->events |= NET_TIMEOUT;
+		return STEP_AGAIN;
+	}
+	if (s->stage != NET_STAGE_LINGER)
+		log_info(&s->log, "connection cut",
+			F_STR("why", s->stage == NET_STAGE_PROXY       ? "no PROXY header in time"
+				     : s->stage == NET_STAGE_HANDSHAKE ? "handshake timed out"
+								       : "client reads nothing"));
+	return STEP_GONE;
+}
+
+/* Takes in what was posted. */
+static enum step absorb(struct net_session *s, unsigned bits)
+{
+	if (bits & NET_SLOT_CUT)
+		return STEP_GONE;
+	if (bits & (NET_SLOT_READABLE | NET_SLOT_ENDED))
+		s->socket.dry = false;
+	if (bits & NET_SLOT_ENDED)
+		s->socket.ended = true;
+	if (bits & (NET_SLOT_WRITABLE | NET_SLOT_ENDED))
+		s->blocked = false;
+	if (bits & NET_SLOT_WOKEN)
+		s->events |= NET_WOKEN;
+	if (bits & NET_SLOT_SHUTDOWN) {
+		if (!s->opened)
+			return STEP_GONE;
+		s->events |= NET_SHUTDOWN;
+	}
+	if (bits & NET_SLOT_TIMEOUT && clock_mono_ms() >= atomic_load(&s->deadline) &&
+		(bits & (NET_SLOT_READABLE | NET_SLOT_WRITABLE | NET_SLOT_WOKEN)) == 0)
+		return timed_out(s);
+	return STEP_AGAIN;
+}
+
+/* Gives a buffer's memory back to the worker when it is empty; else keeps no more than it needs. */
+static void give_back(struct buf *b, size_t *at, struct buf *spare)
+{
+	if (!b->data)
+		return;
+	size_t len = b->len - *at;
+	if (len > 0 && b->cap <= 2 * len + 64)
+		return;
+	struct buf kept = BUF(b->max);
+	buf_add(&kept, b->data + *at, len);
+	if (kept.failed)
+		return;
+	if (!spare->data && b->cap <= SPARE_MAX) {
+		spare->data = b->data;
+		spare->cap = b->cap;
+	} else {
+		free(b->data);
+	}
+	*b = kept;
+	*at = 0;
+}
+
+static int64_t deadline_of(struct net_session *s)
+{
+	if (s->active_ms == 0)
+		s->active_ms = clock_mono_ms();
+	if (s->stage != NET_STAGE_SERVE)
+		return s->stage_ends;
+	if (net_output_len(s) > 0)
+		return s->active_ms + s->loop->options.write_timeout_ms;
+	return s->timeout_ms ? s->active_ms + s->timeout_ms : NET_NEVER;
+}
+
+/* False when news came meanwhile. After true the session is not this thread's any more. */
+static bool session_park(struct net_session *s)
+{
+	struct net_worker *worker = s->worker;
+	give_back(&s->in, &s->in_at, &worker->spare_input);
+	give_back(&s->out, &s->out_at, &worker->spare_output);
+	if (s->blocked && !s->watches_output) {
+		/* From now on for good: with edges it costs nothing while the socket takes all. */
+		struct epoll_event event = {
+			.events = EPOLLIN | EPOLLRDHUP | EPOLLOUT | EPOLLET, .data.u64 = s->id};
+		must(epoll_ctl(s->loop->epoll, EPOLL_CTL_MOD, s->socket.fd, &event) == 0);
+		s->watches_output = true;
+	}
+	int64_t deadline = deadline_of(s);
+	atomic_store(&s->deadline, deadline);
+	if (deadline < atomic_load(&s->timer.at))
+		net_timers_set(&s->loop->timers, &s->timer, deadline);
+	s->worker = NULL;
+	if (net_slots_park(&s->loop->slots, s->id))
+		return true;
+	s->worker = worker;
+	return false;
+}
+
+static void end_session(struct net_session *s)
+{
+	struct net_loop *loop = s->loop;
+	net_timers_cancel(&loop->timers, &s->timer);
+	net_slots_release(&loop->slots, s->id);
+	if (s->opened)
+		s->protocol->close(s);
+	s->top->ops->free(s->top);
+	s->top = NULL;
+	(void)close(s->socket.fd);
+	if (s->limit)
+		net_limits_leave(&loop->limits, s->limit);
+	buf_free(&s->in);
+	buf_free(&s->out);
+	free(s->tls_info);
+	free(s->client_text);
+	for (size_t i = 0; i < NET_TAGS; i++)
+		free(s->tags[i]);
+	s->worker = NULL;
+	if (atomic_fetch_sub(&loop->connections, 1) == 1 && atomic_load(&loop->stopping))
+		net_loop_call_main(loop);
+	net_session_unref(s);
+}
+
+static void drive_on(struct net_session *s)
+{
+	int64_t turn_ends = 0;
+	for (unsigned steps = 1;; steps++) {
+		unsigned bits = net_slots_collect(&s->loop->slots, s->id);
+		enum step next = bits ? absorb(s, bits) : STEP_AGAIN;
+		if (next == STEP_AGAIN)
+			next = step(s);
+		if (next == STEP_GONE) {
+			end_session(s);
+			return;
+		}
+		if (next == STEP_WAIT && session_park(s))
+			return;
+		if (steps % TURN_STEPS == 0) {
+			int64_t now = clock_mono_ms();
+			if (turn_ends == 0)
+				turn_ends = now + TURN_MS;
+			else if (now >= turn_ends) {
+				s->worker = NULL;
+				net_session_queue(s);
+				return;
+			}
+		}
+	}
+}
+
+void net_session_drive(struct net_session *s, struct net_worker *worker)
+{
+	must(s->magic == NET_SESSION_MAGIC);
+	s->worker = worker;
+	must_doing(s->text_id, s->protocol->name);
+	drive_on(s);
+	must_doing(NULL, NULL);
+}
+
+void net_session_begin(struct net_listener *listener, int fd, const struct net_address *peer)
+{
+	struct net_loop *loop = listener->loop;
+	const struct net_protocol *protocol = listener->options.protocol;
+	struct net_session *s = alloc_zero(1, sizeof(struct net_session) + protocol->session_size);
+	s->magic = NET_SESSION_MAGIC;
+	atomic_init(&s->refs, 1);
+	s->loop = loop;
+	s->listener = listener;
+	s->protocol = protocol;
+	s->task.run = run_task;
+	net_timer_init(&s->timer, timer_due);
+	atomic_init(&s->deadline, NET_NEVER);
+	net_socket_init(&s->socket, fd);
+	s->socket.dry = true; /* epoll will say what is there */
+	s->top = &s->socket.layer;
+	s->timeout_ms = protocol->timeout_ms;
+	s->in = BUF(protocol->input_max);
+	s->out = BUF(NET_OUTPUT_MAX);
+	s->peer = *peer;
+	s->peer_trusted =
+		net_address_is_unix(peer) || net_trusted_has(listener->options.trusted, peer);
+	s->local.len = sizeof(s->local.storage);
+	if (getsockname(fd, (struct sockaddr *)&s->local.storage, &s->local.len) != 0)
+		s->local.len = 0;
+	net_address_normalise(&s->local);
+	make_text_id(s->text_id);
+	s->log.fields[0] = F_STR("session", s->text_id);
+	if (listener->options.proxy_header && s->peer_trusted)
+		enter_stage(s, NET_STAGE_PROXY, loop->options.handshake_timeout_ms);
+	else
+		s->stage = NET_STAGE_PROXIED;
+	(void)atomic_fetch_add(&loop->refs, 1);
+	if (!net_slots_take(&loop->slots, s, &s->id)) {
+		(void)close(fd);
+		net_session_unref(s);
+		return;
+	}
+	(void)atomic_fetch_add(&loop->connections, 1);
+	if (net_loop_watch(loop, fd, EPOLLIN | EPOLLRDHUP, s->id) != 0) {
+		log_warn(&s->log, "connection refused", F_STR("why", "epoll"));
+		end_session(s);
+		return;
+	}
+	/* net_loop_stop() may have gone through the slots just before. */
+	if (atomic_load(&loop->stopping))
+		(void)!net_slots_post(&loop->slots, s->id, NET_SLOT_SHUTDOWN);
+	net_session_queue(s);
+}

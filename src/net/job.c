@@ -1,0 +1,37 @@
+/* Housekeeping at intervals, on the loop's workers. */
+#include "net/loop_internal.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+
+static int64_t job_due(struct net_timer *timer, int64_t now)
+{
+	struct net_job *job = CONTAINER_OF(timer, struct net_job, timer);
+	net_ready_push(&job->loop->ready, &job->task);
+	return NET_NEVER;
+}
+
+/* The timer is set again only now: a job never runs twice at once. */
+static void job_run(struct net_task *task, struct net_worker *worker)
+{
+	struct net_job *job = CONTAINER_OF(task, struct net_job, task);
+	job->run(job->context);
+	net_timers_set(&job->loop->timers, &job->timer, clock_mono_ms() + job->interval_ms);
+}
+
+void net_loop_every(
+	struct net_loop *loop, unsigned interval_ms, void (*run)(void *context), void *context)
+{
+	struct net_job *job = ALLOC(struct net_job);
+	*job = (struct net_job){.loop = loop,
+		.task.run = job_run,
+		.interval_ms = interval_ms,
+		.run = run,
+		.context = context};
+	net_timer_init(&job->timer, job_due);
+	(void)pthread_mutex_lock(&loop->lock);
+	job->next = loop->jobs;
+	loop->jobs = job;
+	(void)pthread_mutex_unlock(&loop->lock);
+	net_timers_set(&loop->timers, &job->timer, clock_mono_ms() + interval_ms);
+}

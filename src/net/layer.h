@@ -1,0 +1,70 @@
+/* A connection is a stack of layers: the socket at the bottom, TLS on it, later deflate on that.
+ * Each reads and writes through the one below; whoever uses a connection talks to the top. None
+ * ever blocks. */
+#ifndef NET_LAYER_H
+#define NET_LAYER_H
+
+#include "base/err.h"
+#include "net/tls.h"
+
+/* Results of reading, writing and shaking hands, besides a count or 0. */
+enum {
+	NET_LAYER_BROKEN = -1,
+	NET_LAYER_WANT_READ = -2,  /* go on when the socket has something to read */
+	NET_LAYER_WANT_WRITE = -3, /* go on when the socket takes more */
+};
+
+struct net_layer;
+
+struct net_layer_ops {
+	/* 0 when done. Called before any read or write of this layer. */
+	int (*handshake)(struct net_layer *layer, struct err *err);
+	/* Count read; 0 at the end of the stream. */
+	ssize_t (*read)(struct net_layer *layer, void *to, size_t len);
+	/* False when a read is known to give WANT_READ. */
+	bool (*may_read)(struct net_layer *layer);
+	/* Count taken, at least 1. After WANT_WRITE the same bytes are offered again, or more. */
+	ssize_t (*write)(struct net_layer *layer, const void *from, size_t len);
+	/* Says goodbye in the layer's own way (close_notify); as far as the socket takes it. */
+	void (*finish)(struct net_layer *layer);
+	void (*free)(struct net_layer *layer);
+};
+
+struct net_layer {
+	const struct net_layer_ops *ops;
+	struct net_layer *below; /* owned; NULL for the socket */
+};
+
+/* The bottom. It lives in its owner's memory and does not close the fd. */
+struct net_socket {
+	struct net_layer layer;
+	int fd;
+	/* Nothing to read is known to be there, so reading does not ask the kernel: set by a short
+	 * read, cleared by whoever hears from epoll. */
+	bool dry;
+	/* The peer has shut down its side: a short read does not mean dry, the end follows. */
+	bool ended;
+};
+void net_socket_init(struct net_socket *sock, int fd);
+
+/* TLS, the server's half. Certificates are taken from the slot now. Owns `below` once it returns 0.
+ */
+int net_tls_serve(struct net_tls_slot *slot, struct net_layer *below, struct net_layer **ret_layer,
+	struct err *err) WARN_UNUSED;
+
+/* The client's half. */
+struct net_tls_client; /* trust anchors, shared by connections */
+/* ca_file NULL: the system's. `verify` false: any certificate is taken. */
+int net_tls_client_new(const char *ca_file, bool verify, struct net_tls_client **ret_client,
+	struct err *err) WARN_UNUSED;
+void net_tls_client_free(struct net_tls_client *client); /* NULL is fine */
+/* `name` is sent as SNI and checked when the client verifies; may be NULL. Owns `below` once it
+ * returns 0. */
+int net_tls_connect(struct net_tls_client *client, const char *name, struct net_layer *below,
+	struct net_layer **ret_layer, struct err *err) WARN_UNUSED;
+
+/* What was negotiated by the TLS layer of this stack, whose handshake is done. Freed with free().
+ */
+struct net_tls_info *net_tls_info_new(struct net_layer *top);
+
+#endif

@@ -1,0 +1,301 @@
+/* The loop: making it, the main thread's watch over the workers, stopping.
+ *
+ * The main thread sleeps while at least one worker is idle. When none is, it looks every few
+ * milliseconds whether events wait that nobody takes, and adds workers: when the running ones are
+ * blocked (they use less than the CPUs could give) or take nothing. While they are busy computing
+ * and events are taken, more threads would only take turns. */
+#include "net/loop_internal.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/must.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+	WORKERS_MAX = 256,
+	CONNECTIONS_MAX = 100000,
+	PER_ADDRESS_MAX = 1000,
+	HANDSHAKE_MS = 30 * 1000,
+	WRITE_MS = 300 * 1000,
+	WATCH_MS = 2,        /* while no worker is idle */
+	WATCH_QUIET_MS = 20, /* after that, before it sleeps again */
+	WATCH_QUIET_ROUNDS = 5,
+};
+
+int net_loop_watch(struct net_loop *loop, int fd, uint32_t events, uint64_t about)
+{
+	struct epoll_event event = {.events = events | EPOLLET, .data.u64 = about};
+	return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+static unsigned cpu_count(void)
+{
+	long count = sysconf(_SC_NPROCESSORS_ONLN);
+	return count > 0 ? (unsigned)count : 1;
+}
+
+static void or_default(unsigned *value, unsigned otherwise)
+{
+	if (*value == 0)
+		*value = otherwise;
+}
+
+static void fill_defaults(struct net_loop_options *o)
+{
+	or_default(&o->workers_min, cpu_count());
+	or_default(&o->workers_max, WORKERS_MAX);
+	o->workers_min = MIN(o->workers_min, o->workers_max);
+	or_default(&o->max_connections, CONNECTIONS_MAX);
+	o->max_connections = MIN(o->max_connections, (unsigned)NET_SLOTS_MAX);
+	or_default(&o->max_per_address, PER_ADDRESS_MAX);
+	or_default(&o->handshake_timeout_ms, HANDSHAKE_MS);
+	or_default(&o->write_timeout_ms, WRITE_MS);
+}
+
+/* The end's eventfd is watched level-triggered: each worker sees it. */
+static int open_descriptors(struct net_loop *loop)
+{
+	struct epoll_event end = {.events = EPOLLIN, .data.u64 = NET_ABOUT_END};
+	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+	loop->end = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	loop->main = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (loop->epoll < 0 || loop->end < 0 || loop->main < 0)
+		return -1;
+	if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->end, &end) != 0)
+		return -1;
+	if (net_ready_init(&loop->ready) != 0)
+		return -1;
+	if (net_timers_init(&loop->timers) != 0) {
+		net_ready_deinit(&loop->ready);
+		return -1;
+	}
+	must(net_loop_watch(loop, loop->ready.fd, EPOLLIN, NET_ABOUT_READY) == 0);
+	must(net_loop_watch(loop, loop->timers.fd, EPOLLIN, NET_ABOUT_TIMERS) == 0);
+	return 0;
+}
+
+static void close_if_open(int fd)
+{
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+int net_loop_new(
+	const struct net_loop_options *options, struct net_loop **ret_loop, struct err *err)
+{
+	struct net_loop *loop = ALLOC(struct net_loop);
+	if (options)
+		loop->options = *options;
+	fill_defaults(&loop->options);
+	if (open_descriptors(loop) != 0) {
+		int number = errno;
+		close_if_open(loop->epoll);
+		close_if_open(loop->end);
+		close_if_open(loop->main);
+		free(loop);
+		return err_errno(err, number, "cannot make the event loop");
+	}
+	atomic_init(&loop->refs, 1);
+	must(pthread_mutex_init(&loop->lock, NULL) == 0);
+	net_slots_init(&loop->slots, loop->options.max_connections);
+	net_limits_init(&loop->limits, loop->options.max_per_address);
+	loop->workers = alloc_zero(loop->options.workers_max, sizeof(*loop->workers));
+	*ret_loop = loop;
+	return 0;
+}
+
+void net_loop_call_main(struct net_loop *loop)
+{
+	uint64_t one = 1;
+	int number = errno;
+	ssize_t written = write(loop->main, &one, sizeof(one));
+	(void)written;
+	errno = number;
+}
+
+void net_loop_stop(struct net_loop *loop, unsigned grace_ms)
+{
+	atomic_store(&loop->grace_ms, grace_ms);
+	atomic_store(&loop->stop_asked, true);
+	net_loop_call_main(loop);
+}
+
+/* Sleeps until called or `ms` are over; -1 is for ever. */
+static void sleep_main(struct net_loop *loop, int ms)
+{
+	uint64_t count;
+	struct pollfd fd = {.fd = loop->main, .events = POLLIN};
+	if (poll(&fd, 1, ms) > 0) {
+		ssize_t got = read(loop->main, &count, sizeof(count));
+		(void)got;
+	}
+}
+
+/* What the last look saw. */
+struct watch {
+	uint64_t taken;
+	int64_t wall_ns, cpu_ns;
+	unsigned quiet; /* rounds in which a worker was idle */
+	bool asleep;
+	unsigned cpus;
+};
+
+static int64_t process_cpu_ns(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static bool events_wait(struct net_loop *loop)
+{
+	struct pollfd fd = {.fd = loop->epoll, .events = POLLIN};
+	return net_ready_any(&loop->ready) || poll(&fd, 1, 0) > 0;
+}
+
+/* How many workers to add now. */
+static unsigned more_workers(struct net_loop *loop, struct watch *watch)
+{
+	uint64_t taken = atomic_load(&loop->taken);
+	int64_t wall = clock_mono_ns(), cpu = process_cpu_ns();
+	unsigned count = atomic_load(&loop->worker_count);
+	int64_t could = (wall - watch->wall_ns) * MIN(count, watch->cpus);
+	bool blocked = (cpu - watch->cpu_ns) * 4 < could * 3;
+	bool stuck = taken == watch->taken;
+	watch->taken = taken;
+	watch->wall_ns = wall;
+	watch->cpu_ns = cpu;
+	if (atomic_load(&loop->idle) > 0 || !events_wait(loop))
+		return 0;
+	return blocked ? count / 4 + 1 : stuck ? 1 : 0;
+}
+
+/* One look; returns how long to sleep until the next, -1 for until called. */
+static int watch_workers(struct net_loop *loop, struct watch *watch)
+{
+	if (watch->asleep && atomic_load(&loop->watched)) {
+		watch->asleep = false;
+		watch->quiet = 0;
+	}
+	if (atomic_load(&loop->idle) == 0)
+		watch->quiet = 0;
+	else if (++watch->quiet > WATCH_QUIET_ROUNDS) {
+		/* Looked at again after `watched` is clear: who becomes busy from then on calls. */
+		atomic_store(&loop->watched, false);
+		watch->asleep = atomic_load(&loop->idle) > 0;
+		if (watch->asleep)
+			return -1;
+		atomic_store(&loop->watched, true);
+		watch->quiet = 0;
+	}
+	for (unsigned more = more_workers(loop, watch); more > 0; more--)
+		if (net_worker_start(loop, NULL) != 0)
+			break;
+	return watch->quiet == 0 ? WATCH_MS : WATCH_QUIET_MS;
+}
+
+static void queue_claimed(void *context, struct net_session *session)
+{
+	net_session_queue(session);
+}
+
+static void close_listeners(struct net_loop *loop)
+{
+	(void)pthread_mutex_lock(&loop->lock);
+	for (unsigned i = 0; i < loop->listener_count; i++)
+		net_listener_close(loop->listeners[i]);
+	(void)pthread_mutex_unlock(&loop->lock);
+}
+
+/* Serves on while sessions are left, until `until` at most. */
+static void wait_for_sessions(struct net_loop *loop, struct watch *watch, int64_t until)
+{
+	while (atomic_load(&loop->connections) > 0) {
+		int64_t left = until - clock_mono_ms();
+		if (left <= 0)
+			return;
+		int ms = watch_workers(loop, watch);
+		sleep_main(loop, ms < 0 ? (int)MIN(left, 1000) : (int)MIN(left, ms));
+		net_workers_join(loop, false);
+	}
+}
+
+static void end_workers(struct net_loop *loop)
+{
+	uint64_t one = 1;
+	must(write(loop->end, &one, sizeof(one)) == sizeof(one));
+	net_workers_join(loop, true);
+}
+
+int net_loop_run(struct net_loop *loop, struct err *err)
+{
+	struct watch watch = {.cpus = cpu_count()};
+	atomic_store(&loop->watched, true);
+	for (unsigned i = 0; i < loop->options.workers_min; i++)
+		if (net_worker_start(loop, err) != 0) {
+			end_workers(loop);
+			return -1;
+		}
+	while (!atomic_load(&loop->stop_asked)) {
+		sleep_main(loop, watch_workers(loop, &watch));
+		net_workers_join(loop, false);
+	}
+	close_listeners(loop);
+	atomic_store(&loop->stopping, true);
+	net_slots_post_all(&loop->slots, NET_SLOT_SHUTDOWN, queue_claimed, NULL);
+	wait_for_sessions(loop, &watch, clock_mono_ms() + atomic_load(&loop->grace_ms));
+	net_slots_post_all(&loop->slots, NET_SLOT_CUT, queue_claimed, NULL);
+	wait_for_sessions(loop, &watch, INT64_MAX);
+	end_workers(loop);
+	return 0;
+}
+
+void net_loop_unref(struct net_loop *loop)
+{
+	if (atomic_fetch_sub(&loop->refs, 1) != 1)
+		return;
+	net_slots_deinit(&loop->slots);
+	free(loop);
+}
+
+void net_loop_free(struct net_loop *loop)
+{
+	if (!loop)
+		return;
+	for (unsigned i = 0; i < loop->listener_count; i++)
+		net_listener_free(loop->listeners[i]);
+	while (loop->jobs) {
+		struct net_job *job = loop->jobs;
+		loop->jobs = job->next;
+		free(job);
+	}
+	net_timers_deinit(&loop->timers);
+	net_ready_deinit(&loop->ready);
+	net_limits_deinit(&loop->limits);
+	(void)close(loop->epoll);
+	(void)close(loop->end);
+	(void)close(loop->main);
+	(void)pthread_mutex_destroy(&loop->lock);
+	free(loop->workers);
+	net_loop_unref(loop);
+}
+
+struct net_loop_figures net_loop_figures(struct net_loop *loop)
+{
+	uint64_t workers = atomic_load(&loop->worker_count), idle = atomic_load(&loop->idle);
+	uint64_t busy = workers > idle ? workers - idle : 0;
+	uint64_t connections = atomic_load(&loop->connections);
+	return (struct net_loop_figures){
+		.accepted = atomic_load(&loop->accepted),
+		.refused_limit = atomic_load(&loop->refused_limit),
+		.connections = connections,
+		.parked = connections > busy ? connections - busy : 0,
+		.workers = workers,
+		.workers_busy = busy,
+	};
+}

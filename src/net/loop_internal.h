@@ -1,0 +1,100 @@
+/* The loop's inside: what its files share. docs/net.md says which lock guards what. */
+#ifndef NET_LOOP_INTERNAL_H
+#define NET_LOOP_INTERNAL_H
+
+#include "net/loop.h"
+
+#include "net/address.h"
+#include "net/address_limits.h"
+#include "net/ready.h"
+#include "net/session.h"
+#include "net/slots.h"
+#include "net/timers.h"
+
+enum { NET_LISTENERS_MAX = 64 };
+
+/* What an epoll event is about: a connection (its slot id), or one of these. */
+enum {
+	NET_ABOUT_LISTENER = UINT32_MAX - NET_LISTENERS_MAX, /* plus its number */
+	NET_ABOUT_READY = NET_ABOUT_LISTENER - 1,
+	NET_ABOUT_TIMERS = NET_ABOUT_LISTENER - 2,
+	NET_ABOUT_END = NET_ABOUT_LISTENER - 3, /* workers go home */
+	NET_SLOTS_MAX = 1 << 24,
+};
+
+struct net_listener {
+	struct net_loop *loop;
+	struct net_listener_options options;
+	pthread_mutex_t lock; /* held while accepting; fd is -1 once closed */
+	struct net_address local;
+	struct net_timer retry; /* when descriptors or memory ran out */
+	struct net_task task;
+};
+
+/* A thread that runs sessions. The memory is lent to the session that runs, so that one that leaves
+ * nothing behind allocates nothing. */
+struct net_worker {
+	struct net_loop *loop;
+	pthread_t thread;
+	struct buf spare_input, spare_output;
+	atomic_bool ended; /* may be joined */
+};
+
+struct net_job {
+	struct net_job *next;
+	struct net_loop *loop;
+	struct net_task task;
+	struct net_timer timer;
+	unsigned interval_ms;
+	void (*run)(void *context);
+	void *context;
+};
+
+struct net_loop {
+	struct net_loop_options options;
+	atomic_uint
+		refs; /* its owner's and one a session: who holds a session may wake it, always */
+	int epoll;
+	int end;  /* eventfd, level-triggered: readable once workers shall end */
+	int main; /* eventfd on which the thread in net_loop_run() sleeps */
+	struct net_ready ready;
+	struct net_timers timers;
+	struct net_slots slots;
+	struct net_limits limits;
+
+	pthread_mutex_t lock; /* guards listeners, jobs and the array of workers */
+	struct net_listener *listeners[NET_LISTENERS_MAX];
+	unsigned listener_count;
+	struct net_job *jobs;
+	struct net_worker **workers; /* workers_max places, NULL when free */
+
+	atomic_uint worker_count, idle; /* idle: in epoll_wait() or on the way there */
+	atomic_uint_least64_t taken; /* events that workers took; the monitor looks if it moves */
+	atomic_bool watched;         /* the main thread is awake and sees when idle is 0 */
+	atomic_uint_least64_t accepted, refused_limit, connections;
+	atomic_bool stop_asked, stopping;
+	atomic_uint grace_ms;
+};
+
+/* Worker threads (worker.c). */
+int net_worker_start(struct net_loop *loop, struct err *err) WARN_UNUSED;
+void net_workers_join(struct net_loop *loop, bool all);
+/* Gets the thread in net_loop_run() up; async-signal-safe. */
+void net_loop_call_main(struct net_loop *loop);
+void net_loop_unref(struct net_loop *loop);
+/* EPOLLET for a descriptor that is about `about`. 0, or -1 with errno. */
+int net_loop_watch(struct net_loop *loop, int fd, uint32_t events, uint64_t about) WARN_UNUSED;
+
+/* Listeners (listener.c). */
+void net_listener_accept(struct net_listener *listener);
+void net_listener_close(struct net_listener *listener);
+void net_listener_free(struct net_listener *listener);
+
+/* Sessions (drive.c). */
+/* Takes the fd over. The new session is claimed and queued. */
+void net_session_begin(struct net_listener *listener, int fd, const struct net_address *peer);
+/* Runs a claimed session to its next wait. */
+void net_session_drive(struct net_session *session, struct net_worker *worker);
+void net_session_queue(struct net_session *session);
+
+#endif

@@ -1,0 +1,74 @@
+/* The queue of what is ready.
+ *
+ * No wake-up is lost: a push either sends the event itself, or sees `signalled` set; then the
+ * worker that will clear it pops after clearing, hence after this push. */
+#include "net/ready.h"
+
+#include "base/must.h"
+
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+int net_ready_init(struct net_ready *ready)
+{
+	ready->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (ready->fd < 0)
+		return -1;
+	must(pthread_mutex_init(&ready->lock, NULL) == 0);
+	ready->first = NULL;
+	ready->last = &ready->first;
+	atomic_init(&ready->count, 0);
+	atomic_init(&ready->signalled, false);
+	return 0;
+}
+
+void net_ready_deinit(struct net_ready *ready)
+{
+	(void)close(ready->fd);
+	(void)pthread_mutex_destroy(&ready->lock);
+}
+
+static void signal_worker(struct net_ready *ready)
+{
+	uint64_t one = 1;
+	if (atomic_exchange(&ready->signalled, true))
+		return;
+	ssize_t written = write(ready->fd, &one, sizeof(one));
+	(void)written; /* only a counter at 2^64 - 1 could refuse */
+}
+
+void net_ready_push(struct net_ready *ready, struct net_task *task)
+{
+	(void)pthread_mutex_lock(&ready->lock);
+	task->next = NULL;
+	*ready->last = task;
+	ready->last = &task->next;
+	(void)atomic_fetch_add(&ready->count, 1);
+	(void)pthread_mutex_unlock(&ready->lock);
+	signal_worker(ready);
+}
+
+struct net_task *net_ready_pop(struct net_ready *ready)
+{
+	if (!net_ready_any(ready))
+		return NULL;
+	(void)pthread_mutex_lock(&ready->lock);
+	struct net_task *task = ready->first;
+	if (task) {
+		ready->first = task->next;
+		if (!ready->first)
+			ready->last = &ready->first;
+		(void)atomic_fetch_sub(&ready->count, 1);
+	}
+	bool more = ready->first != NULL;
+	(void)pthread_mutex_unlock(&ready->lock);
+	if (more)
+		signal_worker(ready);
+	return task;
+}
+
+void net_ready_heard(struct net_ready *ready)
+{
+	(void)atomic_exchange(&ready->signalled, false);
+}

@@ -1,0 +1,43 @@
+/* Work that is ready to run and did not come out of epoll: woken sessions, due timers, jobs. A
+ * queue, and an eventfd in the epoll set that gets an idle worker up. */
+#ifndef NET_READY_H
+#define NET_READY_H
+
+#include "base/compiler.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct net_worker;
+
+/* Stands in the struct that has something to do; in the queue at most once. */
+struct net_task {
+	struct net_task *next;
+	void (*run)(struct net_task *task, struct net_worker *worker);
+};
+
+struct net_ready {
+	pthread_mutex_t lock;
+	struct net_task *first, **last; /* guarded by lock */
+	atomic_size_t count;
+	atomic_bool signalled; /* an event is on its way to some worker */
+	int fd;                /* edge-triggered and never read: each write is an edge */
+};
+
+/* 0, or -1 with errno. */
+int net_ready_init(struct net_ready *ready) WARN_UNUSED;
+void net_ready_deinit(struct net_ready *ready);
+/* Any thread. */
+void net_ready_push(struct net_ready *ready, struct net_task *task);
+/* NULL when there is none. When more remain, another worker is called. */
+struct net_task *net_ready_pop(struct net_ready *ready);
+/* A worker got the event. */
+void net_ready_heard(struct net_ready *ready);
+static inline bool net_ready_any(struct net_ready *ready)
+{
+	return atomic_load_explicit(&ready->count, memory_order_relaxed) > 0;
+}
+
+#endif

@@ -1,0 +1,85 @@
+/* A session's struct, for session.c (what a protocol calls) and drive.c (what the loop does). */
+#ifndef NET_SESSION_INTERNAL_H
+#define NET_SESSION_INTERNAL_H
+
+#include "net/layer.h"
+#include "net/loop_internal.h"
+
+enum {
+	NET_SESSION_MAGIC = 0x5e551011,
+	NET_SESSION_ID = 16,       /* characters: 80 random bits */
+	NET_READ_SIZE = 16 * 1024, /* one TLS record */
+	NET_TAGS = 2,
+	NET_TAG_MAX = 96,
+	/* Far above what any protocol queues at once (NET_OUTPUT_HIGH and one write): a session
+	 * that gets here is cut. */
+	NET_OUTPUT_MAX = 1 << 30,
+};
+
+enum net_stage {
+	NET_STAGE_PROXY,     /* the PROXY header is awaited */
+	NET_STAGE_PROXIED,   /* the client's address is known */
+	NET_STAGE_HANDSHAKE, /* TLS */
+	NET_STAGE_OPEN,      /* the protocol's open() comes next */
+	NET_STAGE_SERVE,
+	NET_STAGE_CLOSE,  /* the output's rest goes out */
+	NET_STAGE_LINGER, /* the client's rest is read and dropped, so that no reset overtakes it */
+};
+
+struct net_session {
+	uint32_t magic;
+	atomic_uint refs;
+	struct net_loop *loop;
+	struct net_listener *listener;
+	const struct net_protocol *protocol;
+	net_slot_id id;
+	struct net_task task; /* while claimed by the ready queue */
+	struct net_timer timer;
+	/* When the wait is over; the timer may be set to an earlier time and then looks again. */
+	atomic_int_least64_t deadline;
+
+	/* All below belongs to the claim's owner. */
+	struct net_worker *worker; /* while it runs */
+	struct net_socket socket;
+	struct net_layer *top;
+	struct net_limit_entry *limit; /* NULL when its address is not counted */
+
+	enum net_stage stage;
+	enum net_next waiting;
+	unsigned events;     /* of enum net_event, not yet told */
+	unsigned timeout_ms; /* see net_set_timeout() */
+	int64_t active_ms;   /* last run, or the output's last progress */
+	int64_t stage_ends;  /* deadline of stages other than SERVE */
+	bool opened : 1, broken : 1, start_tls : 1, secure : 1;
+	bool peer_trusted : 1, proxied : 1;
+	bool ended : 1, end_told : 1; /* the client's end of stream: read, told by NET_EOF */
+	bool consumed : 1;            /* input, in this run */
+	bool blocked : 1;             /* the socket takes no more */
+	bool watches_output : 1;      /* EPOLLOUT is in the epoll set */
+
+	struct buf in, out;
+	size_t in_at, out_at; /* consumed, sent */
+	unsigned lingered;    /* bytes dropped */
+
+	struct net_address peer, local;
+	struct net_tls_info *tls_info; /* made when asked for */
+	char text_id[NET_SESSION_ID + 1];
+	char *client_text, *tags[NET_TAGS];
+	struct log_scope log;
+	_Alignas(16) char state[];
+};
+
+static inline size_t net_input_len(const struct net_session *s)
+{
+	return s->in.len - s->in_at;
+}
+static inline size_t net_output_len(const struct net_session *s)
+{
+	return s->out.len - s->out_at;
+}
+/* session.c: moves input in; true when bytes were added. Sets ended or broken. */
+bool net_session_fill(struct net_session *session);
+/* session.c: sends what the socket takes. Sets blocked or broken. */
+void net_session_send(struct net_session *session);
+
+#endif

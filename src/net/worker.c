@@ -1,0 +1,151 @@
+/* Worker threads: take an event, run its session to the next wait, take the next. */
+#include "net/loop_internal.h"
+
+#include "base/alloc.h"
+#include "base/must.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/epoll.h>
+
+enum {
+	SURPLUS_IDLE_MS = 20 * 1000, /* then one beyond workers_min ends */
+	STACK_SIZE = 1024 * 1024,
+};
+
+static unsigned bits_of(uint32_t events)
+{
+	unsigned bits = 0;
+	if (events & EPOLLIN)
+		bits |= NET_SLOT_READABLE;
+	if (events & EPOLLOUT)
+		bits |= NET_SLOT_WRITABLE;
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		bits |= NET_SLOT_ENDED;
+	return bits;
+}
+
+/* False when the worker has to end. */
+static bool handle(struct net_worker *worker, const struct epoll_event *event)
+{
+	struct net_loop *loop = worker->loop;
+	uint64_t about = event->data.u64;
+	uint32_t index = (uint32_t)about;
+	if (index < NET_SLOTS_MAX) {
+		struct net_session *session =
+			net_slots_post(&loop->slots, about, bits_of(event->events));
+		if (session)
+			net_session_drive(session, worker);
+	} else if (index >= NET_ABOUT_LISTENER) {
+		net_listener_accept(loop->listeners[index - NET_ABOUT_LISTENER]);
+	} else if (index == NET_ABOUT_READY) {
+		net_ready_heard(&loop->ready);
+	} else if (index == NET_ABOUT_TIMERS) {
+		net_timers_fire(&loop->timers);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* Whether this one may go: one beyond the minimum that has had nothing to do. */
+static bool is_surplus(struct net_loop *loop)
+{
+	unsigned count = atomic_load(&loop->worker_count);
+	while (count > loop->options.workers_min)
+		if (atomic_compare_exchange_weak(&loop->worker_count, &count, count - 1))
+			return true;
+	return false;
+}
+
+/* Leaves the ranks of the idle ones. When none is left the main thread is asked to watch whether
+ * more workers are needed; while it watches it need not be asked again. */
+static void become_busy(struct net_loop *loop)
+{
+	(void)atomic_fetch_add_explicit(&loop->taken, 1, memory_order_relaxed);
+	if (atomic_fetch_sub(&loop->idle, 1) == 1 && !atomic_load(&loop->watched) &&
+		!atomic_exchange(&loop->watched, true))
+		net_loop_call_main(loop);
+}
+
+static void work(struct net_worker *worker)
+{
+	struct net_loop *loop = worker->loop;
+	for (;;) {
+		struct net_task *task = net_ready_pop(&loop->ready);
+		if (task)
+			task->run(task, worker);
+		/* Between two queued tasks, epoll gets its turn. */
+		bool surplus = atomic_load(&loop->worker_count) > loop->options.workers_min;
+		int timeout = net_ready_any(&loop->ready) ? 0 : surplus ? SURPLUS_IDLE_MS : -1;
+		struct epoll_event event;
+		(void)atomic_fetch_add(&loop->idle, 1);
+		int got = epoll_wait(loop->epoll, &event, 1, timeout);
+		become_busy(loop);
+		if (got > 0 && !handle(worker, &event))
+			break;
+		if (got == 0 && timeout > 0 && is_surplus(loop))
+			return;
+	}
+	(void)atomic_fetch_sub(&loop->worker_count, 1);
+}
+
+static void *worker_main(void *context)
+{
+	struct net_worker *worker = context;
+	struct net_loop *loop = worker->loop;
+	work(worker);
+	buf_free(&worker->spare_input);
+	buf_free(&worker->spare_output);
+	atomic_store(&worker->ended, true);
+	net_loop_call_main(loop);
+	return NULL;
+}
+
+/* Signals are for the main thread. */
+static int start_thread(struct net_worker *worker)
+{
+	pthread_attr_t attributes;
+	sigset_t all, old;
+	must(pthread_attr_init(&attributes) == 0);
+	must(pthread_attr_setstacksize(&attributes, STACK_SIZE) == 0);
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	int number = pthread_create(&worker->thread, &attributes, worker_main, worker);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	(void)pthread_attr_destroy(&attributes);
+	return number;
+}
+
+int net_worker_start(struct net_loop *loop, struct err *err)
+{
+	unsigned place = 0;
+	while (place < loop->options.workers_max && loop->workers[place])
+		place++;
+	if (place == loop->options.workers_max)
+		return err_temporary(err, ERR_LIMIT, "no more workers");
+	struct net_worker *worker = ALLOC(struct net_worker);
+	worker->loop = loop;
+	worker->spare_input = worker->spare_output = BUF(SIZE_MAX);
+	(void)atomic_fetch_add(&loop->worker_count, 1);
+	int number = start_thread(worker);
+	if (number != 0) {
+		(void)atomic_fetch_sub(&loop->worker_count, 1);
+		free(worker);
+		return err_errno(err, number, "cannot start a thread");
+	}
+	loop->workers[place] = worker;
+	return 0;
+}
+
+void net_workers_join(struct net_loop *loop, bool all)
+{
+	for (unsigned i = 0; i < loop->options.workers_max; i++) {
+		struct net_worker *worker = loop->workers[i];
+		if (!worker || (!all && !atomic_load(&worker->ended)))
+			continue;
+		(void)pthread_join(worker->thread, NULL);
+		free(worker);
+		loop->workers[i] = NULL;
+	}
+}
