@@ -1,0 +1,290 @@
+/* The tables, and finding rows in them by name. */
+#include "conf/options.h"
+
+#define FIELD(member) .offset = offsetof(struct conf_settings, member)
+#define ITEM(member)  .offset = offsetof(struct conf_certificate, member)
+
+#define KIB ((uint64_t)1024)
+#define MIB (KIB * 1024)
+#define GIB (MIB * 1024)
+#define TIB (GIB * 1024)
+
+enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24 * HOUR };
+
+const struct conf_block conf_blocks[] = {
+	{.path = "",
+		.on = CONF_NO_OFFSET,
+		.help = "Options outside all blocks hold for the whole machine."},
+	{.path = "log", .on = CONF_NO_OFFSET, .help = "Where log lines go. One line is one event."},
+	{.path = "tls",
+		.on = CONF_NO_OFFSET,
+		.help = "Certificates. They are read again at reload; connections that stand keep "
+			"what they have."},
+	{.path = "tls.certificate",
+		.label = "a name for your own use",
+		.on = CONF_NO_OFFSET,
+		.item_size = sizeof(struct conf_certificate),
+		.items = offsetof(struct conf_settings, tls.certificates),
+		.count = offsetof(struct conf_settings, tls.certificate_count),
+		.help = "One certificate with its key. May be repeated: a client gets the one "
+			"whose "
+			"names fit the host name that it asked for, else the first one that has no "
+			"names, else the first one."},
+	{.path = "limits",
+		.on = CONF_NO_OFFSET,
+		.help = "What clients may use up. The limits hold for each role by itself."},
+	{.path = "metrics",
+		.on = offsetof(struct conf_settings, metrics.on),
+		.help = "Figures for Prometheus under /metrics and a health check under /health. "
+			"Off unless this block is there."},
+	{.path = "mx",
+		.on = offsetof(struct conf_settings, mx.on),
+		.help = "The role that takes mail in: SMTP from other servers, submission from "
+			"users. This machine has the role when the block is there."},
+	{.path = "store",
+		.on = offsetof(struct conf_settings, store.on),
+		.help = "The role that keeps mailboxes and serves them. This machine has the role "
+			"when the block is there."},
+};
+const size_t conf_block_count = ARRAY_LEN(conf_blocks);
+
+const struct conf_option conf_options[] = {
+	{"", "hostname", CONF_HOST, CONF_RELOAD, FIELD(hostname), .fallback = "<host>",
+		.example = "mail.example.org",
+		.help = "The name by which this machine calls itself in greetings and in Received "
+			"lines. Other servers expect that it resolves to this machine's address. "
+			"Without it, the system's full name is used."},
+	{"", "data", CONF_PATH, CONF_RESTART, FIELD(data), .fallback = "/var/lib/rookery",
+		.help = "The folder that holds everything: mail, users, keys. Back it up with "
+			"\"rookery backup\", not by copying it while the server runs."},
+	{"", "run", CONF_PATH, CONF_RESTART, FIELD(run), .fallback = "<data>/run",
+		.example = "/run/rookery",
+		.help = "The folder for Unix sockets by which the roles talk to each other. "
+			"Packages set it to /run/rookery."},
+	{"", "user", CONF_TEXT, CONF_RESTART, 1, 32, FIELD(user), .fallback = "rookery",
+		.help = "The system user to whom a role changes after start, when the server is "
+			"started as root. A role can have a user of its own."},
+	{"", "control_socket", CONF_ADDRESS, CONF_RESTART, FIELD(control_socket),
+		.fallback = "unix:<run>/control", .example = "unix:/run/rookery/control",
+		.help = "Where the rookery command reaches the running server."},
+	{"", "plain_login_on_loopback", CONF_BOOL, CONF_RESTART, FIELD(plain_login_on_loopback),
+		.fallback = "no",
+		.help = "Allows logging in without TLS from this machine itself. For tests and for "
+			"proxies on the same machine; anybody with a shell on it can then try "
+			"passwords unencrypted."},
+	{"", "proxy_trusted", CONF_NETWORKS, CONF_RESTART, FIELD(proxy_trusted), .fallback = "",
+		.example = "192.0.2.10 2001:db8:1::/64",
+		.help = "Networks of load balancers whose PROXY protocol header (v1 or v2) is "
+			"believed, on listeners that have the word proxy."},
+
+	{"log", "level", CONF_CHOICE, CONF_RELOAD, .choices = "debug info warn error",
+		FIELD(log.level), .fallback = "info",
+		.help = "The least important lines to write."},
+	{"log", "format", CONF_CHOICE, CONF_RESTART, .choices = "logfmt json", FIELD(log.format),
+		.fallback = "logfmt", .help = "How a line looks: key=value pairs, or JSON."},
+	{"log", "to", CONF_CHOICE, CONF_RESTART, .choices = "stderr journald", FIELD(log.to),
+		.fallback = "stderr",
+		.help = "Where lines go: standard error, or systemd's journal."},
+
+	{"tls", "self_signed", CONF_BOOL, CONF_RELOAD, FIELD(tls.self_signed), .fallback = "yes",
+		.help = "Makes a certificate of its own under the data folder when none is given, "
+			"so "
+			"that TLS works at once. Mail programs ask their user before they trust "
+			"it."},
+	{"tls.certificate", "chain", CONF_PATH, CONF_RELOAD, ITEM(chain),
+		.example = "/etc/rookery/tls/fullchain.pem",
+		.help = "PEM file with the certificate and the intermediate ones behind it."},
+	{"tls.certificate", "key", CONF_PATH, CONF_RELOAD, ITEM(key),
+		.example = "/etc/rookery/tls/key.pem", .help = "PEM file with the private key."},
+	{"tls.certificate", "names", CONF_HOSTS, CONF_RELOAD, ITEM(names), .fallback = "",
+		.example = "mail.example.org imap.example.org",
+		.help = "Host names for which this certificate is chosen; *.example.org stands for "
+			"one label. Without names it is the default."},
+
+	{"limits", "connections", CONF_NUMBER, CONF_RESTART, 1, 10000000, FIELD(limits.connections),
+		.fallback = "100000", .help = "Connections at the same time, over all listeners."},
+	{"limits", "connections_per_address", CONF_NUMBER, CONF_RESTART, 1, 10000000,
+		FIELD(limits.connections_per_address), .fallback = "1000",
+		.help = "Connections at the same time from one address (IPv6: one /64)."},
+	{"limits", "auth_failures_per_address", CONF_NUMBER, CONF_RELOAD, 1, 1000000,
+		FIELD(limits.auth_failures_per_address), .fallback = "20",
+		.help = "Wrong passwords from one address within auth_failure_window before "
+			"further "
+			"attempts are refused unseen until the window is over."},
+	{"limits", "auth_failure_window", CONF_DURATION, CONF_RELOAD, SECOND, 7 * DAY,
+		FIELD(limits.auth_failure_window_ms), .fallback = "10m",
+		.help = "How long a wrong password counts."},
+	{"limits", "workers", CONF_NUMBER, CONF_RESTART, 1, 4096, FIELD(limits.workers),
+		.fallback = "256",
+		.help = "Threads at most. Waiting connections need none; only commands that are "
+			"being carried out do."},
+
+	{"metrics", "listen", CONF_ADDRESS, CONF_RESTART, FIELD(metrics.listen),
+		.fallback = "127.0.0.1:9090",
+		.help = "Address of the figures. They are not secret but not for everybody "
+			"either."},
+
+	{"mx", "user", CONF_TEXT, CONF_RESTART, 1, 32, FIELD(mx.user), .fallback = "<user>",
+		.example = "rookery-mx",
+		.help = "The system user of this role; without it the user outside the block."},
+	{"mx", "listen", CONF_LISTEN, CONF_RESTART, .choices = "smtp submission submissions",
+		FIELD(mx.listen), .fallback = "smtp *:25; submission *:587; submissions *:465",
+		.help = "A protocol and an address; may be repeated. smtp takes mail from other "
+			"servers, submission (STARTTLS) and submissions (TLS at once) from users "
+			"who "
+			"log in. The word proxy behind the address says that a load balancer in "
+			"proxy_trusted sends a PROXY header."},
+	{"mx", "store_socket", CONF_ADDRESS, CONF_RESTART, FIELD(mx.store_socket),
+		.fallback = "unix:<run>/lmtp", .example = "unix:/run/rookery/lmtp",
+		.help = "LMTP address of the store, where mail for local users is delivered."},
+	{"mx", "directory", CONF_ADDRESS, CONF_RESTART, FIELD(mx.directory),
+		.fallback = "unix:<run>/authmod", .example = "unix:/run/rookery/authmod",
+		.help = "Address of the directory service (authmod protocol), which knows the "
+			"users."},
+	{"mx", "max_message_size", CONF_SIZE, CONF_RELOAD, 64 * KIB, 2 * GIB,
+		FIELD(mx.max_message_size), .fallback = "64M",
+		.help = "Largest message taken from other servers; announced by SIZE."},
+	{"mx", "recipients_max", CONF_NUMBER, CONF_RELOAD, 100, 100000, FIELD(mx.recipients_max),
+		.fallback = "1000",
+		.help = "Recipients of one message from another server; RFC 5321 asks for 100 at "
+			"least."},
+	{"mx", "submission_max_message_size", CONF_SIZE, CONF_RELOAD, 64 * KIB, 2 * GIB,
+		FIELD(mx.submission_max_message_size), .fallback = "64M",
+		.help = "Largest message that a user may submit."},
+	{"mx", "submission_recipients_max", CONF_NUMBER, CONF_RELOAD, 1, 100000,
+		FIELD(mx.submission_recipients_max), .fallback = "1000",
+		.help = "Recipients of one message that a user submits."},
+	{"mx", "command_timeout", CONF_DURATION, CONF_RELOAD, SECOND, HOUR,
+		FIELD(mx.command_timeout_ms), .fallback = "5m",
+		.help = "How long the server waits for a command; RFC 5321 asks for 5 minutes."},
+	{"mx", "data_timeout", CONF_DURATION, CONF_RELOAD, SECOND, HOUR, FIELD(mx.data_timeout_ms),
+		.fallback = "3m", .help = "How long it waits for the next piece of a message."},
+	{"mx", "store_timeout", CONF_DURATION, CONF_RELOAD, SECOND, HOUR,
+		FIELD(mx.store_timeout_ms), .fallback = "1m",
+		.help = "How long it waits for the store; then the sender is told to try again."},
+	{"mx", "directory_timeout", CONF_DURATION, CONF_RELOAD, SECOND, 10 * MINUTE,
+		FIELD(mx.directory_timeout_ms), .fallback = "15s",
+		.help = "How long it waits for the directory; then the sender is told to try "
+			"again."},
+	{"mx", "errors_max", CONF_NUMBER, CONF_RELOAD, 1, 100000, FIELD(mx.errors_max),
+		.fallback = "20",
+		.help = "Commands in one session that may fail before the connection is closed."},
+	{"mx", "xclient_trusted", CONF_NETWORKS, CONF_RELOAD, FIELD(mx.xclient_trusted),
+		.fallback = "", .example = "192.0.2.0/28",
+		.help = "Networks of filters and proxies that may say by XCLIENT who their client "
+			"is."},
+
+	{"store", "user", CONF_TEXT, CONF_RESTART, 1, 32, FIELD(store.user), .fallback = "<user>",
+		.example = "rookery-store",
+		.help = "The system user of this role; without it the user outside the block."},
+	{"store", "listen", CONF_LISTEN, CONF_RESTART,
+		.choices = "imap imaps pop3 pop3s lmtp managesieve", FIELD(store.listen),
+		.fallback = "imap *:143; imaps *:993; pop3 *:110; pop3s *:995",
+		.help = "A protocol and an address; may be repeated. imap and pop3 offer STARTTLS, "
+			"imaps and pop3s are TLS at once. lmtp has no login: give it an address "
+			"that "
+			"only mail servers of yours reach. The word proxy behind the address says "
+			"that a load balancer in proxy_trusted sends a PROXY header."},
+	{"store", "lmtp_socket", CONF_ADDRESS, CONF_RESTART, FIELD(store.lmtp_socket),
+		.fallback = "unix:<run>/lmtp", .example = "unix:/run/rookery/lmtp",
+		.help = "Where the mx role on this machine delivers; served beside the listeners."},
+	{"store", "authmod_socket", CONF_ADDRESS, CONF_RESTART, FIELD(store.authmod_socket),
+		.fallback = "unix:<run>/authmod", .example = "unix:/run/rookery/authmod",
+		.help = "Where other roles ask the directory service."},
+	{"store", "segment_size", CONF_SIZE, CONF_RESTART, MIB, 4 * GIB, FIELD(store.segment_size),
+		.fallback = "256M",
+		.help = "Size at which a file of message bodies is closed and the next one begun."},
+	{"store", "cache_size", CONF_SIZE, CONF_RESTART, MIB, TIB, FIELD(store.cache_size),
+		.fallback = "64M", .help = "Memory for the cache of the index."},
+	{"store", "compact_interval", CONF_DURATION, CONF_RESTART, SECOND, 7 * DAY,
+		FIELD(store.compact_interval_ms), .fallback = "10m",
+		.help = "How often files of bodies that are mostly dead are looked for and "
+			"rewritten."},
+	{"store", "plus_separator", CONF_TEXT, CONF_RELOAD, 0, 1, FIELD(store.plus_separator),
+		.fallback = "+",
+		.help = "What parts the user from the detail in user+detail@example.org; \"\" "
+			"turns "
+			"this off."},
+	{"store", "quota", CONF_SIZE, CONF_RELOAD, 0, 1024 * TIB, FIELD(store.quota),
+		.fallback = "0",
+		.help = "Bytes that an account may hold where neither user nor domain says "
+			"otherwise; 0 means no limit."},
+	{"store", "quota_messages", CONF_NUMBER, CONF_RELOAD, 0, UINT32_MAX,
+		FIELD(store.quota_messages), .fallback = "0",
+		.help = "Messages that an account may hold likewise; 0 means no limit."},
+	{"store", "append_limit", CONF_SIZE, CONF_RELOAD, 64 * KIB, 2 * GIB,
+		FIELD(store.append_limit), .fallback = "64M",
+		.help = "Largest message that IMAP APPEND and LMTP take."},
+	{"store", "login_timeout", CONF_DURATION, CONF_RELOAD, SECOND, HOUR,
+		FIELD(store.login_timeout_ms), .fallback = "1m",
+		.help = "How long a connection may stay without logging in."},
+	{"store", "imap_idle_timeout", CONF_DURATION, CONF_RELOAD, SECOND, 7 * DAY,
+		FIELD(store.imap_idle_timeout_ms), .fallback = "30m",
+		.help = "How long an IMAP client may say nothing; RFC 9051 asks for 30 minutes."},
+	{"store", "pop3_idle_timeout", CONF_DURATION, CONF_RELOAD, SECOND, 7 * DAY,
+		FIELD(store.pop3_idle_timeout_ms), .fallback = "10m",
+		.help = "How long a POP3 client may say nothing; RFC 1939 asks for 10 minutes."},
+	{"store", "managesieve_idle_timeout", CONF_DURATION, CONF_RELOAD, SECOND, 7 * DAY,
+		FIELD(store.managesieve_idle_timeout_ms), .fallback = "30m",
+		.help = "How long a ManageSieve client may say nothing; RFC 5804 asks for 30 "
+			"minutes."},
+	{"store", "lmtp_idle_timeout", CONF_DURATION, CONF_RELOAD, SECOND, 7 * DAY,
+		FIELD(store.lmtp_idle_timeout_ms), .fallback = "5m",
+		.help = "How long an LMTP client may say nothing."},
+	{"store", "password_hash_memory", CONF_SIZE, CONF_RELOAD, MIB, 4 * GIB,
+		FIELD(store.password_hash_memory), .fallback = "19M",
+		.help = "Memory that hashing a new password takes (argon2id)."},
+	{"store", "password_hash_passes", CONF_NUMBER, CONF_RELOAD, 1, 100,
+		FIELD(store.password_hash_passes), .fallback = "2",
+		.help = "Passes over that memory."},
+	{"store", "password_cache", CONF_DURATION, CONF_RELOAD, 0, DAY,
+		FIELD(store.password_cache_ms), .fallback = "10m",
+		.help = "How long a password that was right once is remembered as a keyed digest "
+			"in "
+			"memory, so that a client that logs in often is not hashed each time; 0s "
+			"turns this off."},
+	{"store", "scram_iterations", CONF_NUMBER, CONF_RELOAD, 4096, 10000000,
+		FIELD(store.scram_iterations), .fallback = "15000",
+		.help = "Iterations of the SCRAM-SHA-256 keys of new passwords; RFC 7677 asks for "
+			"4096 at least."},
+};
+const size_t conf_option_count = ARRAY_LEN(conf_options);
+
+const char *conf_block_name(const struct conf_block *block)
+{
+	const char *dot = strrchr(block->path, '.');
+	return dot ? dot + 1 : block->path;
+}
+
+bool conf_block_is_child(const struct conf_block *parent, const struct conf_block *child)
+{
+	struct slice path = slice_str(child->path), up = slice_str(parent->path);
+	size_t name = strlen(conf_block_name(child));
+	size_t parent_len = path.len > name ? path.len - name - 1 : 0;
+	return path.len > 0 && slice_eq(slice_sub(path, 0, parent_len), up);
+}
+
+const struct conf_block *conf_block_find(const struct conf_block *parent, struct slice name)
+{
+	for (size_t i = 0; i < conf_block_count; i++)
+		if (conf_block_is_child(parent, &conf_blocks[i]) &&
+			slice_eq(name, slice_str(conf_block_name(&conf_blocks[i]))))
+			return &conf_blocks[i];
+	return NULL;
+}
+
+const struct conf_option *conf_option_find(const struct conf_block *block, struct slice key)
+{
+	for (size_t i = 0; i < conf_option_count; i++)
+		if (conf_option_is_in(&conf_options[i], block) &&
+			slice_eq(key, slice_str(conf_options[i].key)))
+			return &conf_options[i];
+	return NULL;
+}
+
+void conf_option_name(const struct conf_option *option, struct buf *to)
+{
+	if (option->block[0])
+		buf_printf(to, "%s.", option->block);
+	buf_add_str(to, option->key);
+}

@@ -1,0 +1,151 @@
+/* The settings in force: one immutable snapshot, read from a file, replaced whole at reload. All
+ * pointers in it live as long as the snapshot. Which options there are, their types, ranges and
+ * defaults stand in one table (options.c); manual and sample file come from it too (explain.h).
+ *
+ * Strings are never NULL once loaded; "" means not set. Addresses are text whose shape was checked
+ * ("192.0.2.1:25", "[2001:db8::1]:25", "*:25", "unix:/path"). Durations are in milliseconds, sizes
+ * in bytes. */
+#ifndef CONF_SETTINGS_H
+#define CONF_SETTINGS_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+
+struct conf_list {
+	const char *const *items;
+	size_t count;
+};
+
+enum conf_protocol {
+	CONF_SMTP,
+	CONF_SUBMISSION,
+	CONF_SUBMISSIONS,
+	CONF_IMAP,
+	CONF_IMAPS,
+	CONF_POP3,
+	CONF_POP3S,
+	CONF_LMTP,
+	CONF_MANAGESIEVE,
+	CONF_PROTOCOLS, /* how many there are */
+};
+const char *conf_protocol_name(enum conf_protocol protocol); /* "imaps" */
+bool conf_protocol_is_tls(enum conf_protocol protocol);      /* TLS before the greeting */
+
+/* listen <protocol> <address> [proxy]; */
+struct conf_listen {
+	enum conf_protocol protocol;
+	const char *address;
+	bool proxy; /* a PROXY header is expected from the networks in proxy_trusted */
+};
+struct conf_listens {
+	const struct conf_listen *items;
+	size_t count;
+};
+
+enum conf_log_target { CONF_LOG_STDERR, CONF_LOG_JOURNALD };
+
+struct conf_log {
+	enum log_level level;
+	enum log_format format;
+	enum conf_log_target to;
+};
+
+struct conf_certificate {
+	const char *label; /* "" when the block has none */
+	const char *chain, *key;
+	struct conf_list names;
+};
+
+struct conf_tls {
+	bool self_signed;
+	const struct conf_certificate *certificates;
+	size_t certificate_count;
+};
+
+struct conf_limits {
+	uint64_t connections, connections_per_address;
+	uint64_t auth_failures_per_address, auth_failure_window_ms;
+	uint64_t workers; /* threads of one role at most */
+};
+
+struct conf_metrics {
+	bool on;            /* the block is there */
+	const char *listen; /* IP address and port */
+};
+
+struct conf_mx {
+	bool on; /* the block is there: this machine has the role */
+	const char *user;
+	struct conf_listens listen;
+	const char *store_socket; /* LMTP server of the store */
+	const char *directory;    /* authmod server */
+	uint64_t max_message_size, recipients_max;
+	uint64_t submission_max_message_size, submission_recipients_max;
+	uint64_t command_timeout_ms, data_timeout_ms, store_timeout_ms, directory_timeout_ms;
+	uint64_t errors_max;
+	struct conf_list xclient_trusted;
+};
+
+struct conf_store {
+	bool on;
+	const char *user;
+	struct conf_listens listen;
+	const char *lmtp_socket;    /* where mx reaches LMTP; served beside `listen` */
+	const char *authmod_socket; /* where mx reaches the directory */
+	uint64_t segment_size, cache_size, compact_interval_ms;
+	const char *plus_separator;     /* "" turns plus addressing off */
+	uint64_t quota, quota_messages; /* 0: none */
+	uint64_t append_limit;
+	uint64_t login_timeout_ms, imap_idle_timeout_ms, pop3_idle_timeout_ms,
+		managesieve_idle_timeout_ms, lmtp_idle_timeout_ms;
+	uint64_t password_hash_memory, password_hash_passes; /* argon2id: bytes, iterations */
+	uint64_t password_cache_ms;                          /* 0: none */
+	uint64_t scram_iterations;
+};
+
+struct conf_settings {
+	const char *file; /* where it was read from */
+	const char *hostname, *data, *run, *user, *control_socket;
+	bool plain_login_on_loopback;
+	struct conf_list proxy_trusted;
+	struct conf_log log;
+	struct conf_tls tls;
+	struct conf_limits limits;
+	struct conf_metrics metrics;
+	struct conf_mx mx;
+	struct conf_store store;
+};
+
+/* Reads a file and what it includes. Every fault that is found (CONF_FAULTS_MAX at most) is added
+ * to `report` as
+ *
+ *     /etc/rookery.conf:3:5: unknown option "lisen", did you mean "listen"?
+ *         lisen smtp *:25;
+ *         ^
+ *
+ * and the first line of the first one is in *err. `report` may be NULL. A file that can't be read
+ * is ERR_TEMPORARY, faults in it are ERR_PERMANENT with ERR_BAD_INPUT. The caller owns one
+ * reference. */
+int conf_settings_load(const char *path, struct buf *report,
+	const struct conf_settings **ret_settings, struct err *err) WARN_UNUSED;
+/* The same from text; `name` stands for the file in reports. Includes are relative to `name`. */
+int conf_settings_from_text(const char *name, struct slice text, struct buf *report,
+	const struct conf_settings **ret_settings, struct err *err) WARN_UNUSED;
+enum { CONF_FAULTS_MAX = 20, CONF_REPORT_MAX = 64 * 1024 }; /* a fit maximum for the report */
+
+/* One more owner; any thread. */
+const struct conf_settings *conf_settings_ref(const struct conf_settings *settings);
+/* Gives one reference back; the last one frees it. NULL is fine. Any thread. */
+void conf_settings_free(const struct conf_settings *settings);
+
+/* What a reload from `old` to `new` changes: names of options, ", " between, those that a reload
+ * brings into force in `reload`, those that need a restart in `restart` (either may be NULL).
+ * Returns how many need a restart. */
+size_t conf_settings_diff(const struct conf_settings *old, const struct conf_settings *new,
+	struct buf *reload, struct buf *restart);
+
+/* The settings in force, defaults included, in the form of a config file. */
+void conf_settings_write(const struct conf_settings *settings, struct buf *to);
+
+#endif
