@@ -8,6 +8,8 @@
 /* Appends `bytes` in the named charset as valid UTF-8; what can't be converted becomes U+FFFD.
  * False (nothing appended) when the charset is unknown. */
 WARN_UNUSED bool charset_to_utf8(struct slice charset, struct slice bytes, struct buf *to);
+/* Appends bytes whose charset nobody told: valid UTF-8 as it is, anything else as windows-1252. */
+void charset_guess_to_utf8(struct slice bytes, struct buf *to);
 bool charset_is_known(struct slice charset);
 bool utf8_is_valid(struct slice s);
 /* For searching (RFC 5255 i;unicode-casemap in effect): case folded, decomposed, white space runs

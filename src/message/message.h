@@ -8,6 +8,7 @@
 #define MESSAGE_MESSAGE_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/slice.h"
 
 /* Bounds on what one message makes us build (RFC 2046 has none). Beyond them the rest is a leaf. */
@@ -20,6 +21,7 @@ enum {
 /* A parameter with RFC 2231 continuations joined and charset decoded to UTF-8. */
 struct message_parameter {
 	struct slice name, value;
+	bool extended; /* came in the form of RFC 2231, so its value may be any text */
 	struct message_parameter *next;
 };
 
