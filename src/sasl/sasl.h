@@ -13,7 +13,13 @@ struct sasl_scram_keys {
 	uint8_t salt[16];
 	uint8_t stored_key[32], server_key[32];
 };
-/* From a new password: RFC 5802 section 3 with a random salt. */
+enum {
+	SASL_SCRAM_ITERATIONS = 15000, /* unless told otherwise */
+	SASL_SCRAM_ITERATIONS_MAX = 10000000,
+	SASL_MESSAGE_MAX = 16 * 1024, /* bytes of one message; more is malformed */
+};
+
+/* From a new password: RFC 5802 section 3 with a random salt. 0 iterations: the number above. */
 void sasl_scram_make(struct slice password, uint32_t iterations, struct sasl_scram_keys *ret_keys);
 /* As text, "SCRAM-SHA-256$<iterations>:<salt>$<stored>:<server>" in base64, and back. */
 void sasl_scram_to_text(const struct sasl_scram_keys *keys, struct buf *to);
@@ -22,14 +28,16 @@ WARN_UNUSED bool sasl_scram_from_text(struct slice text, struct sasl_scram_keys 
 struct sasl_callbacks {
 	/* Both return 0 when right, a positive value when the user or password is wrong, negative
 	 * (with err) when it can't be told now. `authzid` is empty unless the client asked to act
-	 * for another. */
+	 * for another: then it must be checked that `user` may do that. Names went through SASLprep
+	 * and are not empty; the password is as the client sent it, and not empty. */
 	int (*check_password)(void *context, struct slice authzid, struct slice user,
 		struct slice password, struct err *err);
 	/* Fetches the SCRAM keys of a user. Unknown users: positive; the exchange goes on with
 	 * made-up keys and fails at the end, so that nobody learns who exists. */
 	int (*scram_keys)(void *context, struct slice user, struct sasl_scram_keys *ret_keys,
 		struct err *err);
-	/* The client proved to know the password of `user` by SCRAM. 0 allowed, positive denied. */
+	/* The client proved to know the password of `user` by SCRAM. 0 allowed, positive denied,
+	 * negative as above. NULL: allowed unless there is an authzid. */
 	int (*scram_done)(void *context, struct slice authzid, struct slice user, struct err *err);
 	void *context;
 };
@@ -39,6 +47,11 @@ struct sasl_offer {
 	bool scram;
 	struct slice exporter,
 		server_end_point; /* channel bindings at hand; empty: none, no -PLUS */
+	/* What made-up keys look like. They are the same for the same user and secret, so give all
+	 * processes of a machine the same secret, and the iterations that new passwords get.
+	 * Empty and 0: a secret of this process, SASL_SCRAM_ITERATIONS. */
+	struct slice made_up_secret;
+	uint32_t made_up_iterations;
 };
 
 /* "PLAIN LOGIN SCRAM-SHA-256-PLUS SCRAM-SHA-256": what the offer allows, `separator` between. */
@@ -51,8 +64,10 @@ enum sasl_outcome {
 			   protocol can, else as a challenge that is answered by an empty response) */
 	SASL_DENIED,    /* wrong user or password */
 	SASL_MALFORMED, /* protocol error by the client */
-	SASL_TEMPORARY, /* can't be told now; err says why */
+	SASL_TEMPORARY, /* can't be told now */
 };
+/* After the last three nothing is in `reply`, and err says why (for the log: what the client may
+ * know is the outcome). After all but SASL_CONTINUE the exchange is over. */
 /* NULL when the mechanism is unknown or not in the offer. */
 WARN_UNUSED struct sasl_session *sasl_new(struct slice mechanism, const struct sasl_offer *offer,
 	const struct sasl_callbacks *callbacks);
