@@ -21,6 +21,7 @@ struct store_options {
 };
 int store_open(
 	const struct store_options *options, struct store **ret_store, struct err *err) WARN_UNUSED;
+/* No write is under way and no watch is left. NULL is fine. */
 void store_close(struct store *store);
 /* For check, backup, compact and figures. */
 const struct store_driver *store_driver_of(struct store *store, struct store_db **ret_db);
@@ -47,6 +48,7 @@ enum store_kind {
 	STORE_ALIASES = 12,
 };
 
+enum { STORE_STOPPED = 2 }; /* positive outcome: `progress` ended long work */
 enum { STORE_NAME_MAX = 255 * 4, STORE_COLLECTIONS_MAX = 100000 };
 
 struct store_collection {
@@ -54,10 +56,12 @@ struct store_collection {
 	enum store_kind kind;
 	struct slice name;     /* unique among the living ones of its kind in the account; UTF-8 */
 	uint64_t change;       /* of the last change to it or anything in it */
+	uint64_t own_change;   /* of the last change to its name or data */
 	uint64_t created;      /* change number of its creation */
 	uint32_t next_number;  /* the next object's number; a mailbox's UIDNEXT; starts at 1 */
 	uint64_t count, bytes; /* living objects, their blob sizes */
-	struct slice data;     /* the upper floor's own; opaque here */
+	uint64_t counted, counted_bytes; /* those of them that are STORE_COUNTED */
+	struct slice data;               /* the upper floor's own; opaque here */
 };
 
 enum store_object_flag {
@@ -105,9 +109,21 @@ struct store_change {
 	uint64_t change;
 	uint32_t number;
 	bool gone;
+	struct id id; /* of what is gone; ID_NONE while it lives */
 };
 int store_scan_changes(struct store *store, struct id account, struct id collection, uint64_t since,
 	bool (*visit)(void *context, const struct store_change *change), void *context,
+	struct err *err) WARN_UNUSED;
+/* What changed in an account after change number `since`: first the collections that are gone, by
+ * change, then the living ones that changed or had something changed in them, by id. What changed
+ * in them is store_scan_changes' answer. Of one that is gone only id, kind and change are known.
+ * Collections that did not change cost the reading of their row. */
+int store_scan_account_changes(struct store *store, struct id account, uint64_t since,
+	bool (*visit)(void *context, const struct store_collection *collection, bool gone),
+	void *context, struct err *err) WARN_UNUSED;
+/* Every account (those that are being deleted too), by id. */
+int store_list_accounts(struct store *store,
+	bool (*visit)(void *context, const struct store_account *account), void *context,
 	struct err *err) WARN_UNUSED;
 /* A cache beside an object (a mailbox's: ENVELOPE, BODYSTRUCTURE): may be missing, then made again.
  */
@@ -120,8 +136,10 @@ int store_read_blob(struct store *store, struct id blob, uint64_t offset, uint64
 	struct buf *to, struct err *err) WARN_UNUSED;
 
 /* Writing: begin, change, commit (or abort). One thread. Everything that one store_write changes in
- * an account has the same change number. */
+ * an account has the same change number. What is larger than one write can hold fails with
+ * ERR_LIMIT: do it in pieces. Objects and collections that a write looks up or changes count. */
 struct store_write;
+enum { STORE_WRITE_OBJECTS_MAX = 250000, STORE_WRITE_COLLECTIONS_MAX = STORE_COLLECTIONS_MAX };
 int store_write_begin(struct store *store, const struct id *accounts, size_t count,
 	struct store_write **ret_write, struct err *err) WARN_UNUSED;
 /* The account's row as it will be; a new account is made by its first write. The change number that
@@ -133,32 +151,55 @@ int store_write_account(struct store_write *write, struct id account,
  */
 int store_write_collection(struct store_write *write, struct id account, struct id collection,
 	struct store_collection **ret_collection, struct err *err) WARN_UNUSED;
+/* By kind and name, as it will be: what this write made or renamed is found. STORE_ABSENT. */
+int store_write_find_collection(struct store_write *write, struct id account, enum store_kind kind,
+	struct slice name, struct store_collection **ret_collection, struct err *err) WARN_UNUSED;
+/* Copies ->name and ->data. A name that is taken by then makes the commit fail with ERR_EXISTS, so
+ * that a write may rename many, in any order. */
 void store_write_collection_changed(struct store_write *write, struct store_collection *collection);
 /* ERR_EXISTS when the name is taken. Name and data are copied. */
 int store_write_collection_new(struct store_write *write, struct id account, enum store_kind kind,
 	struct slice name, struct slice data, struct store_collection **ret_collection,
 	struct err *err) WARN_UNUSED;
-/* With all its objects; leaves a tombstone. */
+/* With all its objects; leaves a tombstone. From commit on nobody sees any of them; of a large
+ * collection the last rows go later (store_sweep). */
 int store_write_collection_gone(struct store_write *write, struct store_collection *collection,
 	struct err *err) WARN_UNUSED;
-/* Stores `object` as new: number, change are given out and set in *object; id too when it is none.
- * `blob` must exist or be added in this write. */
+/* Stores `object` as new: number, change are given out and set in *object, blob_len too; id when it
+ * is none. `blob` must be added in this write or belong to an object of an account that this write
+ * locks (else it may be gone by the commit). ERR_EXISTS when the name is taken; ERR_ABSENT when
+ * there is no such blob. */
 int store_write_object_new(struct store_write *write, struct store_collection *collection,
 	struct store_object *object, struct slice facet, struct err *err) WARN_UNUSED;
-/* Stores changed flags, blob or data of an object that was read inside this write (after begin);
- * its change is set. The facet stays; to change it, pass it (ptr NULL: leave). */
+/* An object as it will be: changes of this write are seen. Slices point into the write and live as
+ * long as it. STORE_ABSENT. */
+int store_write_get_object(struct store_write *write, struct store_collection *collection,
+	uint32_t number, struct store_object *ret_object, struct err *err) WARN_UNUSED;
+int store_write_find_object(struct store_write *write, struct store_collection *collection,
+	struct slice name, struct store_object *ret_object, struct err *err) WARN_UNUSED;
+/* Stores changed flags, blob, name or data of an object that was read inside this write (after
+ * begin); its change is set. The facet stays; to change it, pass it (ptr NULL: leave). STORE_ABSENT
+ * when it is gone; ERR_EXISTS when the name is taken. */
 int store_write_object(struct store_write *write, struct store_collection *collection,
 	struct store_object *object, struct slice facet, struct err *err) WARN_UNUSED;
+/* STORE_ABSENT when it is gone already. */
 int store_write_object_gone(struct store_write *write, struct store_collection *collection,
 	const struct store_object *object, struct err *err) WARN_UNUSED;
 /* Adds a body, stored once however many objects refer to it. `bytes` are borrowed until commit. */
 struct id store_write_blob(struct store_write *write, struct slice bytes);
-/* Everything of an account, tombstones too (a user was removed for good). */
+/* Everything of an account, tombstones too (a user was removed for good). Of a large account the
+ * last rows go later (store_sweep); until then its row says gone. */
 int store_write_account_gone(
 	struct store_write *write, struct id account, struct err *err) WARN_UNUSED;
 /* Durable and visible when it returns 0. Ends the write either way. */
 int store_write_commit(struct store_write *write, struct err *err) WARN_UNUSED;
 void store_write_abort(struct store_write *write); /* NULL is fine */
+
+/* Gives up what large deleted collections and accounts left behind, in pieces that each hold the
+ * account's lock for a moment. Called every few minutes, before the driver's compact; what a crash
+ * interrupts the next call goes on with. STORE_STOPPED when `progress` (may be NULL) said so. */
+int store_sweep(
+	struct store *store, store_progress *progress, void *context, struct err *err) WARN_UNUSED;
 
 /* Wake-ups: after every commit that changed the account, from the committing thread. `woken` must
  * be quick, must not block or call the store. When store_unwatch returns, it runs no more. */
@@ -168,7 +209,8 @@ struct store_watch *store_watch(struct store *store, struct id account,
 void store_unwatch(struct store *store, struct store_watch *watch);
 
 /* Verifies what drivers can't know: rows parse, counters agree with objects, every name, change and
- * blob reference points where it should. Runs the driver's check first. */
+ * blob reference points where it should. Runs the driver's check first. May run while serving: it
+ * holds the lock of one account at a time. STORE_STOPPED when `progress` (may be NULL) said so. */
 int store_check(struct store *store, store_report *report, store_progress *progress, void *context,
 	struct err *err) WARN_UNUSED;
 
