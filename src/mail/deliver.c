@@ -1,0 +1,192 @@
+/* Delivery: one message, many accounts, one write.
+ *
+ * The message is parsed before the accounts are locked, for the locks are held across the sync of
+ * the disk. Per account the store reads two rows (account, mailbox) and the mailbox's name. */
+#include "mail/box_internal.h"
+#include "mail/change.h"
+#include "mail/mail_internal.h"
+#include "mail/mailbox.h"
+#include "mail/prepare_internal.h"
+#include "mail/quota_internal.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+
+struct job {
+	struct mail *mail;
+	struct slice bytes, facet;
+	struct mail_record record;
+	struct store_write *write;
+	struct id blob;
+	struct mail_delivery *deliveries;
+	size_t count;
+	/* Deliveries by account; the first of equals gets the copy. */
+	struct mail_delivery **order;
+	struct id *accounts;
+	size_t account_count;
+};
+
+static int compare_deliveries(const void *a, const void *b)
+{
+	const struct mail_delivery *x = *(struct mail_delivery *const *)a;
+	const struct mail_delivery *y = *(struct mail_delivery *const *)b;
+	int order = id_cmp(x->account, y->account);
+	return order ? order : x < y ? -1 : x > y;
+}
+
+static void sort_accounts(struct job *job)
+{
+	for (size_t i = 0; i < job->count; i++)
+		job->order[i] = &job->deliveries[i];
+	qsort(job->order, job->count, sizeof(struct mail_delivery *), compare_deliveries);
+	for (size_t i = 0; i < job->count; i++)
+		if (i == 0 || !id_eq(job->order[i]->account, job->order[i - 1]->account))
+			job->accounts[job->account_count++] = job->order[i]->account;
+}
+
+/* The mailbox that the delivery names, else INBOX, which is made when it is missing. */
+static int find_box(struct store_write *write, const struct mail_delivery *delivery,
+	struct mail_box *ret_box, struct err *err)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct store_collection *collection;
+	struct slice name = SLICE("INBOX");
+	int r = STORE_ABSENT;
+	if (delivery->mailbox.len > 0 &&
+		mail_name_check(delivery->mailbox, &arena, &name, NULL) == 0)
+		r = store_write_find_collection(
+			write, delivery->account, STORE_MAILBOX, name, &collection, err);
+	if (r == STORE_ABSENT)
+		r = store_write_find_collection(
+			write, delivery->account, STORE_MAILBOX, SLICE("INBOX"), &collection, err);
+	if (r == STORE_ABSENT)
+		return mail_box_new(write, delivery->account, SLICE("INBOX"), 0, ret_box, err);
+	return r < 0 ? r : mail_box_load(write, delivery->account, collection->id, ret_box, err);
+}
+
+static int deliver_one(struct job *job, struct mail_delivery *delivery, struct err *err)
+{
+	const struct store_account *row;
+	struct mail_box box;
+	struct store_object object;
+	int r = store_write_account(job->write, delivery->account, &row, err);
+	if (r == 0)
+		r = quota_check_account(row, &delivery->limits, job->bytes.len, 1, err);
+	if (r == 0)
+		r = quota_reserve(job->mail, &delivery->limits, job->bytes.len, 1, err);
+	if (r < 0)
+		return r;
+	r = find_box(job->write, delivery, &box, err);
+	if (r == 0 && id_is_none(job->blob))
+		job->blob = store_write_blob(job->write, job->bytes);
+	if (r == 0)
+		r = mail_box_add(
+			job->write, &box, job->blob, &job->record, job->facet, &object, err);
+	if (r < 0) {
+		quota_release(job->mail, &delivery->limits, job->bytes.len, 1);
+		return r;
+	}
+	mail_box_save(job->write, &box);
+	delivery->uid = object.number;
+	return 0;
+}
+
+/* Returns how many got the message. */
+static size_t deliver_all(struct job *job)
+{
+	size_t delivered = 0;
+	for (size_t i = 0; i < job->count; i++) {
+		struct mail_delivery *delivery = job->order[i];
+		const struct mail_delivery *before = i > 0 ? job->order[i - 1] : NULL;
+		if (before && id_eq(before->account, delivery->account)) {
+			delivery->result = before->result;
+			delivery->err = before->err;
+			delivery->uid = before->uid;
+			continue;
+		}
+		delivery->result = deliver_one(job, delivery, &delivery->err);
+		delivered += delivery->result == 0;
+	}
+	return delivered;
+}
+
+/* What was reserved for those that were delivered to is in the sums now, or will never be. */
+static void release_all(struct job *job)
+{
+	for (size_t i = 0; i < job->count; i++) {
+		struct mail_delivery *delivery = job->order[i];
+		bool again = i > 0 && id_eq(job->order[i - 1]->account, delivery->account);
+		if (!again && delivery->result == 0)
+			quota_release(job->mail, &delivery->limits, job->bytes.len, 1);
+	}
+}
+
+static int run(struct job *job, struct err *err)
+{
+	int r = store_write_begin(
+		job->mail->store, job->accounts, job->account_count, &job->write, err);
+	if (r < 0)
+		return r;
+	size_t delivered = deliver_all(job);
+	if (delivered > 0)
+		r = quota_commit(job->mail, job->write, job->accounts, job->account_count, err);
+	else
+		store_write_abort(job->write);
+	release_all(job);
+	return r;
+}
+
+int mail_deliver(struct mail *mail, struct slice bytes, struct mail_delivery *deliveries,
+	size_t count, struct err *err)
+{
+	struct mail_prepared prepared;
+	int64_t now = clock_wall();
+	if (count == 0)
+		return 0;
+	int r = mail_prepare(mail, bytes, &prepared, err);
+	if (r < 0)
+		return r;
+	struct job job = {
+		.mail = mail,
+		.bytes = bytes,
+		.facet = mail_prepared_facet(&prepared),
+		.record = {.internal_date = {.seconds = now,
+				   .zone_minutes = (int16_t)(clock_local_offset(now) / 60)},
+			.saved = now,
+			.header_len = prepared.header_len},
+		.deliveries = deliveries,
+		.count = count,
+		.order = alloc_zero(count, sizeof(struct mail_delivery *)),
+		.accounts = alloc_zero(count, sizeof(struct id)),
+	};
+	for (size_t i = 0; i < count; i++) {
+		deliveries[i].result = 0;
+		deliveries[i].err = (struct err){0};
+		deliveries[i].uid = 0;
+	}
+	sort_accounts(&job);
+	r = run(&job, err);
+	free(job.order);
+	free(job.accounts);
+	mail_prepared_free(&prepared);
+	return r;
+}
+
+int mail_room_check(struct mail *mail, struct id account, const struct mail_limits *limits,
+	uint64_t bytes, struct err *err)
+{
+	struct store_account row = {.id = account};
+	if (bytes > mail->message_max) {
+		(void)err_permanent(err, ERR_LIMIT, "message is larger than %llu bytes",
+			(unsigned long long)mail->message_max);
+		return err_status(err, "5.3.4");
+	}
+	int r = store_get_account(mail->store, account, &row, err);
+	if (r >= 0)
+		r = quota_check_account(&row, limits, bytes, 1, err);
+	if (r == 0)
+		r = quota_reserve(mail, limits, bytes, 1, err);
+	if (r == 0)
+		quota_release(mail, limits, bytes, 1);
+	return r;
+}
