@@ -1,0 +1,99 @@
+/* The one door to every driver, and what is the same for all: services and who is allowed. */
+#include "directory/directory.h"
+
+#include "directory/driver.h"
+
+int directory_lookup(struct directory *directory, struct slice address, struct arena *arena,
+	struct directory_route *ret_route, struct err *err)
+{
+	return directory->driver->lookup(directory, address, arena, ret_route, err);
+}
+
+int directory_domain(struct directory *directory, struct slice domain, struct err *err)
+{
+	return directory->driver->domain(directory, domain, err);
+}
+
+int directory_check(struct directory *directory, struct slice user, struct slice password,
+	struct slice client, enum directory_service service, struct arena *arena,
+	struct directory_user *ret_user, struct err *err)
+{
+	return directory->driver->check(
+		directory, user, password, client, service, arena, ret_user, err);
+}
+
+int directory_user(struct directory *directory, struct slice user, enum directory_service service,
+	struct arena *arena, struct directory_user *ret_user, struct err *err)
+{
+	return directory->driver->user(directory, user, service, arena, ret_user, err);
+}
+
+int directory_scram(struct directory *directory, struct slice user,
+	struct sasl_scram_keys *ret_keys, struct err *err)
+{
+	return directory->driver->scram(directory, user, ret_keys, err);
+}
+
+void directory_free(struct directory *directory)
+{
+	if (directory)
+		directory->driver->free(directory);
+}
+
+int directory_allows(
+	const struct directory_user *user, enum directory_service service, struct err *err)
+{
+	if (user->suspended) {
+		(void)err_permanent(err, ERR_DENIED, "%.*s is suspended", SLICE_ARG(user->name));
+		return DIRECTORY_DENIED;
+	}
+	if ((user->services & service) != service) {
+		(void)err_permanent(err, ERR_DENIED, "%.*s may not use %s", SLICE_ARG(user->name),
+			directory_service_name(service));
+		return DIRECTORY_DENIED;
+	}
+	return 0;
+}
+
+int directory_route_allows(struct directory_route *route, struct err *err)
+{
+	int result = DIRECTORY_UNKNOWN;
+	size_t kept = 0;
+	for (size_t i = 0; i < route->count; i++) {
+		int r = directory_allows(&route->users[i], DIRECTORY_DELIVERY, err);
+		if (r == 0)
+			route->users[kept++] = route->users[i];
+		else
+			result = r;
+	}
+	route->count = kept;
+	return kept > 0 ? 0 : result;
+}
+
+static const struct {
+	enum directory_service service;
+	const char *name;
+} services[] = {
+	{DIRECTORY_IMAP, "imap"},
+	{DIRECTORY_POP3, "pop3"},
+	{DIRECTORY_SUBMISSION, "submission"},
+	{DIRECTORY_MANAGESIEVE, "managesieve"},
+	{DIRECTORY_HTTP, "http"},
+	{DIRECTORY_DELIVERY, "delivery"},
+};
+
+const char *directory_service_name(enum directory_service service)
+{
+	for (size_t i = 0; i < ARRAY_LEN(services); i++)
+		if (services[i].service == service)
+			return services[i].name;
+	return "unknown";
+}
+
+unsigned directory_service_of(struct slice name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(services); i++)
+		if (slice_eq_nocase(name, slice_str(services[i].name)))
+			return services[i].service;
+	return 0;
+}

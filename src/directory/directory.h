@@ -1,0 +1,94 @@
+/* Who is this, may he log in, where does he live?
+ *
+ * One interface, several drivers: internal (objects in the store's system account) and authmod (the
+ * line protocol, asked of another role or node). "No such user", "wrong password" and "can't tell
+ * now" are three different answers everywhere. All calls may be made from any thread. */
+#ifndef DIRECTORY_DIRECTORY_H
+#define DIRECTORY_DIRECTORY_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/id.h"
+#include "sasl/sasl.h"
+
+/* Positive outcomes. */
+enum {
+	DIRECTORY_UNKNOWN = 1, /* no such user or address (its domain may be ours or not) */
+	DIRECTORY_WRONG = 2,   /* wrong password */
+	DIRECTORY_DENIED = 3,  /* right, but suspended or this service is not his; err says which */
+};
+
+/* What a user may use, as bits. */
+enum directory_service {
+	DIRECTORY_IMAP = 1,
+	DIRECTORY_POP3 = 2,
+	DIRECTORY_SUBMISSION = 4,
+	DIRECTORY_MANAGESIEVE = 8,
+	DIRECTORY_HTTP = 16,
+	DIRECTORY_DELIVERY = 32, /* may get mail */
+};
+enum { DIRECTORY_ALL_SERVICES = 63 };
+/* "imap" … of one bit, and back (0: unknown). */
+const char *directory_service_name(enum directory_service service);
+unsigned directory_service_of(struct slice name);
+
+/* A user. Slices lie in the caller's arena. */
+struct directory_user {
+	struct id account;      /* ID_NONE from a driver that does not know it */
+	struct slice name;      /* canonical address: lower case, "user@example.org" */
+	struct slice domain;    /* its part behind "@" */
+	struct slice full_name; /* "" when not set */
+	unsigned services;      /* bits of enum directory_service */
+	bool suspended;
+	uint64_t quota_bytes, quota_messages; /* 0: none; the domain's default is put in already */
+	struct id domain_id; /* of the domain, when it has a limit of its own; else ID_NONE */
+	uint64_t domain_quota_bytes, domain_quota_messages;
+	struct slice to_host; /* where he lives, "host" or "host:port"; "" here */
+	int64_t created;      /* seconds since 1970 */
+};
+
+/* Where mail for an address goes. */
+struct directory_route {
+	struct directory_user *users; /* one for a user, several for an alias */
+	size_t count;
+	struct slice detail;  /* "lists" of "ann+lists@example.org"; "" when none */
+	struct slice matched; /* the user or alias that matched */
+};
+
+struct directory;
+
+/* For RCPT TO: users, aliases (followed to a bounded depth), plus addressing, catch-all, in this
+ * order. 0, DIRECTORY_UNKNOWN, DIRECTORY_DENIED (may not get mail), or negative: can't tell now. */
+int directory_lookup(struct directory *directory, struct slice address, struct arena *arena,
+	struct directory_route *ret_route, struct err *err) WARN_UNUSED;
+/* Whether mail for the domain ends here: 0 yes, DIRECTORY_UNKNOWN no. */
+int directory_domain(struct directory *directory, struct slice domain, struct err *err) WARN_UNUSED;
+/* For a login. `client` is the IP as text, for limits and logs. App passwords count where the user
+ * allows the service. 0 and the user; or UNKNOWN, WRONG, DENIED, negative. Takes the same time for
+ * unknown users as for wrong passwords. */
+int directory_check(struct directory *directory, struct slice user, struct slice password,
+	struct slice client, enum directory_service service, struct arena *arena,
+	struct directory_user *ret_user, struct err *err) WARN_UNUSED;
+/* The user alone, by address or by login name, without a password (after SCRAM; at APPEND, to know
+ * his limits as they are now). DIRECTORY_DENIED as directory_check. */
+int directory_user(struct directory *directory, struct slice user, enum directory_service service,
+	struct arena *arena, struct directory_user *ret_user, struct err *err) WARN_UNUSED;
+/* For SCRAM. DIRECTORY_UNKNOWN also when the user has no keys. */
+int directory_scram(struct directory *directory, struct slice user,
+	struct sasl_scram_keys *ret_keys, struct err *err) WARN_UNUSED;
+void directory_free(struct directory *directory); /* NULL is fine */
+
+/* The callbacks that sasl.h wants, answered by a directory. `user` is filled when the exchange is
+ * done. */
+struct directory_login {
+	struct directory *directory;
+	enum directory_service service;
+	char client[64];     /* IP as text */
+	struct arena *arena; /* where `user` lies */
+	struct directory_user user;
+	struct err denied; /* why, when right but not allowed */
+};
+/* Acting for another (authzid) is refused in this version unless it is the user himself. */
+struct sasl_callbacks directory_sasl(struct directory_login *login);
+
+#endif
