@@ -1,0 +1,24 @@
+/* The client half, for LMTP to a store: one transaction, on a connection from a pool. */
+#ifndef SMTP_CLIENT_H
+#define SMTP_CLIENT_H
+
+#include "net/client.h"
+#include "smtp/server.h"
+
+struct smtp_client_pool;
+
+struct smtp_client_options {
+	struct net_client_options server;
+	const char *hostname; /* for LHLO; borrowed */
+	unsigned idle_max;    /* connections kept; 0: 64 */
+};
+struct smtp_client_pool *smtp_client_pool_new(const struct smtp_client_options *options);
+void smtp_client_pool_free(struct smtp_client_pool *pool);
+
+/* Passes the transaction on; fills each recipient's result with what the other side said about it.
+ * 0 when it has said something about each; negative (temporary) when it could not be reached or
+ * broke off: nothing is known then. Uses CHUNKING and PIPELINING where offered. Thread-safe. */
+int smtp_client_deliver(
+	struct smtp_client_pool *pool, struct smtp_transaction *t, struct err *err) WARN_UNUSED;
+
+#endif

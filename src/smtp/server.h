@@ -1,0 +1,68 @@
+/* The SMTP server: mail exchanger (RFC 5321), submission (RFC 6409) and LMTP (RFC 2033) are one
+ * session with different rules; what happens to recipients and messages is the backend's affair. */
+#ifndef SMTP_SERVER_H
+#define SMTP_SERVER_H
+
+#include "directory/directory.h"
+#include "envelope/command.h"
+#include "net/session.h"
+
+#include <stdatomic.h>
+
+/* For net_loop_listen(); the `service` is a struct smtp_service. */
+extern const struct net_protocol smtp_protocol;
+extern const struct net_protocol smtp_submission_protocol;
+extern const struct net_protocol smtp_lmtp_protocol;
+
+enum smtp_kind { SMTP_EXCHANGER, SMTP_SUBMISSION, SMTP_LMTP };
+
+struct smtp_recipient {
+	struct envelope_recipient envelope; /* slices in the transaction's arena */
+	void *backend;                      /* the backend's own, in the arena */
+	int result;                         /* of deliver(): 0, or negative and err says why */
+	struct err err;
+};
+
+struct smtp_transaction {
+	struct arena arena;
+	struct envelope_sender sender; /* slices in the arena */
+	struct smtp_recipient **recipients;
+	size_t count, room;
+	struct slice user;   /* who is logged in; empty: nobody */
+	const char *session; /* session id, from accept to delivery */
+	const struct log_scope *log;
+	struct slice extra;   /* header fields to go in front of the message */
+	struct slice message; /* complete, CRLF line ends; valid during deliver() */
+};
+
+/* All calls may block; any thread. Negative values with err: ERR_TEMPORARY becomes 4xx,
+ * ERR_PERMANENT 5xx, with err.status if set. */
+struct smtp_backend {
+	/* May this user send as this address? NULL: always. */
+	int (*sender)(void *context, struct smtp_transaction *t, struct err *err);
+	int (*recipient)(void *context, struct smtp_transaction *t, struct smtp_recipient *r,
+		struct err *err);
+	/* The message is complete. Fills each recipient's result; negative: the same for all.
+	 * Durable when 0. */
+	int (*deliver)(void *context, struct smtp_transaction *t, struct err *err);
+};
+
+struct smtp_service {
+	enum smtp_kind kind;
+	const char *hostname;
+	const struct smtp_backend *backend;
+	void *context;
+	struct directory *directory; /* for AUTH; NULL: not offered */
+	int spool_dir_fd;
+	uint64_t message_max;        /* 0: 64 MiB */
+	uint32_t recipients_max;     /* 0: 1,000 */
+	unsigned command_timeout_ms; /* 0: 5 minutes */
+	uint32_t errors_max;         /* 0: 20 */
+	bool trust_session;          /* XSESSION is taken: peers are our own roles */
+	struct smtp_figures {
+		atomic_uint_fast64_t connections, accepted, refused, recipients_refused, logins,
+			logins_failed;
+	} figures;
+};
+
+#endif

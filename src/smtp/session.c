@@ -1,0 +1,163 @@
+/* The life of an SMTP connection: lines are commands, until DATA, BDAT or AUTH says what the next
+ * bytes are. Commands that came together are answered together. */
+#include "smtp/session_internal.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/must.h"
+
+enum {
+	DEFAULT_TIMEOUT_MS = 5 * 60 * 1000, /* RFC 5321 section 4.5.3.2 */
+	DEFAULT_ERRORS_MAX = 20,
+	INPUT_MAX = 256 * 1024,
+};
+
+static unsigned timeout_ms(const struct smtp_session *s)
+{
+	return s->service->command_timeout_ms ? s->service->command_timeout_ms : DEFAULT_TIMEOUT_MS;
+}
+
+uint64_t smtp_message_max(const struct smtp_session *s)
+{
+	return s->service->message_max ? s->service->message_max : 64u << 20;
+}
+
+static enum net_next open_session(struct net_session *net)
+{
+	struct smtp_session *s = net_state(net);
+	s->net = net;
+	s->service = net_service(net);
+	net_set_timeout(net, timeout_ms(s));
+	atomic_fetch_add_explicit(&s->service->figures.connections, 1, memory_order_relaxed);
+	net_printf(net, "220 %s %s Rookery\r\n", s->service->hostname,
+		smtp_is_lmtp(s) ? "LMTP" : "ESMTP");
+	return NET_WAIT_INPUT;
+}
+
+static bool too_many_errors(const struct smtp_session *s)
+{
+	uint32_t max = s->service->errors_max ? s->service->errors_max : DEFAULT_ERRORS_MAX;
+	return s->errors >= max;
+}
+
+/* One line of the input, as a command or as AUTH's next message. */
+static enum smtp_run take_line(struct smtp_session *s)
+{
+	struct slice input = net_input(s->net);
+	ssize_t end = slice_find(input, '\n');
+	if (end < 0) {
+		if (input.len <= ENVELOPE_LINE_MAX * 4)
+			return SMTP_PARK;
+		(void)smtp_reply(s, 500, "5.5.6", "Line too long");
+		return SMTP_CLOSE;
+	}
+	struct slice line = slice(input.ptr, (size_t)end);
+	if (line.len > 0 && line.ptr[line.len - 1] == '\r')
+		line.len--;
+	enum smtp_run r;
+	if (s->phase == SMTP_IN_AUTH) {
+		r = smtp_auth_line(s, line);
+	} else if (line.len > ENVELOPE_LINE_MAX) {
+		r = smtp_reply(s, 500, "5.5.6", "Line too long");
+	} else {
+		must_doing(net_session_id(s->net), "an SMTP command");
+		/* The line is in the input until the command is through: DATA and BDAT look behind
+		 * it. */
+		AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+		struct slice copy = arena_copy(&arena, line);
+		net_consume(s->net, (size_t)end + 1);
+		return smtp_command(s, copy);
+	}
+	net_consume(s->net, (size_t)end + 1);
+	return r;
+}
+
+static enum smtp_run step(struct smtp_session *s)
+{
+	switch (s->phase) {
+	case SMTP_IN_DATA:
+		return smtp_data_input(s);
+	case SMTP_IN_CHUNK:
+		return smtp_chunk_input(s);
+	case SMTP_IN_PAUSE:
+		return smtp_auth_pause(s);
+	case SMTP_COMMANDS:
+	case SMTP_IN_AUTH:
+		break;
+	}
+	return take_line(s);
+}
+
+static enum net_next run(struct net_session *net, unsigned events)
+{
+	struct smtp_session *s = net_state(net);
+	if (events & NET_SHUTDOWN) {
+		(void)smtp_reply(s, 421, "4.3.2", "Server is going down, come back soon");
+		return NET_CLOSE;
+	}
+	if ((events & NET_TIMEOUT) && s->phase != SMTP_IN_PAUSE) {
+		(void)smtp_reply(s, 421, "4.4.2", "Timed out");
+		return NET_CLOSE;
+	}
+	if (events & NET_SECURED) { /* RFC 3207 section 4.2: nothing is known any more */
+		free(s->helo);
+		s->helo = NULL;
+		smtp_transaction_end(s);
+	}
+	for (;;) {
+		enum smtp_run r = step(s);
+		must_doing(NULL, NULL);
+		if (r == SMTP_CLOSE)
+			return NET_CLOSE;
+		if (too_many_errors(s)) {
+			(void)smtp_reply(s, 421, "4.7.0", "Too many errors");
+			return NET_CLOSE;
+		}
+		if (r == SMTP_PARK)
+			break;
+		if (net_output_full(net))
+			return NET_WAIT_OUTPUT;
+	}
+	if (events & NET_EOF)
+		return NET_CLOSE;
+	if (s->phase != SMTP_IN_PAUSE)
+		net_set_timeout(net, timeout_ms(s));
+	return NET_WAIT_INPUT;
+}
+
+static void close_session(struct net_session *net)
+{
+	struct smtp_session *s = net_state(net);
+	smtp_auth_end(s);
+	smtp_transaction_end(s);
+	free(s->helo);
+	free(s->user);
+}
+
+const struct net_protocol smtp_protocol = {
+	.name = "smtp",
+	.session_size = sizeof(struct smtp_session),
+	.open = open_session,
+	.run = run,
+	.close = close_session,
+	.input_max = INPUT_MAX,
+	.timeout_ms = DEFAULT_TIMEOUT_MS,
+};
+const struct net_protocol smtp_submission_protocol = {
+	.name = "submission",
+	.session_size = sizeof(struct smtp_session),
+	.open = open_session,
+	.run = run,
+	.close = close_session,
+	.input_max = INPUT_MAX,
+	.timeout_ms = DEFAULT_TIMEOUT_MS,
+};
+const struct net_protocol smtp_lmtp_protocol = {
+	.name = "lmtp",
+	.session_size = sizeof(struct smtp_session),
+	.open = open_session,
+	.run = run,
+	.close = close_session,
+	.input_max = INPUT_MAX,
+	.timeout_ms = DEFAULT_TIMEOUT_MS,
+};

@@ -1,0 +1,87 @@
+/* One SMTP or LMTP connection, as the command files see it. */
+#ifndef SMTP_SESSION_INTERNAL_H
+#define SMTP_SESSION_INTERNAL_H
+
+#include "base/spool.h"
+#include "envelope/dots.h"
+#include "smtp/server.h"
+
+enum smtp_phase {
+	SMTP_COMMANDS,
+	SMTP_IN_DATA,  /* behind DATA */
+	SMTP_IN_CHUNK, /* inside BDAT's bytes */
+	SMTP_IN_AUTH,
+	SMTP_IN_PAUSE, /* a refused login waits for its answer */
+};
+
+/* What a command says when it returns. */
+enum smtp_run {
+	SMTP_GO_ON, /* answered; next command */
+	SMTP_PARK,  /* wait for input */
+	SMTP_CLOSE,
+};
+
+struct smtp_session {
+	struct net_session *net;
+	struct smtp_service *service;
+	enum smtp_phase phase;
+	char *helo;    /* NULL: not yet */
+	bool extended; /* EHLO or LHLO */
+	char *user;    /* logged in; NULL: no */
+	uint32_t errors, login_failures;
+	struct smtp_transaction *transaction; /* since MAIL; NULL: none */
+	/* The message on its way in: */
+	struct spool *spool;
+	struct envelope_dots dots;
+	uint64_t chunk_left;
+	bool chunk_last, in_chunks; /* BDAT was used in this transaction */
+	int spool_result;           /* negative: spool_err is the answer when its end has come */
+	struct err spool_err;
+	/* AUTH under way: */
+	struct sasl_session *sasl;
+	struct directory_login login;
+	struct arena login_arena;
+	bool sasl_ending;
+	int64_t pause_until_ms;
+};
+
+static inline bool smtp_is_lmtp(const struct smtp_session *s)
+{
+	return s->service->kind == SMTP_LMTP;
+}
+uint64_t smtp_message_max(const struct smtp_session *s);
+
+/* reply.c. "250 2.0.0 Text"; `status` NULL: no enhanced code. Counts 4xx and 5xx to commands as
+ * errors. */
+enum smtp_run smtp_reply(struct smtp_session *s, int code, const char *status, const char *text);
+/* From an err: 4xx or 5xx. `status_temporary`, `status_permanent` when it names none. */
+enum smtp_run smtp_failed(struct smtp_session *s, const struct err *err,
+	const char *status_temporary, const char *status_permanent);
+
+/* transaction.c */
+void smtp_transaction_begin(struct smtp_session *s, const struct envelope_sender *sender);
+void smtp_transaction_end(struct smtp_session *s); /* also when there is none */
+
+/* trace.c: Received (RFC 5321 section 4.4), for LMTP Return-Path in front. */
+void smtp_write_trace(struct smtp_session *s, struct buf *to);
+/* Fields that a submitted message must have (RFC 6409 section 8): Date, Message-ID; what is missing
+ * goes into the transaction's `extra`. Refuses loops: more than SMTP_HOPS_MAX Received fields. */
+enum { SMTP_HOPS_MAX = 100 };
+int smtp_look_at_header(struct smtp_session *s, struct slice message, struct err *err);
+
+/* data.c, auth.c: each takes what it understands of the input. */
+enum smtp_run smtp_cmd_data(struct smtp_session *s, struct slice arguments);
+enum smtp_run smtp_cmd_bdat(struct smtp_session *s, struct slice arguments);
+enum smtp_run smtp_data_input(struct smtp_session *s);
+enum smtp_run smtp_chunk_input(struct smtp_session *s);
+enum smtp_run smtp_cmd_auth(struct smtp_session *s, struct slice arguments);
+enum smtp_run smtp_auth_line(struct smtp_session *s, struct slice line);
+enum smtp_run smtp_auth_pause(struct smtp_session *s);
+void smtp_auth_end(struct smtp_session *s);
+bool smtp_auth_offered(const struct smtp_session *s);
+struct sasl_offer smtp_sasl_offer(struct smtp_session *s);
+
+/* commands.c */
+enum smtp_run smtp_command(struct smtp_session *s, struct slice line);
+
+#endif

@@ -1,0 +1,38 @@
+/* From MAIL to the end of the message. */
+#include "smtp/session_internal.h"
+
+#include "base/alloc.h"
+
+void smtp_transaction_begin(struct smtp_session *s, const struct envelope_sender *sender)
+{
+	smtp_transaction_end(s);
+	struct smtp_transaction *t = ALLOC(struct smtp_transaction);
+	t->sender = *sender;
+	struct slice *const owned[] = {&t->sender.path.address, &t->sender.path.local,
+		&t->sender.path.domain, &t->sender.envid, &t->sender.auth, &t->sender.session};
+	for (size_t i = 0; i < ARRAY_LEN(owned); i++)
+		*owned[i] = arena_copy(&t->arena, *owned[i]);
+	t->user = slice_str(s->user);
+	t->log = net_log(s->net);
+	t->session = s->service->trust_session && t->sender.session.len > 0
+			     ? t->sender.session.ptr
+			     : net_session_id(s->net);
+	s->transaction = t;
+}
+
+void smtp_transaction_end(struct smtp_session *s)
+{
+	struct smtp_transaction *t = s->transaction;
+	s->transaction = NULL;
+	spool_free(s->spool);
+	s->spool = NULL;
+	s->in_chunks = s->chunk_last = false;
+	s->chunk_left = 0;
+	s->spool_result = 0;
+	s->dots = (struct envelope_dots){0};
+	if (!t)
+		return;
+	free(t->recipients);
+	arena_free(&t->arena);
+	free(t);
+}
