@@ -1,0 +1,421 @@
+/* FETCH. Messages are taken from the set in batches, whose facts and kept forms are read in one
+ * scan each; each message's items are written in turn. When the output is full the command stops
+ * where it is, even in the middle of a message's bytes, and goes on when it has drained. */
+#include "imap/fetch_internal.h"
+
+#include "base/alloc.h"
+#include "mail/change.h"
+#include "mail/changes.h"
+
+enum {
+	BATCH = 128,
+	SCAN_SPREAD = 4,    /* a scan may pass over this many rows for each one wanted */
+	PIECE = 128 * 1024, /* of a message's bytes, read at once */
+	FACETS_MAX = 64 * 1024 * 1024,
+};
+
+struct row {
+	uint32_t uid;
+	bool have_facts, have_facet;
+	struct mail_message facts;
+	size_t envelope_at, envelope_len, structure_at, structure_len; /* in facets */
+};
+
+struct fetch {
+	struct imap_going going;
+	struct imap_fetch_request request;
+	struct mail_set uids;
+	bool changed_only, vanished;
+	uint64_t changed_since;
+	/* Where it is: */
+	uint32_t range, next_uid; /* of the set */
+	struct row *rows;         /* the batch */
+	uint32_t row_count, row_at;
+	struct buf facets;
+	struct imap_fetch_item *item; /* of the message under way; NULL: none */
+	bool in_message, first_item;
+	struct imap_fetch_message message;
+	struct imap_content content; /* being sent */
+	uint64_t content_left;
+	bool any_failed;
+};
+
+static void fetch_free(struct imap_session *s, struct imap_going *going)
+{
+	struct fetch *f = (struct fetch *)going;
+	mail_set_free(&f->uids);
+	imap_fetch_message_free(&f->message);
+	buf_free(&f->content.bytes);
+	buf_free(&f->facets);
+	free(f->rows);
+	free(f);
+}
+
+/* Fills the batch with the next UIDs of the set. False when there are none left. */
+static bool next_batch(struct fetch *f)
+{
+	f->row_count = f->row_at = 0;
+	while (f->range < f->uids.count && f->row_count < BATCH) {
+		const struct mail_range *range = &f->uids.ranges[f->range];
+		uint32_t uid = MAX(f->next_uid, range->first);
+		for (; uid <= range->last && f->row_count < BATCH; uid++) {
+			f->rows[f->row_count++] = (struct row){.uid = uid};
+			if (uid == UINT32_MAX)
+				break;
+		}
+		f->next_uid = uid;
+		if (uid > range->last || uid == UINT32_MAX)
+			f->range++;
+	}
+	return f->row_count > 0;
+}
+
+struct filling {
+	struct fetch *f;
+	struct arena *arena;
+	uint32_t at;
+};
+
+static struct row *row_of(struct filling *fill, uint32_t uid)
+{
+	struct fetch *f = fill->f;
+	while (fill->at < f->row_count && f->rows[fill->at].uid < uid)
+		fill->at++;
+	return fill->at < f->row_count && f->rows[fill->at].uid == uid ? &f->rows[fill->at] : NULL;
+}
+
+static bool take_facts(void *context, const struct mail_message *message)
+{
+	struct row *row = row_of(context, message->uid);
+	if (row) {
+		row->facts = *message;
+		row->facts.keywords = (struct mail_keywords){0}; /* lives in the view */
+		row->have_facts = true;
+	}
+	return true;
+}
+
+static bool take_facet(void *context, uint32_t uid, const struct mail_facet *facet)
+{
+	struct filling *fill = context;
+	struct row *row = row_of(fill, uid);
+	struct buf *facets = &fill->f->facets;
+	if (!row)
+		return true;
+	row->envelope_at = facets->len;
+	row->envelope_len = facet->envelope.len;
+	buf_add_slice(facets, facet->envelope);
+	row->structure_at = facets->len;
+	row->structure_len = facet->structure.len;
+	buf_add_slice(facets, facet->structure);
+	row->have_facet = !facets->failed;
+	return row->have_facet;
+}
+
+/* One scan when the UIDs lie close together, else one look-up each. */
+static int load_batch(struct imap_session *s, struct fetch *f, struct err *err)
+{
+	struct mail *mail = imap_mail(s);
+	struct id account = imap_account(s), mailbox = s->selected->mailbox;
+	uint32_t i = 0;
+	buf_clear(&f->facets);
+	while (i < f->row_count) {
+		uint32_t end = i + 1;
+		while (end < f->row_count && f->rows[end].uid - f->rows[end - 1].uid <= SCAN_SPREAD)
+			end++;
+		uint32_t first = f->rows[i].uid, last = f->rows[end - 1].uid;
+		struct filling fill = {.f = f, .at = i};
+		if (f->request.facts && mail_message_scan(mail, account, mailbox, first, last,
+						take_facts, &fill, err) < 0)
+			return -1;
+		fill.at = i;
+		if (f->request.facets && mail_facet_scan(mail, account, mailbox, first, last,
+						 take_facet, &fill, err) < 0)
+			return -1;
+		i = end;
+	}
+	return 0;
+}
+
+static void write_id(struct buf *out, struct id id)
+{
+	char text[ID_TEXT_SIZE + 1];
+	id_to_text(id, text);
+	buf_printf(out, "(%s)", text);
+}
+
+static void write_kept(struct buf *out, const struct fetch *f, bool have, size_t at, size_t len)
+{
+	if (have)
+		buf_add(out, f->facets.data + at, len);
+	else
+		buf_add_str(out, "NIL");
+}
+
+/* Items that are a few bytes each. */
+static void write_small(struct imap_session *s, struct fetch *f, const struct imap_fetch_item *item,
+	const struct row *row, const struct mail_row *view_row)
+{
+	struct imap_selected *box = s->selected;
+	struct buf *out = imap_out(s);
+	switch (item->kind) {
+	case IMAP_FETCH_UID:
+		buf_add_u64(out, row->uid);
+		break;
+	case IMAP_FETCH_FLAGS:
+		imap_write_flags(out, view_row->flags,
+			mail_view_keywords(box->view, view_row->keywords),
+			row->uid >= box->recent_from && !imap_has(s, IMAP_REV2));
+		break;
+	case IMAP_FETCH_SIZE:
+		buf_add_u64(out, view_row->size);
+		break;
+	case IMAP_FETCH_MODSEQ:
+		buf_add_byte(out, '(');
+		buf_add_u64(out, view_row->modseq);
+		buf_add_byte(out, ')');
+		break;
+	case IMAP_FETCH_INTERNALDATE:
+		buf_add_byte(out, '"');
+		message_write_imap_date(out, row->facts.internal_date);
+		buf_add_byte(out, '"');
+		break;
+	case IMAP_FETCH_SAVEDATE:
+		buf_add_byte(out, '"');
+		message_write_imap_date(out, (struct message_date){.seconds = row->facts.saved});
+		buf_add_byte(out, '"');
+		break;
+	case IMAP_FETCH_EMAILID:
+		write_id(out, row->facts.blob);
+		break;
+	case IMAP_FETCH_THREADID:
+		buf_add_str(out, "NIL");
+		break;
+	case IMAP_FETCH_ENVELOPE:
+		write_kept(out, f, row->have_facet, row->envelope_at, row->envelope_len);
+		break;
+	case IMAP_FETCH_BODYSTRUCTURE:
+		write_kept(out, f, row->have_facet, row->structure_at, row->structure_len);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Writes what is left of the content under way. */
+static enum imap_run send_content(struct imap_session *s, struct fetch *f, struct err *err)
+{
+	struct imap_content *c = &f->content;
+	while (f->content_left > 0) {
+		if (net_output_full(s->net))
+			return IMAP_WAIT_OUTPUT;
+		uint64_t n = MIN(f->content_left, (uint64_t)PIECE);
+		struct buf *out = imap_out(s);
+		size_t before = out->len;
+		if (c->own)
+			buf_add(out, c->bytes.data + c->from, (size_t)n);
+		else if (mail_message_read(
+				 imap_mail(s), f->message.facts->blob, c->from, n, out, err) != 0 ||
+			 out->len - before != n)
+			return IMAP_CLOSE; /* its size was announced: there is no way back */
+		c->from += n;
+		f->content_left -= n;
+	}
+	buf_free(&c->bytes);
+	return IMAP_DONE;
+}
+
+/* Items that are made of the message's bytes. IMAP_DONE: written, or under way in f->content_left.
+ */
+static int begin_content(struct imap_session *s, struct fetch *f,
+	const struct imap_fetch_item *item, struct err *err)
+{
+	struct imap_content *c = &f->content;
+	int r = imap_fetch_content(imap_mail(s), &f->message, item, c, err);
+	struct buf *out = imap_out(s);
+	if (r != 0 || c->nil || c->unknown_encoding) {
+		buf_add_str(out, "NIL");
+		buf_free(&c->bytes);
+		return r;
+	}
+	if (item->kind == IMAP_FETCH_BINARY_SIZE) {
+		buf_add_u64(out, c->len);
+		buf_free(&c->bytes);
+	} else if (item->kind == IMAP_FETCH_STRUCTURE) {
+		buf_add_slice(out, buf_slice(&c->bytes));
+		buf_free(&c->bytes);
+	} else {
+		buf_printf(out, "%s{%llu}\r\n", c->binary ? "~" : "", (unsigned long long)c->len);
+		f->content_left = c->len;
+	}
+	return 0;
+}
+
+/* One message's "* n FETCH (…)"; starts it or goes on with it. */
+static enum imap_run write_message(
+	struct imap_session *s, struct fetch *f, struct row *row, struct err *err)
+{
+	uint32_t seq = mail_view_seq(s->selected->view, row->uid);
+	const struct mail_row *view_row = seq ? mail_view_row(s->selected->view, seq) : NULL;
+	if (!f->in_message) {
+		if (!view_row || (f->changed_only && view_row->modseq <= f->changed_since))
+			return IMAP_DONE;
+		if (f->request.facts && !row->have_facts) {
+			f->any_failed =
+				true; /* expunged by somebody else: RFC 2180 section 4.1.3 */
+			return IMAP_DONE;
+		}
+		net_printf(s->net, "* %u FETCH (", seq);
+		f->in_message = true;
+		f->item = f->request.items;
+		f->message.facts = &row->facts;
+	}
+	while (f->item) {
+		if (f->content_left == 0) {
+			const struct imap_fetch_item *item = f->item;
+			struct buf *out = imap_out(s);
+			if (item != f->request.items)
+				buf_add_byte(out, ' ');
+			buf_add_slice(out, item->label);
+			buf_add_byte(out, ' ');
+			if (item->kind < IMAP_FETCH_STRUCTURE)
+				write_small(s, f, item, row, view_row);
+			else if (begin_content(s, f, item, err) != 0)
+				f->any_failed = true;
+		}
+		enum imap_run r = send_content(s, f, err);
+		if (r != IMAP_DONE)
+			return r;
+		f->item = f->item->next;
+	}
+	net_write_str(s->net, ")\r\n");
+	f->in_message = false;
+	imap_fetch_message_free(&f->message);
+	atomic_fetch_add_explicit(&s->service->figures.fetched, 1, memory_order_relaxed);
+	return IMAP_DONE;
+}
+
+static enum imap_run fetch_resume(struct imap_session *s, struct imap_going *going, unsigned events)
+{
+	struct fetch *f = (struct fetch *)going;
+	struct err err = {0};
+	for (;;) {
+		if (f->row_at == f->row_count) {
+			if (!next_batch(f))
+				break;
+			if (load_batch(s, f, &err) < 0)
+				return imap_failed(s, &err);
+		}
+		enum imap_run r = write_message(s, f, &f->rows[f->row_at], &err);
+		if (r == IMAP_CLOSE)
+			log_error(net_log(s->net), "message can't be read", F_ERR(&err));
+		if (r != IMAP_DONE)
+			return r;
+		f->row_at++;
+		if (imap_out(s)->len >= NET_OUTPUT_HIGH && net_output_full(s->net))
+			return IMAP_WAIT_OUTPUT;
+	}
+	if (!f->any_failed)
+		return imap_ok(s, NULL, "Fetched");
+	if (err.class == ERR_NONE)
+		return imap_no(s, "EXPUNGEISSUED", "Some of the messages are gone");
+	return imap_failed(s, &err);
+}
+
+/* Sets \Seen on those that have it not. */
+static int set_seen(struct imap_session *s, const struct fetch *f, struct err *err)
+{
+	const struct mail_view *view = s->selected->view;
+	struct mail_store_request store = {.mode = MAIL_STORE_ADD, .flags = MAIL_SEEN};
+	for (uint32_t i = 0; i < f->uids.count; i++)
+		for (uint32_t uid = f->uids.ranges[i].first; uid <= f->uids.ranges[i].last; uid++) {
+			uint32_t seq = mail_view_seq(view, uid);
+			if (seq && !(mail_view_row(view, seq)->flags & MAIL_SEEN))
+				mail_set_add(&store.uids, uid, uid);
+		}
+	uint64_t change;
+	int r = store.uids.count ? mail_store_flags(imap_mail(s), imap_account(s),
+					   s->selected->mailbox, &store, NULL, NULL, &change, err)
+				 : 0;
+	bool changed = store.uids.count > 0;
+	mail_set_free(&store.uids);
+	if (r < 0 || !changed)
+		return r;
+	return imap_sync(s, true, err); /* so that FLAGS in the same FETCH say so */
+}
+
+static bool parse_modifiers(struct imap_session *s, struct imap_parser *p, struct fetch *f)
+{
+	if (!imap_skip(p, ' '))
+		return true;
+	if (!imap_char(p, '('))
+		return false;
+	do {
+		if (imap_word(p, "CHANGEDSINCE")) {
+			if (!imap_space(p) || !imap_number64(p, &f->changed_since))
+				return false;
+			f->changed_only = true;
+		} else if (imap_word(p, "VANISHED")) {
+			f->vanished = true;
+		} else {
+			return imap_expected(p, "CHANGEDSINCE or VANISHED");
+		}
+	} while (imap_skip(p, ' '));
+	if (f->vanished && (!s->by_uid || !f->changed_only || !imap_has(s, IMAP_QRESYNC)))
+		return imap_expected(p, "UID FETCH, CHANGEDSINCE and QRESYNC with VANISHED");
+	return imap_char(p, ')');
+}
+
+/* UIDs of the set as the client wrote it that are gone since (RFC 7162 section 3.2.6). */
+static void tell_vanished(struct imap_session *s, const struct fetch *f, struct slice set_text)
+{
+	struct mail_set asked = {0}, gone = {0}, told = {0};
+	struct err err;
+	if (!mail_set_parse(&asked, set_text, mail_view_uid_next(s->selected->view)) ||
+		mail_vanished(imap_mail(s), imap_account(s), s->selected->mailbox, f->changed_since,
+			&gone, &err) < 0)
+		goto out;
+	for (uint32_t i = 0; i < gone.count; i++)
+		for (uint32_t uid = gone.ranges[i].first; uid <= gone.ranges[i].last; uid++)
+			if (mail_set_has(&asked, uid))
+				mail_set_add(&told, uid, uid);
+	if (told.count > 0) {
+		buf_add_str(imap_out(s), "* VANISHED (EARLIER) ");
+		mail_set_write(&told, imap_out(s));
+		buf_add_str(imap_out(s), "\r\n");
+	}
+out:
+	mail_set_free(&asked);
+	mail_set_free(&gone);
+	mail_set_free(&told);
+}
+
+enum imap_run imap_cmd_fetch(struct imap_session *s, struct imap_parser *p)
+{
+	struct err err;
+	struct fetch *f = ALLOC(struct fetch);
+	f->going = (struct imap_going){.resume = fetch_resume, .free = fetch_free};
+	f->facets = BUF(FACETS_MAX);
+	f->message.whole = BUF(SIZE_MAX);
+	s->going = &f->going;
+	s->keep_expunged = !s->by_uid;
+	struct slice set_text = slice_from(p->rest, 1);
+	if (!imap_space(p) || !imap_message_set(s, p, &f->uids))
+		return imap_bad(s, p);
+	set_text.len -= p->rest.len;
+	if (!imap_space(p) || !imap_fetch_items(p, &f->request) || !parse_modifiers(s, p, f) ||
+		!imap_end(p))
+		return imap_bad(s, p);
+	if (s->by_uid)
+		imap_fetch_add(p, &f->request, IMAP_FETCH_UID, "UID");
+	if (f->changed_only)
+		imap_fetch_add(p, &f->request, IMAP_FETCH_MODSEQ, "MODSEQ");
+	if (f->request.has_modseq)
+		(void)imap_enable(s, IMAP_CONDSTORE);
+	if (f->vanished)
+		tell_vanished(s, f, set_text);
+	if (f->request.sets_seen && !s->selected->read_only && set_seen(s, f, &err) < 0)
+		return imap_failed(s, &err);
+	f->rows = alloc(BATCH * sizeof(*f->rows));
+	return fetch_resume(s, &f->going, 0);
+}

@@ -1,0 +1,92 @@
+/* What FETCH was asked for, as a list of items; parsed once, written for each message. */
+#ifndef IMAP_FETCH_INTERNAL_H
+#define IMAP_FETCH_INTERNAL_H
+
+#include "imap/session_internal.h"
+#include "mail/message.h"
+#include "message/fields.h"
+#include "message/message.h"
+
+enum imap_fetch_kind {
+	IMAP_FETCH_UID,
+	IMAP_FETCH_FLAGS,
+	IMAP_FETCH_SIZE,
+	IMAP_FETCH_MODSEQ,
+	/* From here on the message's facts are needed. */
+	IMAP_FETCH_INTERNALDATE,
+	IMAP_FETCH_SAVEDATE,
+	IMAP_FETCH_EMAILID,
+	IMAP_FETCH_THREADID,
+	/* From the kept forms. */
+	IMAP_FETCH_ENVELOPE,
+	IMAP_FETCH_BODYSTRUCTURE,
+	/* From the message's bytes. */
+	IMAP_FETCH_STRUCTURE, /* BODY without extension data */
+	IMAP_FETCH_SECTION,   /* BODY[…], RFC822… */
+	IMAP_FETCH_BINARY,
+	IMAP_FETCH_BINARY_SIZE,
+};
+
+enum imap_section {
+	IMAP_SECTION_ALL, /* the message, or a part's body */
+	IMAP_SECTION_HEADER,
+	IMAP_SECTION_FIELDS,
+	IMAP_SECTION_FIELDS_NOT,
+	IMAP_SECTION_TEXT,
+	IMAP_SECTION_MIME,
+};
+
+enum { IMAP_FETCH_ITEMS_MAX = 200, IMAP_SECTION_DEPTH_MAX = 64 };
+
+struct imap_fetch_item {
+	enum imap_fetch_kind kind;
+	enum imap_section section;
+	bool peek;
+	struct slice label;      /* what the answer calls it: "BODY[1.TEXT]", "RFC822" */
+	const uint32_t *numbers; /* of the part; none: the whole message */
+	size_t number_count;
+	const struct message_field_names *fields;
+	bool partial;
+	uint64_t partial_from, partial_len;
+	struct imap_fetch_item *next;
+};
+
+struct imap_fetch_request {
+	struct imap_fetch_item *items;
+	size_t count;
+	bool facts, facets, sets_seen; /* what any item needs */
+	bool has_uid, has_modseq;
+};
+
+/* "(UID FLAGS BODY.PEEK[]<0.1000>)", or one item, or a macro. Pure; everything in the parser's
+ * arena. */
+WARN_UNUSED bool imap_fetch_items(struct imap_parser *p, struct imap_fetch_request *ret_request);
+/* Adds an item that needs no argument, unless it is there. */
+void imap_fetch_add(struct imap_parser *p, struct imap_fetch_request *request,
+	enum imap_fetch_kind kind, const char *label);
+
+/* What is to be sent of one item: a range of the message's bytes, or bytes of our own. */
+struct imap_content {
+	bool nil;              /* there is no such part */
+	bool own;              /* in `bytes`, else a range of the blob */
+	bool binary;           /* holds NUL: literal8 */
+	bool unknown_encoding; /* BINARY of a part whose encoding is not known */
+	uint64_t from, len;
+	struct buf bytes;
+};
+
+/* One message while its items are written: its bytes and structure are read when the first item
+ * needs them, and kept until the last. */
+struct imap_fetch_message {
+	const struct mail_message *facts;
+	struct buf whole; /* empty until needed */
+	struct message_part *root;
+	struct arena arena;
+};
+void imap_fetch_message_free(struct imap_fetch_message *m);
+/* Finds the bytes of IMAP_FETCH_SECTION, BINARY, BINARY_SIZE (len alone counts), STRUCTURE. */
+int imap_fetch_content(struct mail *mail, struct imap_fetch_message *m,
+	const struct imap_fetch_item *item, struct imap_content *ret_content,
+	struct err *err) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,28 @@
+/* The IMAP server: IMAP4rev1 (RFC 3501) and IMAP4rev2 (RFC 9051) over the mail floor. Which
+ * commands there are, and in which state they are allowed, stands in commands.c; which
+ * capabilities, in capability.c. */
+#ifndef IMAP_IMAP_H
+#define IMAP_IMAP_H
+
+#include "directory/directory.h"
+#include "mail/mail.h"
+#include "net/session.h"
+
+#include <stdatomic.h>
+
+/* Its `service` is a struct imap_service. */
+extern const struct net_protocol imap_protocol;
+
+struct imap_service {
+	struct mail *mail; /* borrowed, as all here */
+	struct directory *directory;
+	const char *hostname;
+	int spool_dir_fd;          /* folder for messages on their way in */
+	unsigned login_timeout_ms; /* until logged in; 0: 3 minutes */
+	unsigned idle_timeout_ms;  /* without a command; 0: 30 minutes (RFC 9051 section 5.4) */
+	struct imap_figures {      /* for metrics */
+		atomic_uint_fast64_t logins, logins_failed, commands, fetched, appended;
+	} figures;
+};
+
+#endif
