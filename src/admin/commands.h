@@ -1,0 +1,22 @@
+/* The commands' functions; see the table in table.c. */
+#ifndef ADMIN_COMMANDS_H
+#define ADMIN_COMMANDS_H
+
+#include "admin/admin.h"
+
+typedef int admin_run(
+	struct admin *admin, const struct admin_call *call, json_t **ret_result, struct err *err);
+
+admin_run admin_domain_add, admin_domain_list, admin_domain_remove, admin_domain_set,
+	admin_domain_show;
+admin_run admin_user_add, admin_user_list, admin_user_password, admin_user_remove, admin_user_set,
+	admin_user_show;
+admin_run admin_app_password_add, admin_app_password_list, admin_app_password_remove;
+admin_run admin_alias_add, admin_alias_list, admin_alias_remove, admin_alias_set, admin_alias_show;
+admin_run admin_store_check, admin_store_compact, admin_store_show, admin_backup;
+admin_run admin_mailbox_list;
+
+/* Counts the domain's users for its limit, or no longer, after the limit has changed. */
+int admin_join_domain(struct admin *admin, struct slice domain, struct err *err);
+
+#endif

@@ -1,0 +1,120 @@
+/* All commands that work on a store. */
+#include "admin/commands.h"
+
+#define QUOTAS                                                                                     \
+	{"quota", "SIZE", "most bytes, as 500M or 10G; none for no limit"},                        \
+	{                                                                                          \
+		"quota-messages", "COUNT", "most messages; none for no limit"                      \
+	}
+
+static const struct admin_option NO_OPTIONS[] = {{0}};
+static const struct admin_option DOMAIN_OPTIONS[] = {
+	QUOTAS,
+	{"user-quota", "SIZE", "most bytes of each user who has no limit of his own"},
+	{"user-quota-messages", "COUNT", "most messages of each such user"},
+	{"catch-all", "ADDRESS", "who gets mail for unknown users; \"\" for nobody"},
+	{0},
+};
+static const struct admin_option USER_OPTIONS[] = {
+	QUOTAS,
+	{"name", "TEXT", "full name"},
+	{"services", "LIST", "imap,pop3,submission,managesieve,http,delivery or all"},
+	{"suspended", "yes|no", "may not log in; mail is still taken unless delivery is off"},
+	{"to-host", "HOST[:PORT]", "the back end where the user lives; \"\" for here"},
+	{0},
+};
+static const struct admin_option USER_ADD_OPTIONS[] = {
+	QUOTAS,
+	{"name", "TEXT", "full name"},
+	{"services", "LIST", "imap,pop3,submission,managesieve,http,delivery or all"},
+	{"to-host", "HOST[:PORT]", "the back end where the user lives"},
+	{"batch", "FILE", "many at once: a line each, address and password; - for standard input"},
+	{0},
+};
+static const struct admin_option USER_REMOVE_OPTIONS[] = {
+	{"force", NULL, "take the user out of aliases that lead to him"},
+	{0},
+};
+static const struct admin_option USER_LIST_OPTIONS[] = {
+	{"match", "PATTERN", "only addresses that match, with * and ?"},
+	{0},
+};
+static const struct admin_option SERVICES_OPTION[] = {
+	{"services", "LIST", "what it is good for; all when not given"},
+	{0},
+};
+static const struct admin_option COMPACT_OPTIONS[] = {
+	{"all", NULL, "every segment with dead bytes, not only the mostly dead ones"},
+	{0},
+};
+
+static const char *const DOMAIN_COLUMNS[] = {
+	"name", "users", "aliases", "quota", "catch_all", NULL};
+static const char *const USER_COLUMNS[] = {
+	"name", "full_name", "used", "quota", "used_messages", "suspended", NULL};
+static const char *const ALIAS_COLUMNS[] = {"name", "targets", NULL};
+static const char *const APP_COLUMNS[] = {"name", "services", "created", NULL};
+static const char *const MAILBOX_COLUMNS[] = {
+	"name", "messages", "unseen", "bytes", "uses", "subscribed", NULL};
+
+enum { MANY = 1000 };
+
+const struct admin_command admin_commands[] = {
+	{"domain add", "NAME", "Adds a domain.", 1, 1, DOMAIN_OPTIONS, false, ADMIN_NOTHING, NULL,
+		admin_domain_add},
+	{"domain list", "", "Lists the domains.", 0, 0, NO_OPTIONS, false, ADMIN_TABLE,
+		DOMAIN_COLUMNS, admin_domain_list},
+	{"domain show", "NAME", "Shows one domain.", 1, 1, NO_OPTIONS, false, ADMIN_OBJECT, NULL,
+		admin_domain_show},
+	{"domain set", "NAME", "Changes a domain.", 1, 1, DOMAIN_OPTIONS, false, ADMIN_NOTHING,
+		NULL, admin_domain_set},
+	{"domain remove", "NAME", "Removes a domain without users.", 1, 1, NO_OPTIONS, false,
+		ADMIN_NOTHING, NULL, admin_domain_remove},
+	{"user add", "[ADDRESS]", "Adds a user, or many.", 0, 1, USER_ADD_OPTIONS, true,
+		ADMIN_NOTHING, NULL, admin_user_add},
+	{"user list", "[DOMAIN]", "Lists users.", 0, 1, USER_LIST_OPTIONS, false, ADMIN_TABLE,
+		USER_COLUMNS, admin_user_list},
+	{"user show", "ADDRESS", "Shows one user.", 1, 1, NO_OPTIONS, false, ADMIN_OBJECT, NULL,
+		admin_user_show},
+	{"user set", "ADDRESS", "Changes a user.", 1, 1, USER_OPTIONS, false, ADMIN_NOTHING, NULL,
+		admin_user_set},
+	{"user password", "ADDRESS", "Sets a user's password.", 1, 1, NO_OPTIONS, true,
+		ADMIN_NOTHING, NULL, admin_user_password},
+	{"user remove", "ADDRESS", "Removes a user and all that is his.", 1, 1, USER_REMOVE_OPTIONS,
+		false, ADMIN_NOTHING, NULL, admin_user_remove},
+	{"app-password add", "ADDRESS NAME", "Makes a password for one program.", 2, 2,
+		SERVICES_OPTION, false, ADMIN_NOTHING, NULL, admin_app_password_add},
+	{"app-password list", "ADDRESS", "Lists a user's app passwords.", 1, 1, NO_OPTIONS, false,
+		ADMIN_TABLE, APP_COLUMNS, admin_app_password_list},
+	{"app-password remove", "ADDRESS NAME", "Removes an app password.", 2, 2, NO_OPTIONS, false,
+		ADMIN_NOTHING, NULL, admin_app_password_remove},
+	{"alias add", "ADDRESS TARGET...", "Adds an alias.", 2, MANY, NO_OPTIONS, false,
+		ADMIN_NOTHING, NULL, admin_alias_add},
+	{"alias list", "[DOMAIN]", "Lists aliases.", 0, 1, NO_OPTIONS, false, ADMIN_TABLE,
+		ALIAS_COLUMNS, admin_alias_list},
+	{"alias show", "ADDRESS", "Shows one alias.", 1, 1, NO_OPTIONS, false, ADMIN_OBJECT, NULL,
+		admin_alias_show},
+	{"alias set", "ADDRESS TARGET...", "Gives an alias new targets.", 2, MANY, NO_OPTIONS,
+		false, ADMIN_NOTHING, NULL, admin_alias_set},
+	{"alias remove", "ADDRESS", "Removes an alias.", 1, 1, NO_OPTIONS, false, ADMIN_NOTHING,
+		NULL, admin_alias_remove},
+	{"mailbox list", "ADDRESS", "Lists a user's mailboxes.", 1, 1, NO_OPTIONS, false,
+		ADMIN_TABLE, MAILBOX_COLUMNS, admin_mailbox_list},
+	{"store show", "", "Shows the store's figures.", 0, 0, NO_OPTIONS, false, ADMIN_OBJECT,
+		NULL, admin_store_show},
+	{"store check", "", "Reads everything and verifies it.", 0, 0, NO_OPTIONS, false,
+		ADMIN_FINDINGS, NULL, admin_store_check},
+	{"store compact", "", "Gives the space of deleted mail back.", 0, 0, COMPACT_OPTIONS, false,
+		ADMIN_NOTHING, NULL, admin_store_compact},
+	{"backup", "FOLDER", "Copies the store, while it serves.", 1, 1, NO_OPTIONS, false,
+		ADMIN_NOTHING, NULL, admin_backup},
+};
+const size_t admin_command_count = ARRAY_LEN(admin_commands);
+
+const struct admin_command *admin_find(const char *name)
+{
+	for (size_t i = 0; i < admin_command_count; i++)
+		if (strcmp(admin_commands[i].name, name) == 0)
+			return &admin_commands[i];
+	return NULL;
+}
