@@ -1,0 +1,80 @@
+/* LMTP's recipients as accounts, its messages as deliveries. */
+#include "roles/delivery.h"
+
+#include "mail/change.h"
+
+static struct mail_limits limits_of(const struct directory_user *user)
+{
+	return (struct mail_limits){
+		.bytes = user->quota_bytes,
+		.messages = user->quota_messages,
+		.domain = user->domain_id,
+		.domain_bytes = user->domain_quota_bytes,
+		.domain_messages = user->domain_quota_messages,
+	};
+}
+
+static int recipient(
+	void *context, struct smtp_transaction *t, struct smtp_recipient *r, struct err *err)
+{
+	const struct delivery *d = context;
+	struct directory_route *route = ARENA_NEW(&t->arena, struct directory_route);
+	int found = directory_lookup(d->directory, r->envelope.path.address, &t->arena, route, err);
+	if (found == DIRECTORY_UNKNOWN) {
+		(void)err_permanent(err, ERR_ABSENT, "No such user here");
+		return err_status(err, "5.1.1");
+	}
+	if (found == DIRECTORY_DENIED) {
+		(void)err_permanent(err, ERR_DENIED, "This mailbox takes no mail");
+		return err_status(err, "5.2.1");
+	}
+	if (found < 0)
+		return -1;
+	for (size_t i = 0; i < route->count; i++) {
+		struct mail_limits limits = limits_of(&route->users[i]);
+		if (mail_room_check(
+			    d->mail, route->users[i].account, &limits, t->sender.size, err) < 0)
+			return -1;
+	}
+	r->backend = route;
+	return 0;
+}
+
+/* An alias's answer is that of its worst target. */
+static void answer(struct smtp_recipient *r, const struct mail_delivery *deliveries, size_t count)
+{
+	r->result = 0;
+	for (size_t i = 0; i < count; i++)
+		if (deliveries[i].result < 0 && (r->result == 0 || r->err.class == ERR_PERMANENT)) {
+			r->result = deliveries[i].result;
+			r->err = deliveries[i].err;
+		}
+}
+
+static int deliver(void *context, struct smtp_transaction *t, struct err *err)
+{
+	const struct delivery *d = context;
+	size_t total = 0, at = 0;
+	for (size_t i = 0; i < t->count; i++)
+		total += ((const struct directory_route *)t->recipients[i]->backend)->count;
+	struct mail_delivery *all = ARENA_ARRAY(&t->arena, struct mail_delivery, total);
+	for (size_t i = 0; i < t->count; i++) {
+		const struct directory_route *route = t->recipients[i]->backend;
+		for (size_t u = 0; u < route->count; u++)
+			all[at++] = (struct mail_delivery){
+				.account = route->users[u].account,
+				.limits = limits_of(&route->users[u]),
+			};
+	}
+	if (mail_deliver(d->mail, t->message, all, total, err) < 0)
+		return -1;
+	at = 0;
+	for (size_t i = 0; i < t->count; i++) {
+		const struct directory_route *route = t->recipients[i]->backend;
+		answer(t->recipients[i], all + at, route->count);
+		at += route->count;
+	}
+	return 0;
+}
+
+const struct smtp_backend delivery_backend = {.recipient = recipient, .deliver = deliver};

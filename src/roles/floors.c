@@ -1,0 +1,69 @@
+/* Opening store, mail and directory by the settings. */
+#include "roles/floors.h"
+
+#include "directory/internal.h"
+#include "roles/sandbox.h"
+
+int floors_open(const struct conf_settings *settings, const char *folder, struct floors *ret_floors,
+	struct err *err)
+{
+	const struct conf_store *conf = &settings->store;
+	struct floors *f = ret_floors;
+	char path[600];
+	*f = (struct floors){0};
+	(void)snprintf(path, sizeof(path), "%s/mail", folder);
+	struct store_options store = {
+		.driver = &store_driver_embedded,
+		.driver_options =
+			{
+				.path = path,
+				.segment_bytes = conf->segment_size,
+				.cache_bytes = conf->cache_size,
+			},
+	};
+	if (store_open(&store, &f->store, err) < 0)
+		return -1;
+	struct mail_options mail = {.store = f->store, .message_max = conf->append_limit};
+	struct directory_internal_options directory = {
+		.store = f->store,
+		.plus_separator = conf->plus_separator[0],
+		.cost =
+			{
+				.argon2_kib = (uint32_t)(conf->password_hash_memory / 1024),
+				.argon2_passes = (uint32_t)conf->password_hash_passes,
+				.scram_iterations = (uint32_t)conf->scram_iterations,
+			},
+		.remember_seconds = (unsigned)(conf->password_cache_ms / 1000),
+	};
+	if (mail_open(&mail, &f->mail, err) < 0)
+		return -1;
+	return directory_internal_new(&directory, &f->directory, err);
+}
+
+void floors_close(struct floors *f)
+{
+	directory_free(f->directory);
+	if (f->mail)
+		mail_close(f->mail);
+	if (f->store)
+		store_close(f->store);
+	*f = (struct floors){0};
+}
+
+int floors_open_here(
+	const struct conf_settings *settings, struct floors *ret_floors, struct err *err)
+{
+	struct sandbox_user user, nobody = {0};
+	char folder[512];
+	const char *name = settings->store.user[0] ? settings->store.user : settings->user;
+	*ret_floors = (struct floors){0};
+	(void)snprintf(folder, sizeof(folder), "%s/store", settings->data);
+	if (!settings->store.on)
+		return err_permanent(err, ERR_UNAVAILABLE,
+			"this machine has no store: %s has no `store` block", settings->file);
+	if (sandbox_find_user(name, &user, err) < 0 ||
+		sandbox_folder(settings->data, &nobody, 0755, err) < 0 ||
+		sandbox_folder(folder, &user, 0700, err) < 0 || sandbox_drop(&user, err) < 0)
+		return -1;
+	return floors_open(settings, folder, ret_floors, err);
+}

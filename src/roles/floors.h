@@ -1,0 +1,26 @@
+/* The store with mail and directory on it: what the store role serves, and what the command line
+ * opens itself when no server runs. */
+#ifndef ROLES_FLOORS_H
+#define ROLES_FLOORS_H
+
+#include "conf/settings.h"
+#include "directory/directory.h"
+#include "mail/mail.h"
+
+struct floors {
+	struct store *store;
+	struct mail *mail;
+	struct directory *directory; /* the internal one */
+};
+
+/* `folder` is the store role's. Whatever was opened before a failure stays open: close it. */
+int floors_open(const struct conf_settings *settings, const char *folder, struct floors *ret_floors,
+	struct err *err) WARN_UNUSED;
+void floors_close(struct floors *floors);
+
+/* As the operator, with no server: becomes the store's user, makes its folder if missing, opens.
+ * ERR_IN_USE when a server has it open. */
+int floors_open_here(const struct conf_settings *settings, struct floors *ret_floors,
+	struct err *err) WARN_UNUSED;
+
+#endif

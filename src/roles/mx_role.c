@@ -1,0 +1,187 @@
+/* The mx role: takes mail from the world and from users, asks the store's directory who is there,
+ * and hands messages on by LMTP. It has no access to any mailbox. */
+#include "roles/role.h"
+
+#include "base/alloc.h"
+#include "directory/authmod.h"
+#include "smtp/client.h"
+
+struct state {
+	struct directory *directory;
+	struct smtp_client_pool *store;
+	struct smtp_service exchanger, submission;
+};
+
+static bool is_wanted(const struct conf_settings *settings)
+{
+	return settings->mx.on;
+}
+
+static const char *user(const struct conf_settings *settings)
+{
+	return settings->mx.user[0] ? settings->mx.user : settings->user;
+}
+
+static const struct conf_listens *listens(const struct conf_settings *settings)
+{
+	return &settings->mx.listen;
+}
+
+static int prepare(struct role *role, struct err *err)
+{
+	return 0;
+}
+
+/* Users send as themselves, or as an alias that leads to them. */
+static int check_sender(void *context, struct smtp_transaction *t, struct err *err)
+{
+	const struct state *s = context;
+	struct directory_route route;
+	if (t->user.len == 0 || t->sender.path.address.len == 0)
+		return 0;
+	int r = directory_lookup(s->directory, t->sender.path.address, &t->arena, &route, err);
+	if (r < 0)
+		return -1;
+	for (size_t i = 0; r == 0 && i < route.count; i++)
+		if (slice_eq(route.users[i].name, t->user))
+			return 0;
+	(void)err_permanent(err, ERR_DENIED, "This address is not yours");
+	return err_status(err, "5.7.1");
+}
+
+static int unknown(const struct state *s, const struct smtp_transaction *t,
+	const struct smtp_recipient *r, struct err *err)
+{
+	int ours = directory_domain(s->directory, r->envelope.path.domain, err);
+	if (ours < 0)
+		return -1;
+	if (ours == 0) {
+		(void)err_permanent(err, ERR_ABSENT, "No such user here");
+		return err_status(err, "5.1.1");
+	}
+	(void)err_permanent(err, ERR_DENIED,
+		t->user.len ? "Mail for elsewhere is not taken yet" : "Relaying is not allowed");
+	return err_status(err, "5.7.1");
+}
+
+static int check_recipient(
+	void *context, struct smtp_transaction *t, struct smtp_recipient *r, struct err *err)
+{
+	const struct state *s = context;
+	struct directory_route route;
+	int found =
+		directory_lookup(s->directory, r->envelope.path.address, &t->arena, &route, err);
+	if (found == DIRECTORY_UNKNOWN)
+		return unknown(s, t, r, err);
+	if (found == DIRECTORY_DENIED) {
+		(void)err_permanent(err, ERR_DENIED, "This mailbox takes no mail");
+		return err_status(err, "5.2.1");
+	}
+	return found;
+}
+
+static int deliver(void *context, struct smtp_transaction *t, struct err *err)
+{
+	const struct state *s = context;
+	return smtp_client_deliver(s->store, t, err);
+}
+
+static const struct smtp_backend backend = {
+	.sender = check_sender, .recipient = check_recipient, .deliver = deliver};
+
+static int unix_address(const char *text, struct net_address *ret, struct err *err)
+{
+	char with_scheme[600];
+	(void)snprintf(
+		with_scheme, sizeof(with_scheme), "%s%s", text[0] == '/' ? "unix:" : "", text);
+	return net_address_parse(slice_str(with_scheme), ret, err);
+}
+
+static struct smtp_service service(struct role *role, struct state *s, enum smtp_kind kind)
+{
+	const struct conf_mx *conf = &role->settings->mx;
+	bool submission = kind == SMTP_SUBMISSION;
+	return (struct smtp_service){
+		.kind = kind,
+		.hostname = role->settings->hostname,
+		.backend = &backend,
+		.context = s,
+		.directory = submission ? s->directory : NULL,
+		.spool_dir_fd = role->spool_fd,
+		.message_max =
+			submission ? conf->submission_max_message_size : conf->max_message_size,
+		.recipients_max = (uint32_t)(submission ? conf->submission_recipients_max
+							: conf->recipients_max),
+		.command_timeout_ms = (unsigned)conf->command_timeout_ms,
+		.errors_max = (uint32_t)conf->errors_max,
+	};
+}
+
+static int open_role(struct role *role, struct err *err)
+{
+	const struct conf_mx *conf = &role->settings->mx;
+	struct state *s = ALLOC(struct state);
+	role->state = s;
+	struct directory_authmod_options directory = {
+		.server.timeout_ms = (unsigned)conf->directory_timeout_ms};
+	struct smtp_client_options store = {
+		.server.timeout_ms = (unsigned)conf->store_timeout_ms,
+		.hostname = role->settings->hostname,
+	};
+	if (unix_address(conf->directory, &directory.server.address, err) < 0 ||
+		unix_address(conf->store_socket, &store.server.address, err) < 0 ||
+		directory_authmod_new(&directory, &s->directory, err) < 0)
+		return -1;
+	s->store = smtp_client_pool_new(&store);
+	s->exchanger = service(role, s, SMTP_EXCHANGER);
+	s->submission = service(role, s, SMTP_SUBMISSION);
+	for (size_t i = 0; i < role->listener_count; i++) {
+		const struct role_listener *l = &role->listeners[i];
+		bool submission = l->protocol == CONF_SUBMISSION || l->protocol == CONF_SUBMISSIONS;
+		int r = submission ? role_serve(role, l, &smtp_submission_protocol, &s->submission,
+					     err)
+				   : role_serve(role, l, &smtp_protocol, &s->exchanger, err);
+		if (r < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void service_metrics(
+	struct role *role, struct buf *to, const char *protocol, const struct smtp_figures *f)
+{
+	char label[64];
+	(void)snprintf(label, sizeof(label), "protocol=\"%s\"", protocol);
+	role_metric(role, to, "sessions_total", label, f->connections);
+	role_metric(role, to, "messages_accepted_total", label, f->accepted);
+	role_metric(role, to, "messages_refused_total", label, f->refused);
+	role_metric(role, to, "recipients_refused_total", label, f->recipients_refused);
+	role_metric(role, to, "logins_total", label, f->logins);
+	role_metric(role, to, "logins_failed_total", label, f->logins_failed);
+}
+
+static void metrics(struct role *role, struct buf *to)
+{
+	struct state *s = role->state;
+	service_metrics(role, to, "smtp", &s->exchanger.figures);
+	service_metrics(role, to, "submission", &s->submission.figures);
+}
+
+static void close_role(struct role *role)
+{
+	struct state *s = role->state;
+	smtp_client_pool_free(s->store);
+	directory_free(s->directory);
+	free(s);
+}
+
+const struct role_kind role_mx = {
+	.name = "mx",
+	.is_wanted = is_wanted,
+	.user = user,
+	.listens = listens,
+	.prepare = prepare,
+	.open = open_role,
+	.metrics = metrics,
+	.close = close_role,
+};

@@ -1,0 +1,69 @@
+/* A role is a process: what all of them have in common, and the two there are. */
+#ifndef ROLES_ROLE_H
+#define ROLES_ROLE_H
+
+#include "conf/settings.h"
+#include "net/loop.h"
+#include "net/tls.h"
+
+enum { ROLE_CHANNEL_FD = 3 }; /* where a role finds the channel to its supervisor */
+
+struct role;
+
+/* What a kind of role brings. */
+struct role_kind {
+	const char *name; /* "store" */
+	bool (*is_wanted)(const struct conf_settings *settings);
+	const char *(*user)(const struct conf_settings *settings);
+	const struct conf_listens *(*listens)(const struct conf_settings *settings);
+	/* Before privileges are dropped: Unix sockets of its own (role_listen_unix). */
+	int (*prepare)(struct role *role, struct err *err);
+	/* Afterwards: opens what it needs and says which protocol serves which listener. */
+	int (*open)(struct role *role, struct err *err);
+	/* Its part of the metrics page, in Prometheus' text format. */
+	void (*metrics)(struct role *role, struct buf *to);
+	void (*close)(struct role *role);
+};
+extern const struct role_kind role_store, role_mx;
+extern const struct role_kind *const role_kinds[]; /* ended by NULL */
+
+/* A bound socket that waits for open() to say how it is served. */
+struct role_listener {
+	int fd;
+	bool is_unix;
+	enum conf_protocol protocol;
+	bool proxy;
+	const char *name; /* of a Unix socket: "lmtp", "authmod", "control" */
+};
+
+enum { ROLE_LISTENERS_MAX = 256 };
+
+struct role {
+	const struct role_kind *kind;
+	const struct conf_settings *settings;
+	struct net_loop *loop;
+	struct net_tls_slot *tls;
+	struct net_trusted *proxy_trusted;
+	struct role_listener listeners[ROLE_LISTENERS_MAX];
+	size_t listener_count;
+	int folder_fd, spool_fd; /* <data>/<role>, and spool in it */
+	char folder[512];
+	void *state; /* the kind's own */
+};
+
+/* The whole life of a role's process; `channel` is the socket to the supervisor. Returns the exit
+ * status. */
+int role_main(const struct role_kind *kind, const struct conf_settings *settings, int channel);
+
+/* For prepare(): a Unix socket at `path`, served as `name`; only its owner may connect ("": who we
+ * are now, as sandbox_find_user). */
+int role_listen_unix(struct role *role, const char *path, const char *name, const char *owner,
+	struct err *err) WARN_UNUSED;
+/* For open(): hands a listener to the loop. */
+int role_serve(struct role *role, const struct role_listener *listener,
+	const struct net_protocol *protocol, void *service, struct err *err) WARN_UNUSED;
+/* One line of the metrics page: rookery_<name>{role="…"<labels>} <value>. */
+void role_metric(
+	struct role *role, struct buf *to, const char *name, const char *labels, uint64_t value);
+
+#endif

@@ -1,0 +1,229 @@
+/* The store role: mailboxes and the directory; IMAP, POP3, LMTP, the authmod service for mx, and
+ * the control socket for the command line. */
+#include "roles/role.h"
+
+#include "admin/admin.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "directory/admin.h"
+#include "directory/authmod.h"
+#include "imap/imap.h"
+#include "mail/quota.h"
+#include "pop3/pop3.h"
+#include "roles/delivery.h"
+#include "roles/floors.h"
+
+enum { DEFAULT_COMPACT_MS = 10 * 60 * 1000 };
+
+struct state {
+	struct floors floors;
+	struct pop3_locks *locks;
+	struct imap_service imap;
+	struct pop3_service pop3;
+	struct smtp_service lmtp, lmtp_local;
+	struct delivery delivery;
+	struct directory_authmod_service authmod;
+	struct admin admin;
+};
+
+static bool is_wanted(const struct conf_settings *settings)
+{
+	return settings->store.on;
+}
+
+static const char *user(const struct conf_settings *settings)
+{
+	return settings->store.user[0] ? settings->store.user : settings->user;
+}
+
+static const struct conf_listens *listens(const struct conf_settings *settings)
+{
+	return &settings->store.listen;
+}
+
+/* mx may be another user: its two sockets belong to him, and open to nobody else, since who asks
+ * there gets SCRAM keys and is believed. The control socket is the operator's. */
+static int prepare(struct role *role, struct err *err)
+{
+	const struct conf_settings *settings = role->settings;
+	const char *mx = settings->mx.user[0] ? settings->mx.user : settings->user;
+	const char *peer = settings->mx.on ? mx : "";
+	if (role_listen_unix(role, settings->control_socket, "control", "", err) < 0 ||
+		role_listen_unix(role, settings->store.lmtp_socket, "lmtp", peer, err) < 0 ||
+		role_listen_unix(role, settings->store.authmod_socket, "authmod", peer, err) < 0)
+		return -1;
+	return 0;
+}
+
+static struct smtp_service lmtp_service(struct role *role, struct state *s, bool local)
+{
+	return (struct smtp_service){
+		.kind = SMTP_LMTP,
+		.hostname = role->settings->hostname,
+		.backend = &delivery_backend,
+		.context = &s->delivery,
+		.spool_dir_fd = role->spool_fd,
+		.message_max = role->settings->store.append_limit,
+		.command_timeout_ms = (unsigned)role->settings->store.lmtp_idle_timeout_ms,
+		.trust_session = local,
+	};
+}
+
+static void make_services(struct role *role, struct state *s)
+{
+	const struct conf_settings *settings = role->settings;
+	s->delivery = (struct delivery){.mail = s->floors.mail, .directory = s->floors.directory};
+	s->lmtp = lmtp_service(role, s, false);
+	s->lmtp_local = lmtp_service(role, s, true);
+	s->imap = (struct imap_service){
+		.mail = s->floors.mail,
+		.directory = s->floors.directory,
+		.hostname = settings->hostname,
+		.spool_dir_fd = role->spool_fd,
+		.login_timeout_ms = (unsigned)settings->store.login_timeout_ms,
+		.idle_timeout_ms = (unsigned)settings->store.imap_idle_timeout_ms,
+	};
+	s->pop3 = (struct pop3_service){
+		.mail = s->floors.mail,
+		.directory = s->floors.directory,
+		.locks = s->locks,
+		.hostname = settings->hostname,
+		.idle_timeout_ms = (unsigned)settings->store.pop3_idle_timeout_ms,
+	};
+	s->authmod = (struct directory_authmod_service){
+		.directory = s->floors.directory, .trusted = true};
+	s->admin = (struct admin){
+		.store = s->floors.store, .mail = s->floors.mail, .directory = s->floors.directory};
+}
+
+static int serve_unix(
+	struct role *role, struct state *s, const struct role_listener *l, struct err *err)
+{
+	if (strcmp(l->name, "lmtp") == 0)
+		return role_serve(role, l, &smtp_lmtp_protocol, &s->lmtp_local, err);
+	if (strcmp(l->name, "authmod") == 0)
+		return role_serve(role, l, &directory_authmod_protocol, &s->authmod, err);
+	return role_serve(role, l, &admin_protocol, &s->admin, err);
+}
+
+static int serve(struct role *role, struct state *s, const struct role_listener *l, struct err *err)
+{
+	if (l->is_unix && l->name)
+		return serve_unix(role, s, l, err);
+	switch (l->protocol) {
+	case CONF_IMAP:
+	case CONF_IMAPS:
+		return role_serve(role, l, &imap_protocol, &s->imap, err);
+	case CONF_POP3:
+	case CONF_POP3S:
+		return role_serve(role, l, &pop3_protocol, &s->pop3, err);
+	case CONF_LMTP:
+		return role_serve(role, l, &smtp_lmtp_protocol, &s->lmtp, err);
+	default:
+		return err_permanent(err, ERR_BAD_INPUT, "the store role can't serve %s yet",
+			conf_protocol_name(l->protocol));
+	}
+}
+
+/* Accounts of domains that have a limit are counted together, from the start on. */
+struct joining {
+	struct mail *mail;
+	struct err *err;
+	int result;
+};
+
+static bool join(void *context, const struct directory_user *u)
+{
+	struct joining *j = context;
+	if (!id_is_none(u->domain_id))
+		j->result = mail_domain_join(j->mail, u->account, u->domain_id, j->err);
+	return j->result == 0;
+}
+
+static void compact(void *context)
+{
+	struct state *s = context;
+	struct store_db *db;
+	const struct store_driver *driver = store_driver_of(s->floors.store, &db);
+	uint64_t freed = 0;
+	struct err err;
+	if (driver->compact(db, false, NULL, NULL, &freed, &err) < 0)
+		log_warn(NULL, "compaction failed", F_ERR(&err));
+	else if (freed > 0)
+		log_info(NULL, "compacted", F_UINT("bytes_freed", freed));
+}
+
+static int open_role(struct role *role, struct err *err)
+{
+	struct state *s = ALLOC(struct state);
+	role->state = s;
+	if (floors_open(role->settings, role->folder, &s->floors, err) < 0)
+		return -1;
+	s->locks = pop3_locks_new();
+	struct joining joining = {.mail = s->floors.mail, .err = err};
+	if (directory_user_scan(s->floors.directory, SLICE(""), SLICE(""), join, &joining, err) <
+			0 ||
+		joining.result < 0)
+		return -1;
+	make_services(role, s);
+	for (size_t i = 0; i < role->listener_count; i++)
+		if (serve(role, s, &role->listeners[i], err) < 0)
+			return -1;
+	uint64_t interval = role->settings->store.compact_interval_ms;
+	net_loop_every(role->loop, interval ? (unsigned)interval : DEFAULT_COMPACT_MS, compact, s);
+	return 0;
+}
+
+static void store_metrics(struct role *role, struct state *s, struct buf *to)
+{
+	struct store_db *db;
+	const struct store_driver *driver = store_driver_of(s->floors.store, &db);
+	struct store_driver_figures f = driver->figures(db);
+	role_metric(role, to, "store_commits_total", "", f.commits);
+	role_metric(role, to, "store_syncs_total", "", f.syncs);
+	role_metric(role, to, "store_written_bytes_total", "", f.bytes_written);
+	role_metric(role, to, "store_blobs_read_total", "", f.blobs_read);
+	role_metric(role, to, "store_segments", "", f.segments);
+	role_metric(role, to, "store_segment_bytes", "", f.segment_bytes);
+	role_metric(role, to, "store_segment_dead_bytes", "", f.segment_dead_bytes);
+	role_metric(role, to, "store_failed", "", f.failed);
+}
+
+static void metrics(struct role *role, struct buf *to)
+{
+	struct state *s = role->state;
+	const struct imap_figures *imap = &s->imap.figures;
+	const struct pop3_figures *pop3 = &s->pop3.figures;
+	store_metrics(role, s, to);
+	role_metric(role, to, "logins_total", "protocol=\"imap\"", imap->logins);
+	role_metric(role, to, "logins_failed_total", "protocol=\"imap\"", imap->logins_failed);
+	role_metric(role, to, "imap_commands_total", "", imap->commands);
+	role_metric(role, to, "imap_messages_fetched_total", "", imap->fetched);
+	role_metric(role, to, "imap_messages_appended_total", "", imap->appended);
+	role_metric(role, to, "logins_total", "protocol=\"pop3\"", pop3->logins);
+	role_metric(role, to, "logins_failed_total", "protocol=\"pop3\"", pop3->logins_failed);
+	role_metric(role, to, "pop3_messages_retrieved_total", "", pop3->retrieved);
+	role_metric(role, to, "messages_accepted_total", "protocol=\"lmtp\"",
+		s->lmtp.figures.accepted + s->lmtp_local.figures.accepted);
+	role_metric(role, to, "messages_refused_total", "protocol=\"lmtp\"",
+		s->lmtp.figures.refused + s->lmtp_local.figures.refused);
+}
+
+static void close_role(struct role *role)
+{
+	struct state *s = role->state;
+	pop3_locks_free(s->locks);
+	floors_close(&s->floors);
+	free(s);
+}
+
+const struct role_kind role_store = {
+	.name = "store",
+	.is_wanted = is_wanted,
+	.user = user,
+	.listens = listens,
+	.prepare = prepare,
+	.open = open_role,
+	.metrics = metrics,
+	.close = close_role,
+};

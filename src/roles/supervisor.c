@@ -1,0 +1,336 @@
+/* The supervisor: a poll loop over signals, the roles' channels, and the status page's questions.
+ *
+ * Threads: the status page's thread asks through `page`, which its lock guards; everything else
+ * belongs to the main thread. */
+#include "roles/supervisor.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "roles/certificates.h"
+#include "roles/child.h"
+#include "roles/status_page.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { CHILDREN_MAX = 8, STOP_WAIT_MS = 20000, METRICS_WAIT_MS = 2000, METRICS_MAX = 4 << 20 };
+
+struct supervisor {
+	const struct conf_settings *settings;
+	const char *program, *config;
+	json_t *certificates;
+	struct child children[CHILDREN_MAX];
+	size_t child_count;
+	bool stopping, broken;
+	int64_t stop_by_ms;
+	int signals, asked; /* descriptors */
+	/* Between the main thread and the status page's: */
+	struct page {
+		pthread_mutex_t lock;
+		pthread_cond_t answered;
+		bool ready[CHILDREN_MAX];
+		uint64_t restarts[CHILDREN_MAX];
+		uint64_t question, answers[CHILDREN_MAX]; /* the answer to which question */
+		struct buf text[CHILDREN_MAX];
+	} page;
+};
+
+static void publish(struct supervisor *s)
+{
+	(void)pthread_mutex_lock(&s->page.lock);
+	for (size_t i = 0; i < s->child_count; i++) {
+		s->page.ready[i] = s->children[i].ready && !s->stopping;
+		s->page.restarts[i] = s->children[i].restarts;
+	}
+	(void)pthread_mutex_unlock(&s->page.lock);
+}
+
+static bool healthy(void *context, struct buf *text)
+{
+	struct supervisor *s = context;
+	bool all = true;
+	(void)pthread_mutex_lock(&s->page.lock);
+	for (size_t i = 0; i < s->child_count; i++) {
+		buf_printf(text, "%s %s\n", s->children[i].kind->name,
+			s->page.ready[i] ? "ready" : "not ready");
+		all = all && s->page.ready[i];
+	}
+	(void)pthread_mutex_unlock(&s->page.lock);
+	return all;
+}
+
+static bool all_answered(const struct supervisor *s, uint64_t question)
+{
+	for (size_t i = 0; i < s->child_count; i++)
+		if (s->page.ready[i] && s->page.answers[i] < question)
+			return false;
+	return true;
+}
+
+static void metrics(void *context, struct buf *text)
+{
+	struct supervisor *s = context;
+	struct page *page = &s->page;
+	struct timespec until;
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += METRICS_WAIT_MS / 1000;
+	(void)pthread_mutex_lock(&page->lock);
+	uint64_t question = ++page->question, one = 1;
+	ssize_t written = write(s->asked, &one, sizeof(one));
+	(void)written;
+	while (!all_answered(s, question) &&
+		pthread_cond_timedwait(&page->answered, &page->lock, &until) == 0)
+		continue;
+	buf_printf(text, "rookery_info{version=\"%s\"} 1\n", ROOKERY_VERSION);
+	for (size_t i = 0; i < s->child_count; i++) {
+		const char *name = s->children[i].kind->name;
+		buf_printf(text,
+			"rookery_up{role=\"%s\"} %d\nrookery_restarts_total{role=\"%s\"} %llu\n",
+			name, page->ready[i], name, (unsigned long long)page->restarts[i]);
+		if (page->answers[i] == question)
+			buf_add_slice(text, buf_slice(&page->text[i]));
+	}
+	(void)pthread_mutex_unlock(&page->lock);
+}
+
+static void ask_for_metrics(struct supervisor *s)
+{
+	uint64_t count;
+	ssize_t got = read(s->asked, &count, sizeof(count));
+	(void)got;
+	for (size_t i = 0; i < s->child_count; i++)
+		if (s->children[i].ready)
+			(void)channel_send(
+				&s->children[i].channel, json_pack("{s:b}", "metrics", 1));
+}
+
+static void take_metrics(struct supervisor *s, size_t i, const char *text)
+{
+	(void)pthread_mutex_lock(&s->page.lock);
+	buf_clear(&s->page.text[i]);
+	buf_add_str(&s->page.text[i], text);
+	s->page.answers[i] = s->page.question;
+	(void)pthread_cond_signal(&s->page.answered);
+	(void)pthread_mutex_unlock(&s->page.lock);
+}
+
+static void take_messages(struct supervisor *s, size_t i)
+{
+	struct child *child = &s->children[i];
+	bool gone;
+	json_t *message;
+	while ((message = channel_receive(&child->channel, false, &gone)) != NULL) {
+		const char *text = json_string_value(json_object_get(message, "metrics"));
+		if (text)
+			take_metrics(s, i, text);
+		if (json_object_get(message, "ready")) {
+			child->ready = true;
+			publish(s);
+		}
+		json_decref(message);
+	}
+	if (gone) {
+		(void)close(child->channel.fd); /* waitpid() says the rest */
+		child->channel.fd = -1;
+	}
+}
+
+static void start_child(struct supervisor *s, struct child *child)
+{
+	struct err err;
+	if (child_start(child, s->program, s->config, s->certificates, &err) < 0) {
+		log_error(NULL, "role can't be started", F_ERR(&err));
+		child->restart_ms = clock_mono_ms() + 1000;
+	}
+}
+
+static void stop_all(struct supervisor *s)
+{
+	if (s->stopping)
+		return;
+	log_info(NULL, "stopping");
+	s->stopping = true;
+	s->stop_by_ms = clock_mono_ms() + STOP_WAIT_MS;
+	publish(s);
+	for (size_t i = 0; i < s->child_count; i++)
+		if (s->children[i].pid && s->children[i].channel.fd >= 0)
+			(void)channel_send(&s->children[i].channel, json_pack("{s:b}", "stop", 1));
+}
+
+static void reap(struct supervisor *s)
+{
+	int status;
+	pid_t pid;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (size_t i = 0; i < s->child_count; i++) {
+			struct child *child = &s->children[i];
+			if (child->pid != pid)
+				continue;
+			if (s->stopping) {
+				child->pid = 0;
+				channel_close(&child->channel);
+				continue;
+			}
+			child_ended(child, status);
+			/* What can't start at all is for the operator, not for ever more attempts.
+			 */
+			if (child->failed_first) {
+				s->broken = true;
+				stop_all(s);
+			}
+		}
+	publish(s);
+}
+
+static void reload(struct supervisor *s)
+{
+	const struct conf_settings *fresh;
+	AUTO(buf_free) struct buf report = BUF(CONF_REPORT_MAX), now = BUF(4096), later = BUF(4096);
+	json_t *certificates;
+	struct err err;
+	if (conf_settings_load(s->config, &report, &fresh, &err) < 0 ||
+		certificates_load(fresh, &certificates, &err) < 0) {
+		log_error(NULL, "not reloaded, everything stays as it is", F_ERR(&err));
+		return;
+	}
+	if (conf_settings_diff(s->settings, fresh, &now, &later) > 0)
+		log_warn(NULL, "some changed options need a restart",
+			F_SLICE("options", buf_slice(&later)));
+	json_decref(s->certificates);
+	s->certificates = certificates;
+	log_setup(fresh->log.level, s->settings->log.format, STDERR_FILENO);
+	for (size_t i = 0; i < s->child_count; i++)
+		if (s->children[i].pid && s->children[i].channel.fd >= 0)
+			(void)channel_send(&s->children[i].channel,
+				json_pack("{s:O, s:i}", "certificates", certificates, "log_level",
+					(int)fresh->log.level));
+	log_info(NULL, "reloaded", F_SLICE("changed", buf_slice(&now)));
+	conf_settings_free(fresh);
+}
+
+static void take_signals(struct supervisor *s)
+{
+	struct signalfd_siginfo info;
+	while (read(s->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			reap(s);
+		else if (info.ssi_signo == SIGHUP)
+			reload(s);
+		else
+			stop_all(s);
+	}
+}
+
+static bool any_running(const struct supervisor *s)
+{
+	for (size_t i = 0; i < s->child_count; i++)
+		if (s->children[i].pid)
+			return true;
+	return false;
+}
+
+/* Starts what is due; returns how long to sleep. */
+static int tend(struct supervisor *s)
+{
+	int64_t now = clock_mono_ms(), sleep = -1;
+	for (size_t i = 0; i < s->child_count; i++) {
+		struct child *child = &s->children[i];
+		if (s->stopping) {
+			if (child->pid && now >= s->stop_by_ms)
+				(void)kill(child->pid, SIGKILL);
+			continue;
+		}
+		if (child->pid || !child->restart_ms)
+			continue;
+		if (now >= child->restart_ms)
+			start_child(s, child);
+		else
+			sleep = sleep < 0 ? child->restart_ms - now
+					  : MIN(sleep, child->restart_ms - now);
+	}
+	return s->stopping ? (int)MAX(s->stop_by_ms - now, (int64_t)100) : (int)sleep;
+}
+
+static void poll_once(struct supervisor *s, int sleep_ms)
+{
+	struct pollfd fds[CHILDREN_MAX + 2] = {
+		{.fd = s->signals, .events = POLLIN},
+		{.fd = s->asked, .events = POLLIN},
+	};
+	for (size_t i = 0; i < s->child_count; i++)
+		fds[i + 2] =
+			(struct pollfd){.fd = s->children[i].pid ? s->children[i].channel.fd : -1,
+				.events = POLLIN};
+	if (poll(fds, s->child_count + 2, sleep_ms) <= 0)
+		return;
+	for (size_t i = 0; i < s->child_count; i++)
+		if (fds[i + 2].revents)
+			take_messages(s, i);
+	if (fds[1].revents)
+		ask_for_metrics(s);
+	if (fds[0].revents)
+		take_signals(s);
+}
+
+static int prepare(struct supervisor *s, struct err *err)
+{
+	sigset_t ours;
+	(void)sigemptyset(&ours);
+	(void)sigaddset(&ours, SIGCHLD);
+	(void)sigaddset(&ours, SIGHUP);
+	(void)sigaddset(&ours, SIGINT);
+	(void)sigaddset(&ours, SIGTERM);
+	(void)pthread_sigmask(SIG_BLOCK, &ours, NULL);
+	(void)pthread_mutex_init(&s->page.lock, NULL);
+	(void)pthread_cond_init(&s->page.answered, NULL);
+	s->signals = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
+	s->asked = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->signals < 0 || s->asked < 0)
+		return err_errno(err, errno, "can't listen to signals");
+	for (size_t i = 0; role_kinds[i]; i++) {
+		if (!role_kinds[i]->is_wanted(s->settings))
+			continue;
+		s->page.text[s->child_count] = BUF(METRICS_MAX);
+		s->children[s->child_count++] =
+			(struct child){.kind = role_kinds[i], .channel = {.fd = -1}};
+	}
+	if (s->child_count == 0)
+		return err_permanent(err, ERR_BAD_INPUT,
+			"%s names no role: it needs an `mx` or a `store` block", s->config);
+	return certificates_load(s->settings, &s->certificates, err);
+}
+
+int supervisor_serve(const struct conf_settings *settings, const char *program, const char *config)
+{
+	struct supervisor s = {.settings = settings, .program = program, .config = config};
+	struct status_page_source source = {.healthy = healthy, .metrics = metrics, .context = &s};
+	struct status_page *page = NULL;
+	struct err err;
+	log_set_role("supervisor");
+	if (prepare(&s, &err) < 0 ||
+		(settings->metrics.on &&
+			status_page_start(settings->metrics.listen, &source, &page, &err) < 0)) {
+		log_error(NULL, "can't serve", F_ERR(&err));
+		return 1;
+	}
+	log_info(NULL, "starting", F_STR("version", ROOKERY_VERSION), F_STR("config", config));
+	for (size_t i = 0; i < s.child_count; i++)
+		start_child(&s, &s.children[i]);
+	while (!s.stopping || any_running(&s))
+		poll_once(&s, tend(&s));
+	status_page_stop(page);
+	json_decref(s.certificates);
+	for (size_t i = 0; i < s.child_count; i++)
+		buf_free(&s.page.text[i]);
+	(void)close(s.signals);
+	(void)close(s.asked);
+	log_info(NULL, "stopped");
+	return s.broken;
+}
