@@ -1,0 +1,157 @@
+/* Running a command: over the control socket when a server listens there, else on the store itself.
+ */
+#include "cli/cli.h"
+
+#include "net/client.h"
+#include "roles/floors.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { ANSWER_MAX = 1 << 30, PATIENCE_MS = 24 * 60 * 60 * 1000 };
+
+static int finish(const struct cli *cli, const struct admin_command *command, const json_t *result)
+{
+	cli_print_progress("", 0, 0);
+	if (cli->json) {
+		(void)json_dumpf(result, stdout, JSON_INDENT(1));
+		printf("\n");
+	} else {
+		cli_print(command, result);
+	}
+	bool damage = json_integer_value(json_object_get(result, "damage")) > 0;
+	return damage ? CLI_FAILED : CLI_DONE;
+}
+
+static int failed(const struct cli *cli, const char *text, bool temporary)
+{
+	cli_print_progress("", 0, 0);
+	return cli_fail(cli, temporary ? CLI_TEMPORARY : CLI_FAILED, "%s", text);
+}
+
+static json_t *request_of(
+	const struct admin_command *command, const struct cli_words *words, const char *password)
+{
+	json_t *arguments = json_array();
+	for (size_t i = 0; i < words->count; i++)
+		(void)json_array_append_new(arguments, json_string(words->arguments[i]));
+	return json_pack("{s:s, s:o, s:O, s:s?}", "command", command->name, "arguments", arguments,
+		"options", words->options, "password", password);
+}
+
+static int read_answer(
+	const struct cli *cli, const struct admin_command *command, struct net_client *net)
+{
+	struct slice line;
+	struct err err;
+	for (;;) {
+		if (net_client_read_line(net, ANSWER_MAX, &line, &err) < 0)
+			return failed(cli, "the server broke off: see its log", true);
+		json_t *answer = json_loadb(line.ptr, line.len, 0, NULL);
+		const char *what = json_string_value(json_object_get(answer, "progress"));
+		if (what) {
+			if (!cli->json)
+				cli_print_progress(what,
+					(uint64_t)json_integer_value(
+						json_object_get(answer, "done")),
+					(uint64_t)json_integer_value(
+						json_object_get(answer, "total")));
+			json_decref(answer);
+			continue;
+		}
+		const char *text = json_string_value(json_object_get(answer, "error"));
+		int r = json_is_true(json_object_get(answer, "ok"))
+				? finish(cli, command, json_object_get(answer, "result"))
+				: failed(cli, text ? text : "the server's answer is no answer",
+					  json_is_true(json_object_get(answer, "temporary")));
+		json_decref(answer);
+		return r;
+	}
+}
+
+static int call_server(const struct cli *cli, const struct admin_command *command,
+	const struct cli_words *words, const char *password, struct net_client *net)
+{
+	json_t *request = request_of(command, words, password);
+	char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
+	json_decref(request);
+	if (!text)
+		return cli_fail(cli, CLI_USAGE, "the words are not UTF-8");
+	net_client_write(net, slice_str(text));
+	net_client_write(net, SLICE("\n"));
+	explicit_bzero(text, strlen(text));
+	free(text);
+	return read_answer(cli, command, net);
+}
+
+static bool progress_here(void *context, const char *what, uint64_t done, uint64_t total)
+{
+	const struct cli *cli = context;
+	if (!cli->json)
+		cli_print_progress(what, done, total);
+	return true;
+}
+
+static int call_here(struct cli *cli, const struct admin_command *command,
+	const struct cli_words *words, const char *password)
+{
+	struct floors floors;
+	struct err err;
+	json_t *result = NULL;
+	log_setup(LOG_WARN, LOG_LOGFMT, STDERR_FILENO);
+	int r = floors_open_here(cli->settings, &floors, &err);
+	if (r == 0) {
+		struct admin admin = {
+			.store = floors.store, .mail = floors.mail, .directory = floors.directory};
+		struct admin_call call = {
+			.arguments = words->arguments,
+			.argument_count = words->count,
+			.options = words->options,
+			.password = password,
+			.progress = progress_here,
+			.context = cli,
+		};
+		r = command->run(&admin, &call, &result, &err);
+	}
+	int status = r < 0 ? failed(cli, err.text, err.class != ERR_PERMANENT)
+			   : finish(cli, command, result);
+	json_decref(result);
+	floors_close(&floors);
+	return status;
+}
+
+/* Is somebody listening? What else may be wrong, the connection itself says. */
+static bool server_listens(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool absent = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 &&
+		      (errno == ENOENT || errno == ECONNREFUSED);
+	if (fd >= 0)
+		(void)close(fd);
+	return !absent;
+}
+
+int cli_call(struct cli *cli, const struct admin_command *command, const struct cli_words *words,
+	const char *password)
+{
+	const char *path = cli->settings->control_socket;
+	struct net_client_options options = {.timeout_ms = PATIENCE_MS};
+	struct net_client *net;
+	struct err err;
+	char address[600];
+	if (strncmp(path, "unix:", 5) == 0)
+		path += 5;
+	if (!server_listens(path))
+		return call_here(cli, command, words, password);
+	(void)snprintf(address, sizeof(address), "unix:%s", path);
+	if (net_address_parse(slice_str(address), &options.address, &err) < 0 ||
+		net_client_connect(&options, &net, &err) < 0)
+		return cli_fail(cli, CLI_FAILED, "%s", err.text);
+	int r = call_server(cli, command, words, password, net);
+	net_client_close(net);
+	return r;
+}

@@ -1,0 +1,55 @@
+/* The rookery command: what its files share. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "admin/admin.h"
+#include "conf/settings.h"
+
+#define CLI_CONFIG_DEFAULT "/etc/rookery/rookery.conf"
+
+/* Exit statuses. */
+enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_TEMPORARY = 75 /* EX_TEMPFAIL */ };
+
+struct cli {
+	const char *program; /* how we were called */
+	const char *config;
+	bool json;
+	const struct conf_settings *settings; /* once loaded */
+};
+
+/* "rookery: <text>" to stderr (or {"error":…} with --json); returns `status`. */
+int cli_fail(const struct cli *cli, int status, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Loads cli->settings; on failure prints the report and returns an exit status, else 0. */
+int cli_load_settings(struct cli *cli);
+
+/* arguments.c: the words behind a command's name, by its row. 0, or an exit status (said why). */
+struct cli_words {
+	const char *arguments[1001];
+	size_t count;
+	json_t *options; /* freed by the caller */
+};
+int cli_parse(struct cli *cli, const struct admin_command *command, int argc, char **argv,
+	struct cli_words *ret_words);
+
+/* password.c: asks twice on a terminal, else reads a line of standard input. NULL: there was none,
+ * or the two differ (said so). The caller wipes and frees it. */
+char *cli_ask_password(const struct cli *cli, const char *what);
+
+/* call.c: runs a command, in the server or here; prints. Returns the exit status. */
+int cli_call(struct cli *cli, const struct admin_command *command, const struct cli_words *words,
+	const char *password);
+
+/* print.c */
+void cli_print(const struct admin_command *command, const json_t *result);
+void cli_print_progress(const char *what, uint64_t done, uint64_t total); /* total 0: clear */
+
+/* help.c */
+void cli_print_help(void);
+void cli_print_command_help(const struct admin_command *command);
+int cli_print_completion(const struct cli *cli, const char *shell);
+void cli_print_manual(void); /* rookery(1), roff */
+
+/* config_command.c: rookery config check|show|sample|explain|manual */
+int cli_config(struct cli *cli, int argc, char **argv);
+
+#endif

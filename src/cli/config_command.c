@@ -1,0 +1,47 @@
+/* rookery config …: what is right, wrong, in force, possible. */
+#include "cli/cli.h"
+
+#include "conf/explain.h"
+
+enum { TEXT_MAX = 1 << 20 };
+
+static int print(struct buf *text)
+{
+	(void)fwrite(text->data, 1, text->len, stdout);
+	return CLI_DONE;
+}
+
+int cli_config(struct cli *cli, int argc, char **argv)
+{
+	AUTO(buf_free) struct buf text = BUF(TEXT_MAX);
+	const char *verb = argc ? argv[0] : "";
+	struct err err;
+	if (strcmp(verb, "sample") == 0 && argc == 1) {
+		conf_write_sample(&text);
+		return print(&text);
+	}
+	if (strcmp(verb, "manual") == 0 && argc == 1) {
+		conf_write_manual(&text);
+		return print(&text);
+	}
+	if (strcmp(verb, "explain") == 0 && argc == 2) {
+		if (conf_explain(slice_str(argv[1]), &text, &err) < 0)
+			return cli_fail(cli, CLI_FAILED, "%s", err.text);
+		return print(&text);
+	}
+	bool show = strcmp(verb, "show") == 0;
+	if ((!show && strcmp(verb, "check") != 0) || argc != 1)
+		return cli_fail(cli, CLI_USAGE,
+			"expected config check, show, sample, manual, or explain OPTION");
+	int r = cli_load_settings(cli);
+	if (r != CLI_DONE)
+		return r;
+	if (show) {
+		conf_settings_write(cli->settings, &text);
+		(void)print(&text);
+	} else {
+		printf("%s is fine.\n", cli->config);
+	}
+	conf_settings_free(cli->settings);
+	return CLI_DONE;
+}

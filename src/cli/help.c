@@ -1,0 +1,112 @@
+/* Help, completion and the manual page: all from the tables. */
+#include "cli/cli.h"
+
+static const struct {
+	const char *name, *help;
+} LOCAL[] = {
+	{"serve", "Serves: one process a role, until SIGTERM. SIGHUP reads config and certificates "
+		  "again."},
+	{"config check", "Reads the config file and says what is wrong with it."},
+	{"config show", "Shows the settings in force, with all defaults."},
+	{"config explain OPTION", "Explains one option."},
+	{"config sample", "Prints a sample config file with every option."},
+	{"completion bash", "Prints a completion script for the shell."},
+	{"version", "Prints the version."},
+	{"help [COMMAND]", "Prints this, or a command's options."},
+};
+
+static const char GLOBAL[] =
+	"  --config FILE   default: " CLI_CONFIG_DEFAULT ", or what ROOKERY_CONFIG says\n"
+	"  --json          answers as JSON\n";
+
+void cli_print_help(void)
+{
+	printf("rookery: a mail server that clusters\n\nUsage: rookery [--config FILE] [--json] "
+	       "COMMAND\n\n%s\n",
+		GLOBAL);
+	for (size_t i = 0; i < ARRAY_LEN(LOCAL); i++)
+		printf("  %-36s %s\n", LOCAL[i].name, LOCAL[i].help);
+	printf("\n");
+	for (size_t i = 0; i < admin_command_count; i++) {
+		const struct admin_command *c = &admin_commands[i];
+		char usage[64];
+		(void)snprintf(usage, sizeof(usage), "%s%s%s", c->name, c->arguments[0] ? " " : "",
+			c->arguments);
+		printf("  %-36s %s\n", usage, c->help);
+	}
+	printf("\nThese work while the server runs, and without it.\n");
+}
+
+void cli_print_command_help(const struct admin_command *c)
+{
+	printf("Usage: rookery %s%s%s%s\n\n%s\n", c->name, c->arguments[0] ? " " : "", c->arguments,
+		c->options->name ? " [OPTIONS]" : "", c->help);
+	if (c->wants_password)
+		printf("The password is asked for, or read from standard input.\n");
+	if (c->options->name)
+		printf("\n");
+	for (const struct admin_option *o = c->options; o->name; o++) {
+		char name[64];
+		(void)snprintf(name, sizeof(name), "--%s%s%s", o->name, o->value ? " " : "",
+			o->value ? o->value : "");
+		printf("  %-28s %s\n", name, o->help);
+	}
+}
+
+int cli_print_completion(const struct cli *cli, const char *shell)
+{
+	if (strcmp(shell, "bash") != 0)
+		return cli_fail(cli, CLI_USAGE, "no completion for %s, only for bash", shell);
+	printf("_rookery() {\n\tlocal line=\"${COMP_WORDS[*]:1:COMP_CWORD-1}\" "
+	       "word=\"${COMP_WORDS[COMP_CWORD]}\"\n"
+	       "\tlocal all=(");
+	for (size_t i = 0; i < ARRAY_LEN(LOCAL); i++) {
+		struct slice rest = slice_str(LOCAL[i].name), first = slice_cut(&rest, ' ');
+		struct slice second = slice_cut(&rest, ' ');
+		bool word = second.len > 0 && second.ptr[0] >= 'a';
+		printf("'%.*s%s%.*s' ", SLICE_ARG(first), word ? " " : "",
+			word ? (int)second.len : 0, second.ptr ? second.ptr : "");
+	}
+	for (size_t i = 0; i < admin_command_count; i++)
+		printf("'%s' ", admin_commands[i].name);
+	printf(")\n\tlocal found=() one\n\tcase \"$line\" in\n");
+	for (size_t i = 0; i < admin_command_count; i++) {
+		printf("\t'%s'*) found=(--json --help", admin_commands[i].name);
+		for (const struct admin_option *o = admin_commands[i].options; o->name; o++)
+			printf(" --%s", o->name);
+		printf(") ;;\n");
+	}
+	printf("\t*) for one in \"${all[@]}\"; do\n"
+	       "\t\tif [ -z \"$line\" ]; then found+=(\"${one%%%% *}\")\n"
+	       "\t\telif [[ $one == \"$line \"* ]]; then one=${one#\"$line \"}; "
+	       "found+=(\"${one%%%% *}\"); fi\n"
+	       "\tdone ;;\n\tesac\n"
+	       "\tmapfile -t COMPREPLY < <(compgen -W \"${found[*]}\" -- \"$word\")\n}\n"
+	       "complete -o default -F _rookery rookery\n");
+	return CLI_DONE;
+}
+
+void cli_print_manual(void)
+{
+	printf(".TH ROOKERY 1 \"\" \"Rookery " ROOKERY_VERSION "\" \"User Commands\"\n"
+	       ".SH NAME\nrookery \\- a mail server that clusters\n"
+	       ".SH SYNOPSIS\n.B rookery\n[\\fB\\-\\-config\\fR \\fIFILE\\fR] [\\fB\\-\\-json\\fR] "
+	       "\\fICOMMAND\\fR\n"
+	       ".SH DESCRIPTION\nServes mail, and does what operators need. Commands on a store "
+	       "work while the "
+	       "server runs, by its control socket, and without it.\n"
+	       ".SH COMMANDS\n");
+	for (size_t i = 0; i < ARRAY_LEN(LOCAL); i++)
+		printf(".TP\n.B %s\n%s\n", LOCAL[i].name, LOCAL[i].help);
+	for (size_t i = 0; i < admin_command_count; i++) {
+		const struct admin_command *c = &admin_commands[i];
+		printf(".TP\n.B %s %s\n%s\n", c->name, c->arguments, c->help);
+		for (const struct admin_option *o = c->options; o->name; o++)
+			printf(".br\n\\fB\\-\\-%s\\fR%s%s%s: %s.\n", o->name,
+				o->value ? " \\fI" : "", o->value ? o->value : "",
+				o->value ? "\\fR" : "", o->help);
+	}
+	printf(".SH EXIT STATUS\n0 done; 1 failed, or damage was found; 2 wrong usage; 75 can't be "
+	       "done just now.\n"
+	       ".SH FILES\n.I " CLI_CONFIG_DEFAULT "\n.SH SEE ALSO\nrookery.conf(5)\n");
+}
