@@ -1,0 +1,192 @@
+"""One node on this machine: its folder, its config file, its processes.
+
+The folder holds rookery.conf, tls/, data/, log, pid and node.json (what to know about it later).
+"""
+
+import json
+import os
+import pwd
+import resource
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import processes
+
+START_SECONDS = 60
+STOP_SECONDS = 30
+SOCKET_PATH_MAX = 80  # Unix sockets allow 107 bytes, of which the program's own names need some
+
+PROTOCOLS = {
+    "smtp": "mx",
+    "submission": "mx",
+    "submissions": "mx",
+    "lmtp": "store",
+    "imap": "store",
+    "imaps": "store",
+    "pop3": "store",
+    "pop3s": "store",
+}
+
+
+@dataclass
+class Node:
+    name: str
+    folder: str
+    run: str  # folder of its sockets
+    program: str
+    roles: list[str]
+    ports: dict[str, int]
+    cheap_passwords: bool
+
+    @property
+    def path(self) -> Path:
+        return Path(self.folder)
+
+    @property
+    def config(self) -> Path:
+        return self.path / "rookery.conf"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log"
+
+    @staticmethod
+    def load(folder: Path) -> "Node":
+        return Node(**json.loads((folder / "node.json").read_text()))
+
+    def save(self) -> None:
+        (self.path / "node.json").write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+    def write_config(self, chain: Path, key: Path) -> None:
+        def listens(role: str) -> str:
+            return "".join(
+                f"    listen {protocol} 127.0.0.1:{self.ports[protocol]};\n"
+                for protocol, of in PROTOCOLS.items()
+                if of == role and protocol in self.ports
+            )
+
+        cheap = (  # a thousand users in seconds
+            "    password_hash_memory 1M;\n"
+            "    password_hash_passes 1;\n"
+            "    scram_iterations 4096;\n"
+        )
+        blocks = {
+            "mx": f"mx {{\n{listens('mx')}}}\n",
+            "store": f"store {{\n{listens('store')}{cheap if self.cheap_passwords else ''}}}\n",
+        }
+        self.config.write_text(
+            "hostname mail.example.test;\n"
+            f'data "{self.path / "data"}";\n'
+            f'run "{self.run}";\n'
+            f'user "{pwd.getpwuid(os.getuid()).pw_name}";\n'
+            "plain_login_on_loopback yes;\n"
+            f'tls {{\n    certificate {{\n        chain "{chain}";\n        key "{key}";\n    }}\n}}\n'
+            "limits {\n    connections_per_address 100000;\n}\n"
+            f"metrics {{\n    listen 127.0.0.1:{self.ports['metrics']};\n}}\n"
+            + "".join(blocks[role] for role in self.roles)
+        )
+
+    def pid(self) -> int | None:
+        """Of the first process, while any of the node's processes lives."""
+        try:
+            pid = int((self.path / "pid").read_text())
+        except (OSError, ValueError):
+            return None
+        if not processes.of_session(pid):
+            return None
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            return pid  # the first one died, others are left
+        return pid if os.fsencode(str(self.config)) in words or not words else None
+
+    def start(self) -> None:
+        """Returns when it serves."""
+        if self.pid() is not None:
+            raise RuntimeError(f"node {self.name} runs already")
+        for folder in (self.path / "data", Path(self.run)):
+            folder.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            serving = subprocess.Popen(
+                [self.program, "--config", str(self.config), "serve"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_all_files_allowed,
+            )
+        (self.path / "pid").write_text(f"{serving.pid}\n")
+        end = time.monotonic() + START_SECONDS
+        while not self.is_healthy():
+            if serving.poll() is not None or time.monotonic() > end:
+                processes.kill(serving.pid)
+                raise RuntimeError(f"node {self.name} does not serve:\n{self.last_words()}")
+            time.sleep(0.02)
+
+    def is_healthy(self) -> bool:
+        try:
+            url = f"http://127.0.0.1:{self.ports['metrics']}/health"
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (OSError, urllib.error.URLError):
+            return False
+
+    def last_words(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return "\n".join(lines[-20:])
+
+    def stop(self) -> None:
+        """SIGTERM, and all is gone when this returns; an error when it had to be killed."""
+        pid = self.pid()
+        if pid is None:
+            return
+        processes.send([pid], signal.SIGTERM)
+        if not processes.wait_gone(pid, STOP_SECONDS):
+            processes.kill(pid)
+            raise RuntimeError(f"node {self.name} did not stop in {STOP_SECONDS} s; killed")
+
+    def kill(self) -> None:
+        if (pid := self.pid()) is not None:
+            processes.kill(pid)
+
+    def wipe(self) -> None:
+        """Its disk is empty: a new one that was given to the same machine."""
+        self.kill()
+        shutil.rmtree(self.path / "data", ignore_errors=True)
+
+    def command(self, *words: str, text: str | None = None) -> str:
+        """`rookery --config … words`; what it printed."""
+        done = subprocess.run(
+            [self.program, "--config", str(self.config), *words],
+            capture_output=True,
+            text=True,
+            input=text,
+        )
+        if done.returncode:
+            raise RuntimeError(f"rookery {' '.join(words)}: {done.stderr.strip() or done.stdout}")
+        return done.stdout
+
+
+def make(
+    folder: Path, name: str, program: Path, roles: list[str], ports: dict[str, int], cheap: bool
+) -> Node:
+    """The folder of a new node; no config yet, nothing runs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    run = str(folder / "run")
+    if len(run) > SOCKET_PATH_MAX:
+        run = tempfile.mkdtemp(prefix="rookery-")
+    node = Node(name, str(folder), run, str(program), roles, ports, cheap)
+    node.save()
+    return node
+
+
+def _all_files_allowed() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -1,0 +1,43 @@
+"""Scenarios against the real program: pytest, torture, fuzzing."""
+
+import tempfile
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+from part import PYTHON, ROOT, Outcome, command
+from unit import FOLDERS, environment
+
+
+def pytest(kind: str, only: str | None) -> Outcome:
+    program = ROOT / FOLDERS[kind] / "src" / "cli" / "rookery"
+    if not program.is_file():
+        return Outcome(0, 1, f"{program.relative_to(ROOT)} is not there")
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        words = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short"]
+        words += [f"--junitxml={report}", *(["-k", only] if only else []), "tests/system"]
+        status, said = command(words, environment() | {"ROOKERY": str(program)}, timeout=900)
+        if not report.exists():
+            return Outcome(0, 1, said)
+        suite = next(xml.parse(report).getroot().iter("testsuite"))
+    count = {key: int(suite.get(key, "0")) for key in ("tests", "failures", "errors", "skipped")}
+    failed = count["failures"] + count["errors"]
+    passed = count["tests"] - failed - count["skipped"]
+    note = f"{count['skipped']} skipped" if count["skipped"] else ""
+    if status == 5:  # nothing matched
+        return Outcome(note=f'no scenario is named "{only}"')
+    return Outcome(passed, failed or int(status != 0), said, note)
+
+
+def torture(rounds: int) -> Outcome:
+    status, said = command(["script/torture", "--rounds", str(rounds)], timeout=600)
+    return Outcome(0, 1, said) if status else Outcome(1)
+
+
+def fuzz(seconds: int) -> Outcome:
+    """Each target counts one; script/fuzz prints "ok NAME" or "FAILED NAME"."""
+    _, said = command(["script/fuzz", "--seconds", str(seconds)], timeout=1200)
+    lines = said.splitlines()
+    passed = sum(line.startswith("ok ") for line in lines)
+    failed = sum(line.startswith("FAILED ") for line in lines)
+    return Outcome(passed, failed, said)
