@@ -53,7 +53,9 @@ static inline bool slice_ends(struct slice s, struct slice suffix)
 /* From offset `from` to the end; past the end gives the empty slice. */
 static inline struct slice slice_from(struct slice s, size_t from)
 {
-	return from >= s.len ? slice(s.ptr + s.len, 0) : slice(s.ptr + from, s.len - from);
+	if (from >= s.len)
+		return slice(s.len ? s.ptr + s.len : s.ptr, 0);
+	return slice(s.ptr + from, s.len - from);
 }
 
 /* At most `len` bytes from offset `from`. */

@@ -75,8 +75,8 @@ static void borrow(struct buf *to, struct buf *spare)
 	*spare = BUF(spare->max);
 }
 
-/* Between net_start_tls() and the handshake there is no input: whatever a protocol's loop does next,
- * it can't run what came before. */
+/* Between net_start_tls() and the handshake there is no input: whatever a protocol's loop does
+ * next, it can't run what came before. */
 struct slice net_input(struct net_session *session)
 {
 	if (session->start_tls)

@@ -95,8 +95,8 @@ void net_set_timeout(struct net_session *session, unsigned ms);
 
 /* STARTTLS: after run() returns, the queued output goes out in plain text, then the handshake
  * starts. Input that is there already was sent before the handshake and is thrown away (RFC 3207
- * section 4.2, RFC 9051 section 6.2.1): from this call on net_input() is empty and net_consume() does
- * nothing. run() is next called with NET_SECURED. */
+ * section 4.2, RFC 9051 section 6.2.1): from this call on net_input() is empty and net_consume()
+ * does nothing. run() is next called with NET_SECURED. */
 void net_start_tls(struct net_session *session);
 bool net_tls_offered(
 	const struct net_session *session); /* has certificates and is not secured yet */
