@@ -5,8 +5,12 @@
 #include "base/alloc.h"
 #include "directory/authmod.h"
 #include "smtp/client.h"
+#include "smtp/dsn.h"
+
+enum { DSN_MAX = 4 << 20 };
 
 struct state {
+	const char *hostname;
 	struct directory *directory;
 	struct smtp_client_pool *store;
 	struct smtp_service exchanger, submission;
@@ -80,10 +84,45 @@ static int check_recipient(
 	return found;
 }
 
+/* Who asked for it learns that his message is in the mailbox. Reports to senders elsewhere need the
+ * queue; till then they are left out. */
+static void report_success(const struct state *s, const struct smtp_transaction *t)
+{
+	bool wanted = false;
+	for (size_t i = 0; i < t->count; i++)
+		wanted |= smtp_dsn_wanted(t, t->recipients[i], SMTP_DSN_DELIVERED);
+	if (!wanted)
+		return;
+	AUTO(buf_free) struct buf text = BUF(DSN_MAX);
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct directory_route route;
+	struct err err;
+	if (directory_lookup(s->directory, t->sender.path.address, &arena, &route, &err) != 0)
+		return;
+	smtp_dsn_write(t, SMTP_DSN_DELIVERED, s->hostname, &text);
+	struct smtp_recipient sender = {.envelope.path = t->sender.path}, *only = &sender;
+	struct smtp_transaction report = {
+		.sender.path.address = SLICE(""),
+		.sender.body = ENVELOPE_8BITMIME,
+		.sender.smtputf8 = t->sender.smtputf8,
+		.recipients = &only,
+		.count = 1,
+		.session = t->session,
+		.log = t->log,
+		.message = buf_slice(&text),
+	};
+	if (text.failed || smtp_client_deliver(s->store, &report, &err) < 0 || sender.result < 0)
+		log_warn(t->log, "delivery report not delivered",
+			F_SLICE("recipient", t->sender.path.address));
+}
+
 static int deliver(void *context, struct smtp_transaction *t, struct err *err)
 {
 	const struct state *s = context;
-	return smtp_client_deliver(s->store, t, err);
+	int r = smtp_client_deliver(s->store, t, err);
+	if (r == 0)
+		report_success(s, t);
+	return r;
 }
 
 static const struct smtp_backend backend = {
@@ -132,6 +171,7 @@ static int open_role(struct role *role, struct err *err)
 		unix_address(conf->store_socket, &store.server.address, err) < 0 ||
 		directory_authmod_new(&directory, &s->directory, err) < 0)
 		return -1;
+	s->hostname = role->settings->hostname;
 	s->store = smtp_client_pool_new(&store);
 	s->exchanger = service(role, s, SMTP_EXCHANGER);
 	s->submission = service(role, s, SMTP_SUBMISSION);

@@ -17,8 +17,10 @@ static void write_extensions(struct smtp_session *s)
 	buf_printf(out,
 		"250-PIPELINING\r\n250-SIZE "
 		"%llu\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
-		"250-BINARYMIME\r\n250-DSN\r\n",
+		"250-BINARYMIME\r\n",
 		(unsigned long long)smtp_message_max(s));
+	if (!smtp_is_lmtp(s)) /* reports are written by mx, who can send them anywhere */
+		buf_add_str(out, "250-DSN\r\n");
 	if (net_tls_offered(s->net))
 		buf_add_str(out, "250-STARTTLS\r\n");
 	if (smtp_auth_offered(s)) {
