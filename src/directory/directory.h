@@ -32,7 +32,7 @@ enum { DIRECTORY_ALL_SERVICES = 63 };
 const char *directory_service_name(enum directory_service service);
 unsigned directory_service_of(struct slice name);
 
-/* A user. Slices lie in the caller's arena. */
+/* A user. Slices lie in the caller's arena. Who is suspended may not log in and gets no mail. */
 struct directory_user {
 	struct id account;      /* ID_NONE from a driver that does not know it */
 	struct slice name;      /* canonical address: lower case, "user@example.org" */
@@ -57,15 +57,18 @@ struct directory_route {
 
 struct directory;
 
-/* For RCPT TO: users, aliases (followed to a bounded depth), plus addressing, catch-all, in this
- * order. 0, DIRECTORY_UNKNOWN, DIRECTORY_DENIED (may not get mail), or negative: can't tell now. */
+/* For RCPT TO: users, aliases (followed, 2,000 addresses at most), plus addressing, catch-all, in
+ * this order. 0, DIRECTORY_UNKNOWN, DIRECTORY_DENIED (may not get mail), or negative: can't tell
+ * now. Users of an alias who may not get mail are left out. An alias that leads to nobody can't be
+ * told: no mail bounces for a mistake in the directory. */
 int directory_lookup(struct directory *directory, struct slice address, struct arena *arena,
 	struct directory_route *ret_route, struct err *err) WARN_UNUSED;
 /* Whether mail for the domain ends here: 0 yes, DIRECTORY_UNKNOWN no. */
 int directory_domain(struct directory *directory, struct slice domain, struct err *err) WARN_UNUSED;
-/* For a login. `client` is the IP as text, for limits and logs. App passwords count where the user
- * allows the service. 0 and the user; or UNKNOWN, WRONG, DENIED, negative. Takes the same time for
- * unknown users as for wrong passwords. */
+/* For a login by full address. A `service` of 0 asks for none in particular. `client` is the IP as
+ * text, for limits and logs. App passwords count where the user allows the service. 0 and the user;
+ * or UNKNOWN, WRONG, DENIED, negative. Takes the same time for unknown users as for wrong
+ * passwords. */
 int directory_check(struct directory *directory, struct slice user, struct slice password,
 	struct slice client, enum directory_service service, struct arena *arena,
 	struct directory_user *ret_user, struct err *err) WARN_UNUSED;

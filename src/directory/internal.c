@@ -149,7 +149,7 @@ void directory_describe(const struct directory_internal *in,
 		.to_host = row->to_host,
 		.created = row->created,
 	};
-	if (d->quota_bytes || d->quota_messages)
+	if (domain && (d->quota_bytes || d->quota_messages))
 		ret_user->domain_id = domain->object.id;
 }
 

@@ -22,7 +22,9 @@ enum {
 	KIB_MAX = 1024 * 1024,
 	PASSES_MAX = 100,
 	LANES_MAX = 64,
-	WAIT_MAX_S = 10,
+	WAIT_MAX_MS = 10 * 1000,
+	NS_PER_MS = 1000 * 1000,
+	MS_PER_S = 1000,
 };
 
 struct directory_hasher {
@@ -31,7 +33,8 @@ struct directory_hasher {
 	atomic_uint_fast64_t count;
 	pthread_mutex_t lock; /* guards the counts below */
 	pthread_cond_t freed;
-	unsigned running, most, max;
+	unsigned running, most;
+	unsigned max, wait_ms; /* set once */
 };
 
 static unsigned cpus(void)
@@ -48,7 +51,12 @@ static int take_turn(struct directory_hasher *h, struct err *err)
 	struct timespec until;
 	int r = 0;
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += WAIT_MAX_S;
+	until.tv_sec += h->wait_ms / MS_PER_S;
+	until.tv_nsec += (long)(h->wait_ms % MS_PER_S) * NS_PER_MS;
+	if (until.tv_nsec >= MS_PER_S * NS_PER_MS) {
+		until.tv_sec++;
+		until.tv_nsec -= MS_PER_S * NS_PER_MS;
+	}
 	(void)pthread_mutex_lock(&h->lock);
 	while (h->running >= h->max && r == 0)
 		r = pthread_cond_timedwait(&h->freed, &h->lock, &until);
@@ -106,6 +114,7 @@ struct directory_hasher *directory_hasher_new(uint32_t argon2_kib, uint32_t argo
 	h->passes =
 		MIN(argon2_passes ? argon2_passes : (uint32_t)DEFAULT_PASSES, (uint32_t)PASSES_MAX);
 	h->max = cpus();
+	h->wait_ms = WAIT_MAX_MS;
 	(void)pthread_mutex_init(&h->lock, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -118,6 +127,12 @@ struct directory_hasher *directory_hasher_new(uint32_t argon2_kib, uint32_t argo
 	if (hash_text(h, slice(secret, sizeof(secret)), h->dummy, NULL) != 0)
 		h->dummy[0] = '\0';
 	return h;
+}
+
+void directory_hasher_limit(struct directory_hasher *hasher, unsigned at_once, unsigned wait_ms)
+{
+	hasher->max = at_once;
+	hasher->wait_ms = wait_ms;
 }
 
 void directory_hasher_free(struct directory_hasher *hasher)

@@ -16,6 +16,8 @@ enum {
 
 struct directory_hasher;
 struct directory_hasher *directory_hasher_new(uint32_t argon2_kib, uint32_t argon2_passes);
+/* Instead of the CPUs and 10 s; for tests, before the hasher is used. */
+void directory_hasher_limit(struct directory_hasher *hasher, unsigned at_once, unsigned wait_ms);
 void directory_hasher_free(struct directory_hasher *hasher);
 
 /* Appends the hash of a new password. */

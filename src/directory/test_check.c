@@ -3,6 +3,9 @@
 
 #include "base/clock.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 static uint64_t hashes(struct fixture *f)
 {
 	return directory_internal_figures(f->directory).hashes;
@@ -238,6 +241,63 @@ static void scram_keys_belong_to_the_password(void **state)
 		DIRECTORY_UNKNOWN);
 }
 
+struct client {
+	struct fixture *fixture;
+	atomic_bool *stop;
+	atomic_uint *epoch; /* the password is "p<epoch>", or already the next one */
+	unsigned stale, failed;
+};
+
+static void *log_in_often(void *context)
+{
+	struct client *c = context;
+	while (!atomic_load(c->stop)) {
+		AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+		struct directory_user user;
+		struct err err;
+		char password[16];
+		unsigned epoch = atomic_load(c->epoch);
+		(void)snprintf(password, sizeof(password), "p%u", epoch - 1);
+		int r = directory_check(c->fixture->directory, SLICE("ann@example.org"),
+			slice_str(password), SLICE(""), DIRECTORY_IMAP, &arena, &user, &err);
+		c->stale += r == 0;
+		c->failed += r < 0;
+		(void)snprintf(password, sizeof(password), "p%u", epoch);
+		r = directory_check(c->fixture->directory, SLICE("ann@example.org"),
+			slice_str(password), SLICE(""), DIRECTORY_IMAP, &arena, &user, &err);
+		c->failed += r != 0 && r != DIRECTORY_WRONG;
+	}
+	return NULL;
+}
+
+static void an_old_password_is_never_taken_once_the_new_one_is_set(void **state)
+{
+	enum { THREADS = 4, CHANGES = 30 };
+	struct fixture *f = *state;
+	pthread_t threads[THREADS];
+	struct client clients[THREADS];
+	atomic_bool stop = false;
+	atomic_uint epoch = 1;
+	OK(directory_user_password(f->directory, SLICE("ann@example.org"), SLICE("p1"), &f->err));
+	for (size_t i = 0; i < THREADS; i++) {
+		clients[i] = (struct client){.fixture = f, .stop = &stop, .epoch = &epoch};
+		assert_int_equal(pthread_create(&threads[i], NULL, log_in_often, &clients[i]), 0);
+	}
+	for (unsigned i = 2; i < CHANGES; i++) {
+		char password[16];
+		(void)snprintf(password, sizeof(password), "p%u", i);
+		OK(directory_user_password(
+			f->directory, SLICE("ann@example.org"), slice_str(password), &f->err));
+		atomic_store(&epoch, i);
+	}
+	atomic_store(&stop, true);
+	for (size_t i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		assert_int_equal(clients[i].stale, 0);
+		assert_int_equal(clients[i].failed, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +314,7 @@ int main(void)
 		WITH_FIXTURE(a_service_that_is_not_his_is_denied),
 		WITH_FIXTURE(an_app_password_lets_in_for_its_services_without_a_hash),
 		WITH_FIXTURE(an_app_password_does_not_reach_past_the_users_own_services),
+		WITH_FIXTURE(an_old_password_is_never_taken_once_the_new_one_is_set),
 		WITH_FIXTURE(hashes_made_elsewhere_are_good),
 		WITH_FIXTURE(scram_keys_belong_to_the_password),
 	};

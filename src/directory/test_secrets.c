@@ -151,6 +151,22 @@ static void many_threads_take_turns(void **state)
 	directory_hasher_free(h);
 }
 
+static void who_waits_too_long_gets_a_temporary_failure(void **state)
+{
+	struct directory_hasher *h = directory_hasher_new(8, 1);
+	AUTO(buf_free) struct buf hash = BUF(DIRECTORY_HASH_TEXT_MAX);
+	struct err err;
+	directory_hasher_limit(h, 0, 30);
+	int64_t before = clock_mono_ms();
+	assert_true(directory_hasher_verify(h, SLICE_NONE, SLICE("secret"), &err) < 0);
+	assert_true(clock_mono_ms() - before >= 29);
+	assert_int_equal(err.class, ERR_TEMPORARY);
+	assert_true(directory_hasher_make(h, SLICE("secret"), &hash, &err) < 0);
+	assert_int_equal(err.class, ERR_TEMPORARY);
+	assert_int_equal(directory_hasher_count(h), 0);
+	directory_hasher_free(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -162,6 +178,7 @@ int main(void)
 		cmocka_unit_test(a_password_typed_in_another_normal_form_is_the_same),
 		cmocka_unit_test(a_damaged_hash_is_temporary_and_not_wrong),
 		cmocka_unit_test(many_threads_take_turns),
+		cmocka_unit_test(who_waits_too_long_gets_a_temporary_failure),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
