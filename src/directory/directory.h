@@ -76,7 +76,8 @@ int directory_check(struct directory *directory, struct slice user, struct slice
  * his limits as they are now). DIRECTORY_DENIED as directory_check. */
 int directory_user(struct directory *directory, struct slice user, enum directory_service service,
 	struct arena *arena, struct directory_user *ret_user, struct err *err) WARN_UNUSED;
-/* For SCRAM. DIRECTORY_UNKNOWN also when the user has no keys. */
+/* For SCRAM. DIRECTORY_UNKNOWN also when the user has no keys; the internal directory gives keys
+ * that no password fits instead, so that nobody learns who exists. */
 int directory_scram(struct directory *directory, struct slice user,
 	struct sasl_scram_keys *ret_keys, struct err *err) WARN_UNUSED;
 void directory_free(struct directory *directory); /* NULL is fine */

@@ -185,6 +185,19 @@ static int internal_user(struct directory *directory, struct slice user,
 	return directory_allows(ret_user, service, err);
 }
 
+/* Who is not there, or has no keys, is answered with keys that no password fits; the same ones on
+ * every node and after every start, since their secret is the id of the users' collection, which is
+ * random, kept with the users and told to nobody. */
+static int make_up(struct directory_internal *in, struct slice user,
+	struct sasl_scram_keys *ret_keys, struct err *err)
+{
+	struct id table;
+	int r = directory_table_id(in, DIRECTORY_USERS, &table, err);
+	if (r == 0)
+		sasl_scram_make_up(id_slice(&table), user, in->scram_iterations, ret_keys);
+	return r;
+}
+
 static int internal_scram(struct directory *directory, struct slice user,
 	struct sasl_scram_keys *ret_keys, struct err *err)
 {
@@ -193,13 +206,13 @@ static int internal_scram(struct directory *directory, struct slice user,
 	struct directory_address address;
 	struct directory_found_user found;
 	if (!directory_address_parse(user, &address))
-		return DIRECTORY_UNKNOWN;
+		return make_up(in, user, ret_keys, err);
 	int r = directory_find_user(in, directory_address_slice(&address), &arena, &found, err);
-	if (r != 0)
+	if (r < 0)
 		return r;
-	return found.row.scram.len > 0 && sasl_scram_from_text(found.row.scram, ret_keys)
-		       ? 0
-		       : DIRECTORY_UNKNOWN;
+	if (r == 0 && found.row.scram.len > 0 && sasl_scram_from_text(found.row.scram, ret_keys))
+		return 0;
+	return make_up(in, directory_address_slice(&address), ret_keys, err);
 }
 
 static void internal_free(struct directory *directory)

@@ -21,6 +21,10 @@ enum {
 
 /* From a new password: RFC 5802 section 3 with a random salt. 0 iterations: the number above. */
 void sasl_scram_make(struct slice password, uint32_t iterations, struct sasl_scram_keys *ret_keys);
+/* Keys that no password fits, for a user who does not exist: always the same for the same secret
+ * and name, so that nobody learns it. 0 iterations: the default. */
+void sasl_scram_make_up(struct slice secret, struct slice user, uint32_t iterations,
+	struct sasl_scram_keys *ret_keys);
 /* As text, "SCRAM-SHA-256$<iterations>:<salt>$<stored>:<server>" in base64, and back. */
 void sasl_scram_to_text(const struct sasl_scram_keys *keys, struct buf *to);
 WARN_UNUSED bool sasl_scram_from_text(struct slice text, struct sasl_scram_keys *ret_keys);
@@ -47,11 +51,6 @@ struct sasl_offer {
 	bool scram;
 	struct slice exporter,
 		server_end_point; /* channel bindings at hand; empty: none, no -PLUS */
-	/* What made-up keys look like. They are the same for the same user and secret, so give all
-	 * processes of a machine the same secret, and the iterations that new passwords get.
-	 * Empty and 0: a secret of this process, SASL_SCRAM_ITERATIONS. */
-	struct slice made_up_secret;
-	uint32_t made_up_iterations;
 };
 
 /* "PLAIN LOGIN SCRAM-SHA-256-PLUS SCRAM-SHA-256": what the offer allows, `separator` between. */

@@ -29,6 +29,28 @@ void sasl_scram_make(struct slice password, uint32_t iterations, struct sasl_scr
 		password, iterations ? iterations : SASL_SCRAM_ITERATIONS, salt, ret_keys);
 }
 
+void sasl_scram_make_up(struct slice secret, struct slice user, uint32_t iterations,
+	struct sasl_scram_keys *ret_keys)
+{
+	static const char *const what[] = {"salt:", "stored:", "server:"};
+	uint8_t made[ARRAY_LEN(what)][SCRAM_HASH];
+	for (size_t i = 0; i < ARRAY_LEN(what); i++) {
+		AUTO(buf_free) struct buf text = BUF(SASL_MESSAGE_MAX);
+		buf_add_str(&text, what[i]);
+		/* Names of real users don't differ by case either. */
+		for (size_t j = 0; j < user.len; j++) {
+			char c = user.ptr[j];
+			buf_add_byte(&text, c >= 'A' && c <= 'Z' ? (char)(c + 32) : c);
+		}
+		scram_hmac(secret, buf_slice(&text), made[i]);
+	}
+	ret_keys->iterations = iterations ? iterations : SASL_SCRAM_ITERATIONS;
+	memcpy(ret_keys->salt, made[0], sizeof(ret_keys->salt));
+	memcpy(ret_keys->stored_key, made[1], SCRAM_HASH);
+	memcpy(ret_keys->server_key, made[2], SCRAM_HASH);
+	scram_wipe(made, sizeof(made));
+}
+
 void sasl_scram_to_text(const struct sasl_scram_keys *keys, struct buf *to)
 {
 	buf_add_slice(to, prefix);

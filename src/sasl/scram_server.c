@@ -21,8 +21,6 @@ struct sasl_scram {
 	bool plus;     /* the mechanism is -PLUS */
 	bool can_bind; /* -PLUS was offered */
 	struct binding exporter, end_point;
-	uint8_t secret[SCRAM_HASH]; /* of made-up keys */
-	uint32_t made_up_iterations;
 	const char *fixed_nonce; /* by tests */
 
 	struct sasl_scram_keys keys;
@@ -62,14 +60,7 @@ struct sasl_scram *sasl_scram_new(const struct sasl_offer *offer, bool plus)
 	scram->can_bind = sasl_scram_can_bind(offer);
 	scram->exporter = keep(offer->exporter);
 	scram->end_point = keep(offer->server_end_point);
-	scram->made_up_iterations =
-		offer->made_up_iterations ? offer->made_up_iterations : SASL_SCRAM_ITERATIONS;
-	if (offer->made_up_secret.len > 0) {
-		scram_hash(offer->made_up_secret, scram->secret);
-	} else {
-		must(pthread_once(&process_secret_made, make_process_secret) == 0);
-		memcpy(scram->secret, process_secret, sizeof(scram->secret));
-	}
+	must(pthread_once(&process_secret_made, make_process_secret) == 0);
 	scram->nonce = scram->client_first_bare = BUF(SASL_MESSAGE_MAX + 64);
 	scram->server_first = BUF(SASL_MESSAGE_MAX + 256);
 	scram->expected_binding = BUF(2 * SASL_MESSAGE_MAX);
@@ -91,29 +82,6 @@ void sasl_scram_free(struct sasl_scram *scram)
 void sasl_scram_fix_nonce(struct sasl_session *session, const char *nonce)
 {
 	session->scram->fixed_nonce = nonce;
-}
-
-/* Keys that nobody has a password for; the same each time for the same name. */
-static void make_up_keys(
-	const struct sasl_scram *scram, struct slice user, struct sasl_scram_keys *ret_keys)
-{
-	static const char *const what[] = {"salt:", "stored:", "server:"};
-	uint8_t made[ARRAY_LEN(what)][SCRAM_HASH];
-	for (size_t i = 0; i < ARRAY_LEN(what); i++) {
-		AUTO(buf_free) struct buf text = BUF(SASL_MESSAGE_MAX);
-		buf_add_str(&text, what[i]);
-		/* Names of real users don't differ by case either. */
-		for (size_t j = 0; j < user.len; j++) {
-			char c = user.ptr[j];
-			buf_add_byte(&text, c >= 'A' && c <= 'Z' ? (char)(c + 32) : c);
-		}
-		scram_hmac(slice(scram->secret, SCRAM_HASH), buf_slice(&text), made[i]);
-	}
-	ret_keys->iterations = scram->made_up_iterations;
-	memcpy(ret_keys->salt, made[0], sizeof(ret_keys->salt));
-	memcpy(ret_keys->stored_key, made[1], SCRAM_HASH);
-	memcpy(ret_keys->server_key, made[2], SCRAM_HASH);
-	scram_wipe(made, sizeof(made));
 }
 
 /* The data that the client must have bound to; NULL with a reason when its flag is not acceptable
@@ -154,7 +122,7 @@ static enum sasl_outcome take_keys(struct sasl_session *session, struct err *err
 	struct slice user = buf_slice(&session->user);
 	struct sasl_scram_keys made_up;
 	/* Before anybody knows whether they are needed, so that the time does not tell. */
-	make_up_keys(scram, user, &made_up);
+	sasl_scram_make_up(slice(process_secret, sizeof(process_secret)), user, 0, &made_up);
 	int result =
 		session->callbacks.scram_keys(session->callbacks.context, user, &scram->keys, err);
 	scram->made_up = result > 0 || scram->keys.iterations == 0;
