@@ -33,7 +33,11 @@ int floors_open(const struct conf_settings *settings, const char *folder, struct
 				.argon2_passes = (uint32_t)conf->password_hash_passes,
 				.scram_iterations = (uint32_t)conf->scram_iterations,
 			},
-		.remember_seconds = (unsigned)(conf->password_cache_ms / 1000),
+		.remember_seconds = conf->password_cache_ms
+					    ? (unsigned)MAX(conf->password_cache_ms / 1000, 1u)
+					    : DIRECTORY_REMEMBER_NOTHING,
+		.quota_bytes = conf->quota,
+		.quota_messages = conf->quota_messages,
 	};
 	if (mail_open(&mail, &f->mail, err) < 0)
 		return -1;
