@@ -27,6 +27,8 @@ struct fetch {
 	struct mail_set uids;
 	bool changed_only, vanished;
 	uint64_t changed_since;
+	struct mail_set seen; /* got \Seen by this very command, with this MODSEQ */
+	uint64_t seen_modseq;
 	/* Where it is: */
 	uint32_t range, next_uid; /* of the set */
 	struct row *rows;         /* the batch */
@@ -44,6 +46,7 @@ static void fetch_free(struct imap_session *s, struct imap_going *going)
 {
 	struct fetch *f = (struct fetch *)going;
 	mail_set_free(&f->uids);
+	mail_set_free(&f->seen);
 	imap_fetch_message_free(&f->message);
 	buf_free(&f->content.bytes);
 	buf_free(&f->facets);
@@ -251,25 +254,60 @@ static int begin_content(struct imap_session *s, struct fetch *f,
 	return 0;
 }
 
+/* The row as it is behind this command's own \Seen, which the view does not know yet. */
+static struct mail_row row_now(const struct fetch *f, const struct mail_row *in_view)
+{
+	struct mail_row row = *in_view;
+	if (mail_set_has(&f->seen, row.uid)) {
+		row.flags |= MAIL_SEEN;
+		row.modseq = MAX(row.modseq, f->seen_modseq);
+	}
+	return row;
+}
+
+/* False: the message is not told of. */
+static bool begin_message(struct imap_session *s, struct fetch *f, struct row *row, uint32_t seq)
+{
+	if (seq == 0 || (f->changed_only &&
+				mail_view_row(s->selected->view, seq)->modseq <= f->changed_since))
+		return false;
+	if (f->request.facts && !row->have_facts) {
+		f->any_failed = true; /* expunged by somebody else: RFC 2180 section 4.1.3 */
+		return false;
+	}
+	struct buf *out = imap_out(s);
+	buf_add_str(out, "* ");
+	buf_add_u64(out, seq);
+	buf_add_str(out, " FETCH (");
+	f->in_message = true;
+	f->item = f->request.items;
+	f->message.facts = &row->facts;
+	return true;
+}
+
+/* The client learns of \Seen in the same answer (RFC 9051 section 7.5.2), unless it is in it
+ * already. */
+static void end_message(struct imap_session *s, struct fetch *f, const struct mail_row *row)
+{
+	static const struct imap_fetch_item FLAGS = {.kind = IMAP_FETCH_FLAGS};
+	if (!f->request.has_flags && mail_set_has(&f->seen, row->uid)) {
+		buf_add_str(imap_out(s), " FLAGS ");
+		write_small(s, f, &FLAGS, &f->rows[f->row_at], row);
+	}
+	buf_add_str(imap_out(s), ")\r\n");
+	f->in_message = false;
+	imap_fetch_message_free(&f->message);
+	atomic_fetch_add_explicit(&s->service->figures.fetched, 1, memory_order_relaxed);
+}
+
 /* One message's "* n FETCH (…)"; starts it or goes on with it. */
 static enum imap_run write_message(
 	struct imap_session *s, struct fetch *f, struct row *row, struct err *err)
 {
 	uint32_t seq = mail_view_seq(s->selected->view, row->uid);
-	const struct mail_row *view_row = seq ? mail_view_row(s->selected->view, seq) : NULL;
-	if (!f->in_message) {
-		if (!view_row || (f->changed_only && view_row->modseq <= f->changed_since))
-			return IMAP_DONE;
-		if (f->request.facts && !row->have_facts) {
-			f->any_failed =
-				true; /* expunged by somebody else: RFC 2180 section 4.1.3 */
-			return IMAP_DONE;
-		}
-		net_printf(s->net, "* %u FETCH (", seq);
-		f->in_message = true;
-		f->item = f->request.items;
-		f->message.facts = &row->facts;
-	}
+	if (!f->in_message && !begin_message(s, f, row, seq))
+		return IMAP_DONE;
+	struct mail_row now = row_now(f, mail_view_row(s->selected->view, seq));
 	while (f->item) {
 		if (f->content_left == 0) {
 			const struct imap_fetch_item *item = f->item;
@@ -279,7 +317,7 @@ static enum imap_run write_message(
 			buf_add_slice(out, item->label);
 			buf_add_byte(out, ' ');
 			if (item->kind < IMAP_FETCH_STRUCTURE)
-				write_small(s, f, item, row, view_row);
+				write_small(s, f, item, row, &now);
 			else if (begin_content(s, f, item, err) != 0)
 				f->any_failed = true;
 		}
@@ -288,10 +326,7 @@ static enum imap_run write_message(
 			return r;
 		f->item = f->item->next;
 	}
-	net_write_str(s->net, ")\r\n");
-	f->in_message = false;
-	imap_fetch_message_free(&f->message);
-	atomic_fetch_add_explicit(&s->service->figures.fetched, 1, memory_order_relaxed);
+	end_message(s, f, &now);
 	return IMAP_DONE;
 }
 
@@ -322,26 +357,28 @@ static enum imap_run fetch_resume(struct imap_session *s, struct imap_going *goi
 	return imap_failed(s, &err);
 }
 
-/* Sets \Seen on those that have it not. */
-static int set_seen(struct imap_session *s, const struct fetch *f, struct err *err)
+/* Sets \Seen on those that have it not; the answers say so themselves. */
+static int set_seen(struct imap_session *s, struct fetch *f, struct err *err)
 {
-	const struct mail_view *view = s->selected->view;
+	struct imap_selected *box = s->selected;
 	struct mail_store_request store = {.mode = MAIL_STORE_ADD, .flags = MAIL_SEEN};
 	for (uint32_t i = 0; i < f->uids.count; i++)
 		for (uint32_t uid = f->uids.ranges[i].first; uid <= f->uids.ranges[i].last; uid++) {
-			uint32_t seq = mail_view_seq(view, uid);
-			if (seq && !(mail_view_row(view, seq)->flags & MAIL_SEEN))
+			uint32_t seq = mail_view_seq(box->view, uid);
+			if (seq && !(mail_view_row(box->view, seq)->flags & MAIL_SEEN))
 				mail_set_add(&store.uids, uid, uid);
 		}
-	uint64_t change;
-	int r = store.uids.count ? mail_store_flags(imap_mail(s), imap_account(s),
-					   s->selected->mailbox, &store, NULL, NULL, &change, err)
+	int r = store.uids.count ? mail_store_flags(imap_mail(s), imap_account(s), box->mailbox,
+					   &store, &f->seen, NULL, &f->seen_modseq, err)
 				 : 0;
-	bool changed = store.uids.count > 0;
 	mail_set_free(&store.uids);
-	if (r < 0 || !changed)
+	if (r < 0)
 		return r;
-	return imap_sync(s, true, err); /* so that FLAGS in the same FETCH say so */
+	mail_set_free(&box->quiet);
+	for (uint32_t i = 0; i < f->seen.count; i++)
+		mail_set_add(&box->quiet, f->seen.ranges[i].first, f->seen.ranges[i].last);
+	box->quiet_modseq = f->seen_modseq;
+	return 0;
 }
 
 static bool parse_modifiers(struct imap_session *s, struct imap_parser *p, struct fetch *f)

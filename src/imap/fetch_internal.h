@@ -55,7 +55,7 @@ struct imap_fetch_request {
 	struct imap_fetch_item *items;
 	size_t count;
 	bool facts, facets, sets_seen; /* what any item needs */
-	bool has_uid, has_modseq;
+	bool has_uid, has_flags, has_modseq;
 };
 
 /* "(UID FLAGS BODY.PEEK[]<0.1000>)", or one item, or a macro. Pure; everything in the parser's

@@ -35,6 +35,7 @@ static struct imap_fetch_item *add(struct imap_parser *p, struct imap_fetch_requ
 static void note_needs(struct imap_fetch_request *q, const struct imap_fetch_item *item)
 {
 	q->has_uid |= item->kind == IMAP_FETCH_UID;
+	q->has_flags |= item->kind == IMAP_FETCH_FLAGS;
 	q->has_modseq |= item->kind == IMAP_FETCH_MODSEQ;
 	q->facets |= item->kind == IMAP_FETCH_ENVELOPE || item->kind == IMAP_FETCH_BODYSTRUCTURE;
 	q->facts |= item->kind >= IMAP_FETCH_INTERNALDATE && item->kind != IMAP_FETCH_ENVELOPE &&
@@ -77,14 +78,18 @@ static bool field_list(struct imap_parser *p, struct imap_fetch_item *item)
 static bool part_numbers(struct imap_parser *p, struct imap_fetch_item *item)
 {
 	uint32_t numbers[IMAP_SECTION_DEPTH_MAX];
+	bool dot = false;
 	while (p->rest.len > 0 && p->rest.ptr[0] >= '1' && p->rest.ptr[0] <= '9') {
 		if (item->number_count == IMAP_SECTION_DEPTH_MAX)
 			return imap_expected(p, "a section less deep");
 		if (!imap_number(p, &numbers[item->number_count++]))
 			return false;
-		if (!imap_skip(p, '.'))
+		dot = imap_skip(p, '.');
+		if (!dot)
 			break;
 	}
+	if (dot && imap_at(p, ']'))
+		return imap_expected(p, "more behind the dot");
 	uint32_t *copy = ARENA_ARRAY(p->arena, uint32_t, item->number_count);
 	if (item->number_count)
 		memcpy(copy, numbers, item->number_count * sizeof(*copy));
@@ -134,7 +139,6 @@ static bool section(struct imap_parser *p, struct imap_fetch_item *item, const c
 	const char *start = p->rest.ptr;
 	if (!imap_char(p, '[') || !part_numbers(p, item))
 		return false;
-	/* "[1." must go on: part_numbers has cut the dot. */
 	if (item->kind == IMAP_FETCH_SECTION && !section_text(p, item))
 		return false;
 	if (!imap_char(p, ']'))
