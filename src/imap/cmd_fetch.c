@@ -39,7 +39,7 @@ struct fetch {
 	struct imap_fetch_message message;
 	struct imap_content content; /* being sent */
 	uint64_t content_left;
-	bool any_failed;
+	bool any_failed, unknown_encoding;
 };
 
 static void fetch_free(struct imap_session *s, struct imap_going *going)
@@ -237,6 +237,7 @@ static int begin_content(struct imap_session *s, struct fetch *f,
 	int r = imap_fetch_content(imap_mail(s), &f->message, item, c, err);
 	struct buf *out = imap_out(s);
 	if (r != 0 || c->nil || c->unknown_encoding) {
+		f->unknown_encoding |= c->unknown_encoding;
 		buf_add_str(out, "NIL");
 		buf_free(&c->bytes);
 		return r;
@@ -350,6 +351,8 @@ static enum imap_run fetch_resume(struct imap_session *s, struct imap_going *goi
 		if (imap_out(s)->len >= NET_OUTPUT_HIGH && net_output_full(s->net))
 			return IMAP_WAIT_OUTPUT;
 	}
+	if (f->unknown_encoding) /* RFC 3516 section 4.3 */
+		return imap_no(s, "UNKNOWN-CTE", "Can't decode some of the parts");
 	if (!f->any_failed)
 		return imap_ok(s, NULL, "Fetched");
 	if (err.class == ERR_NONE)
