@@ -1,0 +1,308 @@
+"""Reads events in their order and names every rule that they break.
+
+    lost              an acknowledged message is gone
+    doubled           more copies than were asked for
+    bytes             what is there is not what was sent
+    resurrected       an expunged message is back
+    refused-done      a refused message is there
+    torn              an unknown outcome ended half (a MOVE both here and there, or neither)
+    uid-reused        a UID names another message than before, within a UIDVALIDITY
+    uid-order         a UID below one that was given out before
+    uid-changed       the UID is not the one that was told
+    uidnext-down      UIDNEXT went down
+    modseq-down       HIGHESTMODSEQ went down, or is below a message's MODSEQ
+    modseq-unasked    a MODSEQ changed and the message did not
+    modseq-stale      it changed and its MODSEQ did not grow, or is not the one that was told
+    flag-lost         an acknowledged flag is gone
+    flag-returned     a flag that was taken away, or never set, is there
+    mailbox-lost, mailbox-returned, rename-undone
+    validity-changed  UIDVALIDITY of a mailbox changed
+    counters          STATUS disagrees with the mailbox
+    quota             usage disagrees with the mailboxes
+    sync              QRESYNC's changes do not lead from one observation to the next
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from history.mailboxes import Mailbox, Tree
+from history.record import ACKNOWLEDGED, REFUSED, UNKNOWN, Event, ordered
+from history.worlds import EMPTY, Copy, Message, Stamp, narrow
+
+
+@dataclass(frozen=True)
+class Broken:
+    rule: str
+    account: str
+    what: str
+    client: str = ""
+    at: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.account}: {self.what} (seen by {self.client} at {self.at})"
+
+
+class Checker:
+    def __init__(self) -> None:
+        self.found: list[Broken] = []
+        self.trees: dict[str, Tree] = defaultdict(Tree)
+        self.live: dict[tuple[str, str], Message] = {}
+        self.gone: dict[tuple[str, str], Message] = {}
+        self.inbox: dict[str, str] = {}
+        self.uids: dict[tuple[str, str, int, int], str] = {}  # account, name or box, validity, UID
+        self.counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+
+    def take(self, events: Iterable[Event]) -> None:
+        """The next part of the history; parts end where nobody changes anything."""
+        for event in ordered(events):
+            self.counts[event["op"]][event["outcome"]] += 1
+            self.event = event
+            step: Callable[[Event], None] = getattr(self, f"on_{event['op']}")
+            step(event)
+
+    def broken(self, rule: str, what: str) -> None:
+        event = self.event
+        self.found.append(Broken(rule, event["account"], what, event["client"], event["start"]))
+
+    def message(self, name: str) -> Message:
+        key = (self.event["account"], name)
+        if key not in self.live:
+            self.live[key] = self.gone.pop(key, None) or Message()
+        return self.live[key]
+
+    def mailbox(self, box: str) -> Mailbox:
+        boxes = self.trees[self.event["account"]].boxes
+        return boxes.setdefault(box, Mailbox({box}))
+
+    # Counters
+
+    def names_it(self, box: str, uid: int, name: str) -> None:
+        """A UID was told: it never names another message, under either of its mailbox's names."""
+        mailbox = self.mailbox(box)
+        if mailbox.validity is None:
+            return  # it will be told again when that is known
+        for place in (box, *(n for n in mailbox.names if n)):
+            key = (self.event["account"], place, mailbox.validity, uid)
+            if self.uids.setdefault(key, name) != name:
+                self.broken("uid-reused", f"{place} UID {uid} was {self.uids[key]}, now {name}")
+
+    def arrives(self, name: str, box: str, uid: int | None) -> None:
+        """Something was put into a mailbox; its UID is told now or later."""
+        event, mailbox, message = self.event, self.mailbox(box), self.message(name)
+        message.lowest_uid[box] = mailbox.uid_next.at(event["start"])
+        if uid is not None:
+            self.has_uid(name, box, uid)
+
+    def has_uid(self, name: str, box: str, uid: int) -> None:
+        lowest = self.message(name).lowest_uid.get(box, 0)
+        if uid < lowest:
+            self.broken("uid-order", f"{name} got UID {uid} in {box}, UIDNEXT was {lowest} before")
+        self.mailbox(box).uid_next.add(self.event["end"], uid + 1)
+        self.names_it(box, uid, name)
+
+    def counter_seen(self, box: str, validity: int, uid_next: int, modseq: int) -> None:
+        event, mailbox = self.event, self.mailbox(box)
+        if mailbox.validity not in (None, validity):
+            self.broken("validity-changed", f"{box}: {mailbox.validity}, now {validity}")
+        mailbox.validity = validity
+        if uid_next < (before := mailbox.uid_next.at(event["start"])):
+            self.broken("uidnext-down", f"{box}: UIDNEXT {uid_next}, at least {before} before")
+        if modseq < (before := mailbox.modseq.at(event["start"])):
+            self.broken("modseq-down", f"{box}: HIGHESTMODSEQ {modseq}, {before} before")
+        mailbox.uid_next.add(event["end"], uid_next)
+        mailbox.modseq.add(event["end"], modseq)
+
+    # Changes
+
+    def on_deliver(self, event: Event) -> None:
+        box, message = self.inbox[event["account"]], self.message(event["id"])
+        message.sha = event["sha"]
+        message.place(box, None, frozenset(), event["outcome"])
+        self.arrives(event["id"], box, None)
+
+    def on_append(self, event: Event) -> None:
+        message = self.message(event["id"])
+        message.sha, message.appended = event["sha"], True
+        uid = event.get("uid")
+        message.place(event["box"], uid, frozenset(event["flags"]), event["outcome"])
+        self.arrives(event["id"], event["box"], uid)
+
+    def on_store(self, event: Event) -> None:
+        box, flags = event["box"], frozenset(event["flags"])
+        before = self.mailbox(box).modseq.at(event["start"])
+        for uid, name in event["messages"]:
+            message = self.message(name)
+            stamp = message.stamps.setdefault(box, Stamp())
+            differs = message.set_flags(box, event["mode"], flags, event["outcome"])
+            if event["outcome"] == UNKNOWN or not differs:
+                stamp.maybe |= event["outcome"] == UNKNOWN
+                continue
+            if event["outcome"] == REFUSED:
+                continue
+            stamp.changed, stamp.exact = True, event["modseqs"].get(uid)
+            if stamp.exact is not None:
+                if stamp.exact <= max(before, stamp.seen or 0):
+                    told = f"STORE told MODSEQ {stamp.exact}, {before} was there before"
+                    self.broken("modseq-stale", f"{name}: {told}")
+                self.mailbox(box).modseq.add(event["end"], stamp.exact)
+
+    def on_copy(self, event: Event) -> None:
+        self._transfer(event, keep=True)
+
+    def on_move(self, event: Event) -> None:
+        self._transfer(event, keep=False)
+
+    def _transfer(self, event: Event, keep: bool) -> None:
+        box, target, outcome = event["box"], event["target"], event["outcome"]
+        pairs = event.get("pairs", {})
+        for uid, name in event["messages"]:
+            message = self.message(name)
+            if outcome == ACKNOWLEDGED and uid not in pairs:
+                if message.copy_in(box):
+                    self.broken("lost", f"{name}: {event['op']} did not find UID {uid} in {box}")
+                continue
+            message.transfer(box, target, pairs.get(uid), keep, outcome)
+            if outcome != REFUSED:
+                self.arrives(name, target, pairs.get(uid))
+
+    def on_expunge(self, event: Event) -> None:
+        box = event["box"] or self.inbox[event["account"]]
+        for _, name in event["messages"]:
+            self.message(name).remove(box, event["outcome"])
+
+    def on_create(self, event: Event) -> None:
+        self.trees[event["account"]].created(event["box"], event["name"], event["outcome"])
+
+    def on_rename(self, event: Event) -> None:
+        for box, _, to in event["boxes"]:
+            self.trees[event["account"]].changed(box, to, event["outcome"])
+
+    def on_delete(self, event: Event) -> None:
+        self.trees[event["account"]].changed(event["box"], None, event["outcome"])
+        if event["outcome"] == ACKNOWLEDGED:
+            self.forget_box(event["account"], event["box"])
+
+    def forget_box(self, account: str, box: str) -> None:
+        for (owner, _), message in self.live.items():
+            if owner == account:
+                message.forget_box(box)
+
+    # What was seen
+
+    def on_counters(self, event: Event) -> None:
+        self.counter_seen(
+            event["box"], event["uid_validity"], event["uid_next"], event["highest_modseq"]
+        )
+
+    def on_fetch(self, event: Event) -> None:
+        box, seen = event["box"], {row[0]: row for row in event["rows"]}
+        for uid, name, flags, modseq in event["rows"]:
+            self.look(name, box, Copy(box, uid, frozenset(flags)))
+            self.has_uid(name, box, uid)
+            self.mailbox(box).modseq.add(event["end"], modseq)
+        for uid, name in event["asked"]:
+            if uid not in seen:
+                self.look(name, box, None)
+
+    def look(self, name: str, box: str, copy: Copy | None) -> None:
+        if wrong := narrow(self.message(name), box, copy):
+            self.broken(wrong[0], f"{name} in {box}: {wrong[1]}")
+
+    def on_observe(self, event: Event) -> None:
+        account, tree = event["account"], self.trees[event["account"]]
+        is_first = not tree.is_known
+        names = {box["box"]: box["name"] for box in event["boxes"]}
+        for box in tree.boxes.keys() - names.keys():
+            self.forget_box(account, box)
+        for rule, what in tree.observed(names):
+            self.broken(rule, what)
+        copies: dict[str, dict[str, Copy]] = defaultdict(dict)
+        for box in event["boxes"]:
+            if box["name"] == "INBOX":
+                self.inbox[account] = box["box"]
+            self.counter_seen(
+                box["box"], box["uid_validity"], box["uid_next"], box["highest_modseq"]
+            )
+            self.compare_counters(box)
+            self.compare_delta(box)
+            for row in box["rows"]:
+                copy = Copy(box["box"], row["uid"], frozenset(row["flags"]))
+                if box["box"] in copies[row["id"]]:
+                    self.broken("doubled", f"{row['id']} is twice in {box['name']}")
+                copies[row["id"]][box["box"]] = copy
+                if is_first:
+                    self.message(row["id"]).worlds = {EMPTY | {copy}}
+                self.look_at_row(box["box"], row)
+        self.compare_messages(account, copies)
+        self.compare_quota(event)
+        for mailbox in tree.boxes.values():
+            mailbox.uid_next.settle(event["end"])
+            mailbox.modseq.settle(event["end"])
+
+    def look_at_row(self, box: str, row: dict[str, Any]) -> None:
+        message = self.message(row["id"])
+        if message.sha not in ("", row["sha"]) or (message.appended and row["prefix"]):
+            self.broken("bytes", f"{row['id']} in {box} is not what was sent")
+        self.has_uid(row["id"], box, row["uid"])
+        stamp, modseq = message.stamps.setdefault(box, Stamp()), row["modseq"]
+        untouched = not (stamp.changed or stamp.maybe)
+        if stamp.exact is not None and not stamp.maybe and modseq != stamp.exact:
+            self.broken("modseq-stale", f"{row['id']}: {stamp.exact} was told, it is {modseq}")
+        elif stamp.seen is not None and untouched and modseq != stamp.seen:
+            self.broken("modseq-unasked", f"{row['id']}: {stamp.seen}, now {modseq}")
+        elif stamp.seen is not None and (
+            modseq < stamp.seen or (stamp.changed and modseq == stamp.seen)
+        ):
+            self.broken("modseq-stale", f"{row['id']} changed, MODSEQ {stamp.seen}, now {modseq}")
+        message.stamps[box] = Stamp(seen=modseq)
+
+    def compare_messages(self, account: str, copies: dict[str, dict[str, Copy]]) -> None:
+        for name in {name for owner, name in self.live if owner == account} | copies.keys():
+            message, here = self.message(name), copies.get(name, {})
+            boxes = {copy.box for world in message.worlds for copy in world} | here.keys()
+            # what is there first: of a doubtful MOVE it decides where nothing may be
+            for box in sorted(boxes, key=lambda box: (box not in here, box)):
+                self.look(name, box, here.get(box))
+            message.moved = None
+            message.refused_in.clear()
+            message.stamps = {box: message.stamps[box] for box in here if box in message.stamps}
+            if not here:
+                self.gone[account, name] = self.live.pop((account, name))
+
+    def compare_counters(self, box: dict[str, Any]) -> None:
+        rows = box["rows"]
+        counted = {
+            "messages": len(rows),
+            "unseen": sum("\\Seen" not in row["flags"] for row in rows),
+            "deleted": sum("\\Deleted" in row["flags"] for row in rows),
+            "size": sum(row["size"] for row in rows),
+        }
+        for what, count in counted.items():
+            if box[what] != count:
+                self.broken("counters", f"{box['name']}: STATUS {what} {box[what]}, it is {count}")
+        if rows and (last := rows[-1]["uid"]) >= box["uid_next"]:
+            self.broken("uidnext-down", f"{box['name']}: UIDNEXT is not above UID {last}")
+        if rows and (highest := max(row["modseq"] for row in rows)) > box["highest_modseq"]:
+            self.broken("modseq-down", f"{box['name']}: HIGHESTMODSEQ is below MODSEQ {highest}")
+
+    def compare_delta(self, box: dict[str, Any]) -> None:
+        mailbox, delta = self.mailbox(box["box"]), box["delta"]
+        now = {row["uid"]: row["flags"] for row in box["rows"]}
+        if delta is not None:
+            told = mailbox.previous | {uid: flags for uid, flags in delta["changed"]}
+            told = {uid: flags for uid, flags in told.items() if uid not in delta["vanished"]}
+            if told != now:
+                both = sorted(told.keys() | now.keys())
+                wrong = [uid for uid in both if told.get(uid) != now.get(uid)]
+                self.broken("sync", f"{box['name']} since {delta['since']}: UIDs {wrong[:10]}")
+        mailbox.previous = now
+
+    def compare_quota(self, event: Event) -> None:
+        rows = [row for box in event["boxes"] for row in box["rows"]]
+        quota, size = event["quota"], sum(row["size"] for row in rows)
+        counted = {"messages": len(rows), "kilobytes": (size + 1023) // 1024}
+        for what, count in counted.items():
+            if quota[what] is not None and quota[what] != count:
+                self.broken("quota", f"{what} {quota[what]}, it is {count}")

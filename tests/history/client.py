@@ -1,0 +1,76 @@
+"""What all simulated clients share: a place, a log, chance from a seed, and a life of one round."""
+
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from history import record
+from history.wire import Lost, Stuck
+
+BACK_OFF = 0.05  # seconds between attempts to connect
+
+
+@dataclass
+class Place:
+    """The node that a client talks to."""
+
+    name: str
+    host: str
+    ports: dict[str, Any]
+
+
+@dataclass
+class Account:
+    user: str
+    password: str
+    owners: list[str] = field(default_factory=list)  # clients that share what is delivered to it
+    crowd: int = 0  # messages in INBOX when it was last observed
+
+    def owner(self, message: str) -> str:
+        """The one client that changes it: who appended it, or who has its share of what comes."""
+        maker = message.split(".")[0]
+        if maker in self.owners:
+            return maker
+        return self.owners[sum(message.encode()) % len(self.owners)]
+
+
+class Client:
+    def __init__(self, name: str, place: Place, folder: Path) -> None:
+        self.name, self.place = name, place
+        self.log = record.Log(folder, name, place.name)
+        self.chance = random.Random(name)
+        self.over = threading.Event()
+        self.problems: list[str] = []
+        self.made = 0
+        self.round = 0
+
+    def begin(self, seed: str, round: int, over: threading.Event) -> None:
+        self.chance = random.Random(f"{seed}/{round}/{self.name}")
+        self.round, self.over = round, over
+
+    def new_id(self) -> str:
+        self.made += 1
+        return f"{self.name}.{self.round}.{self.made}"
+
+    def live(self) -> None:
+        """Works until the round is over; whenever the connection dies it makes a new one."""
+        while not self.over.is_set():
+            try:
+                self.session()
+            except Stuck as wrong:
+                self.problems.append(f"{self.name}: stuck: {wrong}")
+            except Lost:
+                time.sleep(BACK_OFF)
+            except Exception as wrong:  # of this program, or an answer that makes no sense
+                self.problems.append(f"{self.name}: {type(wrong).__name__}: {wrong}")
+                time.sleep(BACK_OFF)
+
+    def session(self) -> None:
+        """One connection, until the round is over; raises Lost."""
+        raise NotImplementedError
+
+    def learn(self, observed: record.Event) -> None:
+        """What its account held while nobody changed anything: what was unknown is known now."""

@@ -1,0 +1,77 @@
+"""The event log, JSON lines: one event an operation.
+
+Each event has op, client, node, start and end (nanoseconds of one monotonic clock) and outcome:
+acknowledged, refused, or unknown (the connection died before the answer). A mailbox is named by its
+MAILBOXID in `box`, messages by [uid, id] in `messages`.
+
+    deliver   account, id, sha                            INBOX of the account
+    append    account, box, id, sha, flags, uid
+    store     account, box, messages, mode (+ or -), flags, modseqs {uid: modseq}
+    copy      account, box, target, messages, pairs {uid: uid in the target}
+    move      the same
+    expunge   account, box, messages (uid null by POP3), box null: INBOX
+    create    account, name, box (null when unknown)
+    rename    account, boxes [[box, from, to], …]
+    delete    account, box
+    fetch     account, box, asked [[uid, id], …], rows [[uid, id, flags, modseq], …]
+    counters  account, box, uid_validity, uid_next, highest_modseq
+    observe   account, boxes, quota: everything there is, while nobody changes anything; observe.py
+"""
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+Event = dict[str, Any]
+
+ACKNOWLEDGED, REFUSED, UNKNOWN = "acknowledged", "refused", "unknown"
+
+
+def now() -> int:
+    return time.monotonic_ns()
+
+
+class Log:
+    """Of one client; keeps what was not taken yet, and writes all of it to a file."""
+
+    def __init__(self, folder: Path, client: str, node: str) -> None:
+        self.client, self.node = client, node
+        self.file = (folder / f"{client}.jsonl").open("a", encoding="utf-8")
+        self.fresh: list[Event] = []
+
+    def write(self, op: str, start: int, outcome: str, **fields: Any) -> Event:
+        event = {"op": op, "client": self.client, "node": self.node, "start": start, "end": now(),
+                 "outcome": outcome, **fields}  # fmt: skip
+        self.fresh.append(event)
+        self.file.write(json.dumps(event) + "\n")
+        return event
+
+    def take(self) -> list[Event]:
+        self.file.flush()
+        taken, self.fresh = self.fresh, []
+        return taken
+
+
+def read(files: Iterable[Path]) -> Iterator[Event]:
+    for path in files:
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                # the keys of modseqs and pairs are numbers, which JSON does not have as keys
+                event = json.loads(line)
+                for name in ("modseqs", "pairs"):
+                    if name in event:
+                        event[name] = {int(key): value for key, value in event[name].items()}
+                yield event
+
+
+def when(event: Event) -> int:
+    """Its place in the order: a change may be seen from its start on, a reader saw what was there
+    at its end."""
+    reads = event["op"] in ("fetch", "counters", "observe")
+    return int(event["end" if reads else "start"])
+
+
+def ordered(events: Iterable[Event]) -> list[Event]:
+    return sorted(events, key=when)

@@ -1,0 +1,53 @@
+"""SMTP and LMTP: one message, one answer or one a recipient."""
+
+from history.wire import Lost, Wire
+
+
+class Smtp:
+    def __init__(self, host: str, port: int, lmtp: bool) -> None:
+        self.wire = Wire(host, port)
+        self.lmtp = lmtp
+        self._must(self._answer(), "greeting")
+        self.wire.send(b"LHLO client.test\r\n" if lmtp else b"EHLO client.test\r\n")
+        self._must(self._answer(), "hello")
+
+    def _answer(self) -> int:
+        while True:
+            line = self.wire.line()
+            if len(line) < 4 or line[3:4] != b"-":
+                return int(line[:3]) if line[:3].isdigit() else 0
+
+    def _must(self, code: int, what: str) -> None:
+        if code // 100 not in (2, 3):
+            self.wire.close()
+            raise Lost(f"{what}: {code}")
+
+    def send(self, sender: str, to: list[str], message: bytes) -> None:
+        """Fills `answers` with the final code for each recipient, as they come; when it is Lost on
+        the way, those without one are unknown if `asked`, else nothing has happened."""
+        self.answers: dict[str, int] = {}
+        self.asked = False
+        envelope = [f"MAIL FROM:<{sender}>", *(f"RCPT TO:<{name}>" for name in to), "DATA"]
+        self.wire.send("".join(f"{line}\r\n" for line in envelope).encode())
+        codes = [self._answer() for _ in envelope]
+        taken = []
+        for name, code in zip(to, codes[1:-1], strict=True):
+            if code // 100 == 2 and codes[-1] == 354:
+                taken.append(name)
+            else:
+                self.answers[name] = codes[-1] if code // 100 == 2 else code
+        if codes[-1] != 354:
+            self.wire.send(b"RSET\r\n")
+            self._must(self._answer(), "RSET")
+            return
+        dotted = message.replace(b"\r\n.", b"\r\n..")
+        self.asked = True
+        self.wire.send(dotted + b".\r\n")
+        if self.lmtp:
+            for name in taken:
+                self.answers[name] = self._answer()
+        else:
+            self.answers.update(dict.fromkeys(taken, self._answer()))
+
+    def close(self) -> None:
+        self.wire.close()

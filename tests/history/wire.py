@@ -1,0 +1,61 @@
+"""A connection by lines, which tells "it died" from "it does not answer"."""
+
+import socket
+
+PATIENCE = 20.0  # seconds; a server that is up and does not answer for so long is stuck
+
+
+class Lost(Exception):
+    """The connection ended, or could not be made; what was sent may or may not have been done."""
+
+
+class Stuck(Lost):
+    """It stands, and nothing comes."""
+
+
+class Wire:
+    def __init__(self, host: str, port: int) -> None:
+        try:
+            self.socket = socket.create_connection((host, port), timeout=PATIENCE)
+        except OSError as wrong:
+            raise Lost(str(wrong)) from None
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.input = self.socket.makefile("rb")
+
+    def send(self, text: bytes) -> None:
+        try:
+            self.socket.sendall(text)
+        except TimeoutError:
+            raise Stuck("takes no bytes") from None
+        except OSError as wrong:
+            raise Lost(str(wrong)) from None
+
+    def line(self) -> bytes:
+        """Without its line end."""
+        try:
+            line = self.input.readline()
+        except TimeoutError:
+            raise Stuck("no answer") from None
+        except OSError as wrong:
+            raise Lost(str(wrong)) from None
+        if not line.endswith(b"\n"):
+            raise Lost("closed")
+        return line.rstrip(b"\r\n")
+
+    def read(self, count: int) -> bytes:
+        try:
+            got = self.input.read(count)
+        except TimeoutError:
+            raise Stuck("no answer") from None
+        except OSError as wrong:
+            raise Lost(str(wrong)) from None
+        if len(got) < count:
+            raise Lost("closed")
+        return got
+
+    def close(self) -> None:
+        try:
+            self.input.close()
+            self.socket.close()
+        except OSError:
+            pass
