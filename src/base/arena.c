@@ -44,8 +44,7 @@ const char *arena_printf(struct arena *a, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	char none[1];
-	int need = vsnprintf(none, sizeof(none), format, args);
+	int need = vsnprintf(NULL, 0, format, args);
 	va_end(args);
 	char *text = arena_alloc(a, (size_t)MAX(need, 0) + 1);
 	va_start(args, format);
