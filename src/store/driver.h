@@ -16,7 +16,9 @@ enum { STORE_ABSENT = 1 }; /* positive outcome: no such key, object, collection,
 
 /* A blob lives as long as at least one key begins with this byte and its id:
  *     'r' blob-id(16) anything
- * Drivers drop the blobs that have none; store_batch_release() is the hint where to look. */
+ * Drivers drop the blobs that have none; store_batch_release() is the hint where to look. A txn
+ * that adds a reference to a blob that is there already holds the lock of an account that refers to
+ * it; so none loses its last reference meanwhile. Blob ids are never used twice. */
 enum { STORE_KEY_BLOB_REF = 'r' };
 
 /* Changes to keys, applied in order, all or none. */
@@ -72,6 +74,8 @@ struct store_txn; /* locks that are held; each driver has its own */
 /* All calls may be made from any thread; a txn belongs to one thread at a time. */
 struct store_driver {
 	const char *name;
+	/* Other nodes write to the same database: then rows are not kept in memory above it. */
+	bool shared;
 
 	/* Opens and recovers: afterwards everything that was committed before is there. ERR_IN_USE
 	 * when another process has it open. */

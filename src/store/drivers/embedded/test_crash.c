@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { THREADS = 3, EACH = 8, COMMITS = THREADS * EACH, CHECKPOINTS = 32 };
+enum { THREADS = 3, EACH = 4, COMMITS = THREADS * EACH, CHECKPOINTS = 32 };
 
 /* When a commit and a release were acknowledged, in calls of the disk; 0 while not. */
 struct acks {

@@ -68,7 +68,7 @@ struct id test_blob(uint64_t n)
 
 char *test_body(uint64_t n, size_t *ret_len)
 {
-	*ret_len = n % 7 == 0 ? 70000 + n : n * 997 % 20000;
+	*ret_len = n % 7 == 0 ? 70000 + n % 1000 : n * 997 % 20000;
 	char *body = alloc(*ret_len + 1);
 	for (size_t i = 0; i < *ret_len; i++)
 		body[i] = (char)((i * 2654435761u >> 9) + n);
