@@ -95,11 +95,25 @@ static bool ret_parameter(struct slice value, enum envelope_ret *ret)
 	return *ret != ENVELOPE_RET_UNSET;
 }
 
+/* Digits beyond what a number holds are a size beyond every limit, not a mistake. */
+static bool size_parameter(struct slice value, uint64_t *size)
+{
+	enum { DIGITS_MAX = 20 }; /* RFC 1870 section 4 */
+	for (size_t i = 0; i < value.len; i++)
+		if (value.ptr[i] < '0' || value.ptr[i] > '9')
+			return false;
+	if (value.len == 0 || value.len > DIGITS_MAX)
+		return false;
+	if (!slice_to_u64(value, UINT64_MAX, size))
+		*size = UINT64_MAX;
+	return true;
+}
+
 static bool mail_parameter(
 	struct slice name, struct slice value, bool has_value, struct envelope_sender *s)
 {
 	if (slice_eq_nocase(name, SLICE("SIZE")))
-		return slice_to_u64(value, UINT64_MAX, &s->size);
+		return s->size == 0 && size_parameter(value, &s->size);
 	if (slice_eq_nocase(name, SLICE("BODY")))
 		return body_parameter(value, &s->body);
 	if (slice_eq_nocase(name, SLICE("SMTPUTF8"))) {
@@ -109,8 +123,9 @@ static bool mail_parameter(
 	if (slice_eq_nocase(name, SLICE("RET")))
 		return s->ret == ENVELOPE_RET_UNSET && ret_parameter(value, &s->ret);
 	if (slice_eq_nocase(name, SLICE("ENVID"))) {
+		bool again = s->envid.len > 0;
 		s->envid = value;
-		return is_xtext(value, ENVELOPE_ENVID_MAX);
+		return !again && is_xtext(value, ENVELOPE_ENVID_MAX);
 	}
 	if (slice_eq_nocase(name, SLICE("AUTH"))) {
 		s->auth = value;
@@ -148,16 +163,32 @@ static bool notify_parameter(struct slice value, unsigned *notify)
 	return !(*notify & ENVELOPE_NOTIFY_NEVER) || *notify == ENVELOPE_NOTIFY_NEVER;
 }
 
+/* "rfc822;" xtext, or "utf-8;" with bytes as they are (RFC 6533 section 3). */
+static bool orcpt_parameter(struct slice value)
+{
+	struct slice address = value, type = slice_cut(&address, ';');
+	bool utf8 = slice_eq_nocase(type, SLICE("utf-8"));
+	for (size_t i = 0; i < type.len; i++) {
+		char c = type.ptr[i];
+		if (c != '-' && (c < '0' || c > '9') && ((c | 32) < 'a' || (c | 32) > 'z'))
+			return false;
+	}
+	if (!utf8)
+		return type.len > 0 && is_xtext(address, ENVELOPE_ORCPT_MAX);
+	for (size_t i = 0; i < address.len; i++)
+		if ((unsigned char)address.ptr[i] < 0x80 && !is_xchar(address.ptr[i]))
+			return false;
+	return address.len > 0 && address.len <= ENVELOPE_ORCPT_MAX;
+}
+
 static bool rcpt_parameter(struct slice name, struct slice value, struct envelope_recipient *r)
 {
 	if (slice_eq_nocase(name, SLICE("NOTIFY")))
 		return notify_parameter(value, &r->notify);
 	if (slice_eq_nocase(name, SLICE("ORCPT"))) {
-		struct slice type = value, address;
+		bool again = r->orcpt.len > 0;
 		r->orcpt = value;
-		address = type;
-		type = slice_cut(&address, ';');
-		return type.len > 0 && is_xtext(address, ENVELOPE_ORCPT_MAX);
+		return !again && orcpt_parameter(value);
 	}
 	return false;
 }

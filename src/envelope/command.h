@@ -37,7 +37,7 @@ enum envelope_ret { ENVELOPE_RET_UNSET, ENVELOPE_RET_FULL, ENVELOPE_RET_HDRS };
 
 struct envelope_sender {
 	struct envelope_path path;
-	uint64_t size; /* declared; 0: not */
+	uint64_t size; /* declared; 0: not; UINT64_MAX: that and all above */
 	enum envelope_body body;
 	bool smtputf8;
 	enum envelope_ret ret;

@@ -6,6 +6,36 @@ static bool is_utf8_byte(char c)
 	return (unsigned char)c >= 0x80;
 }
 
+/* Length of the well-formed UTF-8 character at the front (RFC 3629: no overlong form, no surrogate,
+ * nothing past U+10FFFF); 0 when there is none. */
+static size_t utf8_len(struct slice s)
+{
+	unsigned char c = (unsigned char)s.ptr[0];
+	size_t len = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+	if (len == 0 || len > s.len)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if (((unsigned char)s.ptr[i] & 0xc0) != 0x80)
+			return 0;
+	unsigned char next = len > 1 ? (unsigned char)s.ptr[1] : 0;
+	bool wrong = (c == 0xe0 && next < 0xa0) || (c == 0xed && next > 0x9f) ||
+		     (c == 0xf0 && next < 0x90) || (c == 0xf4 && next > 0x8f);
+	return wrong ? 0 : len;
+}
+
+/* False when it is not UTF-8. */
+static bool look_for_utf8(struct slice s, bool *ret_found)
+{
+	*ret_found = false;
+	for (size_t i = 0, len; i < s.len; i += len) {
+		len = utf8_len(slice_from(s, i));
+		if (len == 0)
+			return false;
+		*ret_found |= len > 1;
+	}
+	return true;
+}
+
 static bool is_letter_or_digit(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -83,10 +113,7 @@ static size_t address_len(struct slice s, struct envelope_path *path)
 		len += 1 + domain;
 	}
 	path->address = slice(s.ptr, len);
-	path->is_utf8 = false;
-	for (size_t i = 0; i < len; i++)
-		path->is_utf8 |= is_utf8_byte(s.ptr[i]);
-	return len;
+	return look_for_utf8(path->address, &path->is_utf8) ? len : 0;
 }
 
 bool envelope_parse_address(struct slice address, struct envelope_path *ret_path)

@@ -4,13 +4,15 @@
 
 #include "base/slice.h"
 
-enum { ENVELOPE_LOCAL_MAX = 64, ENVELOPE_DOMAIN_MAX = 255, ENVELOPE_PATH_MAX = 1024 };
+/* RFC 5321 section 4.5.3.1 promises 64 octets of local part and asks for no limits; senders that
+ * write the recipient into their own address (VERP) need more than that. */
+enum { ENVELOPE_LOCAL_MAX = 255, ENVELOPE_DOMAIN_MAX = 255, ENVELOPE_PATH_MAX = 1024 };
 
 struct envelope_path {
 	struct slice address; /* without "<>" and source route; empty for "<>" */
 	struct slice local;   /* as written, quotes too */
 	struct slice domain;  /* empty for "<>" and "<postmaster>" */
-	bool is_utf8;         /* holds non-ASCII: needs SMTPUTF8 */
+	bool is_utf8;         /* holds non-ASCII (well-formed UTF-8): needs SMTPUTF8 */
 };
 
 /* Cuts "<…>" off the front of *rest. Without the brackets an address is taken too (many clients

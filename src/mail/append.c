@@ -63,7 +63,8 @@ int mail_append(struct mail *mail, struct id account, struct id mailbox,
 	size_t done = 0;
 	for (; r == 0 && done < count; done++) {
 		bytes += messages[done].bytes.len;
-		r = mail_prepare(mail, messages[done].bytes, &prepared[done], err);
+		r = mail_prepare(
+			mail_message_max(mail), messages[done].bytes, &prepared[done], err);
 	}
 	if (r == 0)
 		r = quota_reserve(mail, limits, bytes, count, err);

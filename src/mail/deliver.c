@@ -12,6 +12,13 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
+/* Whom the sender was told the same limit gets a message with trace fields in front. */
+static uint64_t delivery_max(const struct mail *mail)
+{
+	enum { TRACE_MAX = 64 * 1024 };
+	return MIN(mail->message_max + TRACE_MAX, (uint64_t)INT32_MAX);
+}
+
 struct job {
 	struct mail *mail;
 	struct slice bytes, facet;
@@ -143,7 +150,7 @@ int mail_deliver(struct mail *mail, struct slice bytes, struct mail_delivery *de
 	int64_t now = clock_wall();
 	if (count == 0)
 		return 0;
-	int r = mail_prepare(mail, bytes, &prepared, err);
+	int r = mail_prepare(delivery_max(mail), bytes, &prepared, err);
 	if (r < 0)
 		return r;
 	struct job job = {
@@ -176,9 +183,9 @@ int mail_room_check(struct mail *mail, struct id account, const struct mail_limi
 	uint64_t bytes, struct err *err)
 {
 	struct store_account row = {.id = account};
-	if (bytes > mail->message_max) {
+	if (bytes > delivery_max(mail)) {
 		(void)err_permanent(err, ERR_LIMIT, "message is larger than %llu bytes",
-			(unsigned long long)mail->message_max);
+			(unsigned long long)delivery_max(mail));
 		return err_status(err, "5.3.4");
 	}
 	int r = store_get_account(mail->store, account, &row, err);

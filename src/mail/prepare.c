@@ -49,11 +49,11 @@ void mail_facet_make(struct slice bytes, uint32_t *ret_header_len, struct buf *t
 }
 
 int mail_prepare(
-	struct mail *mail, struct slice bytes, struct mail_prepared *ret_prepared, struct err *err)
+	uint64_t max, struct slice bytes, struct mail_prepared *ret_prepared, struct err *err)
 {
-	if (bytes.len > mail_message_max(mail)) {
+	if (bytes.len > max) {
 		(void)err_permanent(err, ERR_LIMIT, "message is larger than %llu bytes",
-			(unsigned long long)mail_message_max(mail));
+			(unsigned long long)max);
 		return err_status(err, "5.3.4");
 	}
 	*ret_prepared = (struct mail_prepared){.facet = BUF(MAIL_FACET_MAX)};

@@ -8,8 +8,8 @@ struct mail_prepared {
 	uint32_t header_len;
 	struct buf facet; /* failed: too large to be kept */
 };
-/* ERR_LIMIT when the message is too large. */
-int mail_prepare(struct mail *mail, struct slice bytes, struct mail_prepared *ret_prepared,
+/* ERR_LIMIT when the message has more than `max` bytes. */
+int mail_prepare(uint64_t max, struct slice bytes, struct mail_prepared *ret_prepared,
 	struct err *err) WARN_UNUSED;
 void mail_prepared_free(struct mail_prepared *prepared);
 /* To be stored with the message. */

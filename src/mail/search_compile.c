@@ -86,7 +86,7 @@ static int compile_children(struct compile *c, struct search_node *node, unsigne
 		end[i] = &first[i];
 	node->stage = node->source->children ? STAGE_BODY : STAGE_ROW;
 	for (const struct mail_search *s = node->source->children; s; s = s->next) {
-		struct search_node *child;
+		struct search_node *child = NULL;
 		int r = compile(c, s, depth + 1, &child);
 		if (r < 0)
 			return r;

@@ -3,6 +3,8 @@
 
 #include "mail/change.h"
 
+enum { TARGETS_MAX = 20000 }; /* mailboxes of one message; their rows lie in memory till it comes */
+
 static struct mail_limits limits_of(const struct directory_user *user)
 {
 	return (struct mail_limits){
@@ -30,6 +32,11 @@ static int recipient(
 	}
 	if (found < 0)
 		return -1;
+	if (t->targets + route->count > TARGETS_MAX) {
+		(void)err_temporary(err, ERR_LIMIT, "Too many mailboxes for one message");
+		return err_status(err, "4.5.3");
+	}
+	t->targets += route->count;
 	for (size_t i = 0; i < route->count; i++) {
 		struct mail_limits limits = limits_of(&route->users[i]);
 		if (mail_room_check(

@@ -40,10 +40,11 @@ static int prepare(struct role *role, struct err *err)
 static int check_sender(void *context, struct smtp_transaction *t, struct err *err)
 {
 	const struct state *s = context;
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct directory_route route;
 	if (t->user.len == 0 || t->sender.path.address.len == 0)
 		return 0;
-	int r = directory_lookup(s->directory, t->sender.path.address, &t->arena, &route, err);
+	int r = directory_lookup(s->directory, t->sender.path.address, &arena, &route, err);
 	if (r < 0)
 		return -1;
 	for (size_t i = 0; r == 0 && i < route.count; i++)
@@ -72,9 +73,10 @@ static int check_recipient(
 	void *context, struct smtp_transaction *t, struct smtp_recipient *r, struct err *err)
 {
 	const struct state *s = context;
+	/* Not the transaction's: an alias may be long, and its targets are the store's affair. */
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct directory_route route;
-	int found =
-		directory_lookup(s->directory, r->envelope.path.address, &t->arena, &route, err);
+	int found = directory_lookup(s->directory, r->envelope.path.address, &arena, &route, err);
 	if (found == DIRECTORY_UNKNOWN)
 		return unknown(s, t, r, err);
 	if (found == DIRECTORY_DENIED) {
@@ -152,6 +154,7 @@ static struct smtp_service service(struct role *role, struct state *s, enum smtp
 		.recipients_max = (uint32_t)(submission ? conf->submission_recipients_max
 							: conf->recipients_max),
 		.command_timeout_ms = (unsigned)conf->command_timeout_ms,
+		.data_timeout_ms = (unsigned)conf->data_timeout_ms,
 		.errors_max = (uint32_t)conf->errors_max,
 	};
 }

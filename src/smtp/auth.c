@@ -13,13 +13,13 @@ enum {
 
 bool smtp_auth_offered(const struct smtp_session *s)
 {
-	return s->service->directory && !s->user;
+	return s->service->directory && !s->user && net_is_secure(s->net);
 }
 
 struct sasl_offer smtp_sasl_offer(struct smtp_session *s)
 {
 	const struct net_tls_info *tls = net_tls_info(s->net);
-	struct sasl_offer offer = {.plain = net_is_secure(s->net), .scram = true};
+	struct sasl_offer offer = {.plain = true, .scram = true}; /* all channels here are safe */
 	if (tls) {
 		offer.exporter = tls->exporter;
 		offer.server_end_point = tls->server_end_point;
@@ -77,7 +77,10 @@ enum smtp_run smtp_auth_pause(struct smtp_session *s)
 	}
 	s->phase = SMTP_COMMANDS;
 	(void)smtp_reply(s, 535, "5.7.8", "Wrong user or password");
-	return ++s->login_failures >= REFUSALS_MAX ? SMTP_CLOSE : SMTP_GO_ON;
+	if (++s->login_failures < REFUSALS_MAX)
+		return SMTP_GO_ON;
+	(void)smtp_reply(s, 421, "4.7.0", "Too many wrong passwords");
+	return SMTP_CLOSE;
 }
 
 static enum smtp_run take_message(struct smtp_session *s, struct slice message)
@@ -137,6 +140,8 @@ enum smtp_run smtp_cmd_auth(struct smtp_session *s, struct slice arguments)
 		return smtp_reply(s, 503, "5.5.1", "EHLO first");
 	if (s->user || s->transaction)
 		return smtp_reply(s, 503, "5.5.1", "Not now");
+	if (!net_is_secure(s->net))
+		return smtp_reply(s, 538, "5.7.11", "STARTTLS first");
 	bool given = arguments.len > 0;
 	if (given && !slice_eq(arguments, SLICE("=")) && !base64_decode(&first, arguments))
 		return smtp_reply(s, 501, "5.5.2", "Expected base64");
@@ -152,8 +157,7 @@ enum smtp_run smtp_cmd_auth(struct smtp_session *s, struct slice arguments)
 	struct sasl_callbacks callbacks = directory_sasl(&s->login);
 	s->sasl = sasl_new(mechanism, &offer, &callbacks);
 	if (!s->sasl)
-		return net_is_secure(s->net) ? smtp_reply(s, 504, "5.5.4", "No such mechanism")
-					     : smtp_reply(s, 538, "5.7.11", "Not without TLS");
+		return smtp_reply(s, 504, "5.5.4", "No such mechanism");
 	s->phase = SMTP_IN_AUTH;
 	return take_message(s, given ? slice(first.data ? first.data : "", first.len) : SLICE_NONE);
 }

@@ -1,210 +1,80 @@
-/* LMTP as a client. With PIPELINING and CHUNKING a small message is one write and one read. */
+/* LMTP as a client. With PIPELINING and CHUNKING a small message is one write and one read.
+ *
+ * A message whose end has left us may have been delivered, whatever becomes of the answer: it is
+ * never sent again from here. Then the failure is temporary, and the log says that the sender's
+ * second try may double the message. */
 #include "smtp/client.h"
 
 #include "base/alloc.h"
 #include "envelope/dots.h"
+#include "smtp/client_reply.h"
 
-#include <pthread.h>
+#include <stdatomic.h>
 
 enum {
 	DEFAULT_IDLE_MAX = 64,
-	REPLY_LINE_MAX = 2048,
-	REPLY_LINES_MAX = 100,
 	PIPELINED_MAX = 256 * 1024, /* larger messages wait for the answers to RCPT */
 	PIECE = 64 * 1024,
-};
-
-enum extension {
-	PIPELINING = 1,
-	CHUNKING = 2,
-	SMTPUTF8 = 4,
-	EIGHT_BIT = 8,
-	SIZE_ = 16,
-	DSN = 32,
-	XSESSION = 64,
 };
 
 struct connection {
 	struct net_client *net;
 	unsigned extensions;
-	struct connection *next;
+	bool answered; /* the server has said something in this transaction */
+	bool complete; /* the message's end has been given to the kernel */
 };
 
 struct smtp_client_pool {
-	struct smtp_client_options options;
-	pthread_mutex_t lock; /* guards idle, idle_count */
-	struct connection *idle;
-	unsigned idle_count;
-};
-
-struct reply {
-	int code;
-	char text[160]; /* of the last line, with its enhanced code */
+	struct net_pool *connections;
+	char *hostname;
+	atomic_uint extensions; /* what the server has offered last; it is always the same server */
 };
 
 struct smtp_client_pool *smtp_client_pool_new(const struct smtp_client_options *options)
 {
 	struct smtp_client_pool *pool = ALLOC(struct smtp_client_pool);
-	pool->options = *options;
-	if (pool->options.idle_max == 0)
-		pool->options.idle_max = DEFAULT_IDLE_MAX;
-	(void)pthread_mutex_init(&pool->lock, NULL);
+	pool->connections = net_pool_new(
+		&options->server, options->idle_max ? options->idle_max : DEFAULT_IDLE_MAX);
+	pool->hostname = slice_dup(slice_str(options->hostname));
+	atomic_init(&pool->extensions, 0);
 	return pool;
-}
-
-static void close_connection(struct connection *c)
-{
-	net_client_close(c->net);
-	free(c);
 }
 
 void smtp_client_pool_free(struct smtp_client_pool *pool)
 {
 	if (!pool)
 		return;
-	while (pool->idle) {
-		struct connection *next = pool->idle->next;
-		close_connection(pool->idle);
-		pool->idle = next;
-	}
-	(void)pthread_mutex_destroy(&pool->lock);
+	net_pool_free(pool->connections);
+	free(pool->hostname);
 	free(pool);
 }
 
-static unsigned extension_of(struct slice line)
+static int greet(struct smtp_client_pool *pool, struct connection *c, struct err *err)
 {
-	static const struct {
-		const char *name;
-		enum extension bit;
-	} NAMES[] = {
-		{"PIPELINING", PIPELINING},
-		{"CHUNKING", CHUNKING},
-		{"SMTPUTF8", SMTPUTF8},
-		{"8BITMIME", EIGHT_BIT},
-		{"SIZE", SIZE_},
-		{"DSN", DSN},
-		{"XSESSION", XSESSION},
-	};
-	struct slice word = slice_cut(&line, ' ');
-	for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)
-		if (slice_eq_nocase(word, slice_str(NAMES[i].name)))
-			return NAMES[i].bit;
-	return 0;
-}
-
-/* One reply, all its lines. `extensions` may be NULL. */
-static int read_reply(
-	struct net_client *net, struct reply *reply, unsigned *extensions, struct err *err)
-{
-	for (int i = 0; i < REPLY_LINES_MAX; i++) {
-		struct slice line;
-		uint64_t code;
-		if (net_client_read_line(net, REPLY_LINE_MAX, &line, err) < 0)
-			return -1;
-		if (line.len < 3 || !slice_to_u64(slice_sub(line, 0, 3), 599, &code))
-			return err_temporary(err, ERR_UNAVAILABLE, "not an SMTP reply: \"%.*s\"",
-				(int)MIN(line.len, (size_t)40), line.ptr);
-		struct slice text = slice_from(line, 4);
-		if (extensions && i > 0)
-			*extensions |= extension_of(text);
-		if (line.len > 3 && line.ptr[3] == '-')
-			continue;
-		reply->code = (int)code;
-		(void)snprintf(reply->text, sizeof(reply->text), "%.*s", SLICE_ARG(text));
-		return 0;
-	}
-	return err_temporary(err, ERR_UNAVAILABLE, "endless SMTP reply");
-}
-
-/* What a refusal says, as an err. */
-static int as_err(const struct reply *reply, struct err *err)
-{
-	static const struct {
-		const char *status;
-		enum err_kind kind;
-	} KINDS[] = {
-		{".1.1", ERR_ABSENT},
-		{".2.2", ERR_OVER_QUOTA},
-		{".3.4", ERR_LIMIT},
-		{".7.1", ERR_DENIED},
-	};
-	struct slice text = slice_str(reply->text), rest = text, status = slice_cut(&rest, ' ');
-	bool has_status = status.len >= 5 && status.len < sizeof(err->status) &&
-			  status.ptr[1] == '.' && (status.ptr[0] == '4' || status.ptr[0] == '5');
-	enum err_kind kind = ERR_OTHER;
-	for (size_t i = 0; i < ARRAY_LEN(KINDS) && has_status; i++)
-		if (slice_ends(status, slice_str(KINDS[i].status)))
-			kind = KINDS[i].kind;
-	struct slice words = has_status ? rest : text;
-	if (reply->code >= 500)
-		(void)err_permanent(err, kind, "%.*s", SLICE_ARG(words));
-	else
-		(void)err_temporary(err, kind, "%.*s", SLICE_ARG(words));
-	if (has_status) {
-		char copy[sizeof(err->status)];
-		(void)snprintf(copy, sizeof(copy), "%.*s", SLICE_ARG(status));
-		return err_status(err, copy);
-	}
-	return -1;
-}
-
-static int expect(struct net_client *net, int code, unsigned *extensions, struct err *err)
-{
-	struct reply reply;
-	if (read_reply(net, &reply, extensions, err) < 0)
-		return -1;
-	if (reply.code == code)
-		return 0;
-	return err_temporary(
-		err, ERR_UNAVAILABLE, "the LMTP server says %d %.100s", reply.code, reply.text);
-}
-
-static int connect_new(struct smtp_client_pool *pool, struct connection **ret, struct err *err)
-{
-	struct net_client *net;
 	char hello[300];
-	if (net_client_connect(&pool->options.server, &net, err) < 0)
+	(void)snprintf(hello, sizeof(hello), "LHLO %.255s\r\n", pool->hostname);
+	if (smtp_client_expect(c->net, 220, NULL, err) < 0)
 		return -1;
-	struct connection *c = ALLOC(struct connection);
-	c->net = net;
-	(void)snprintf(hello, sizeof(hello), "LHLO %.255s\r\n", pool->options.hostname);
-	int r = expect(net, 220, NULL, err);
-	if (r == 0) {
-		net_client_write(net, slice_str(hello));
-		r = expect(net, 250, &c->extensions, err);
-	}
-	if (r < 0) {
-		close_connection(c);
-		return r;
-	}
-	*ret = c;
+	net_client_write(c->net, slice_str(hello));
+	if (smtp_client_expect(c->net, 250, &c->extensions, err) < 0)
+		return -1;
+	atomic_store(&pool->extensions, c->extensions);
 	return 0;
 }
 
-static struct connection *take_idle(struct smtp_client_pool *pool)
+static int open_connection(
+	struct smtp_client_pool *pool, struct connection *c, bool *ret_reused, struct err *err)
 {
-	(void)pthread_mutex_lock(&pool->lock);
-	struct connection *c = pool->idle;
-	if (c) {
-		pool->idle = c->next;
-		pool->idle_count--;
-	}
-	(void)pthread_mutex_unlock(&pool->lock);
-	return c;
-}
-
-static void give_back(struct smtp_client_pool *pool, struct connection *c)
-{
-	(void)pthread_mutex_lock(&pool->lock);
-	bool keep = pool->idle_count < pool->options.idle_max;
-	if (keep) {
-		c->next = pool->idle;
-		pool->idle = c;
-		pool->idle_count++;
-	}
-	(void)pthread_mutex_unlock(&pool->lock);
-	if (!keep)
-		close_connection(c);
+	*c = (struct connection){.extensions = atomic_load(&pool->extensions)};
+	if (net_pool_take(pool->connections, &c->net, ret_reused, err) < 0)
+		return -1;
+	if (*ret_reused)
+		return 0;
+	c->extensions = 0;
+	if (greet(pool, c, err) == 0)
+		return 0;
+	net_client_close(c->net);
+	return -1;
 }
 
 static void write_mail(
@@ -213,17 +83,17 @@ static void write_mail(
 	const struct envelope_sender *s = &t->sender;
 	static const char *const BODIES[] = {"", " BODY=8BITMIME", " BODY=BINARYMIME"};
 	buf_printf(to, "MAIL FROM:<%.*s>", SLICE_ARG(s->path.address));
-	if (c->extensions & SIZE_)
+	if (c->extensions & SMTP_HAS_SIZE)
 		buf_printf(to, " SIZE=%llu", (unsigned long long)size);
-	if (c->extensions & EIGHT_BIT)
+	if (c->extensions & SMTP_HAS_EIGHT_BIT)
 		buf_add_str(to, BODIES[s->body]);
-	if ((c->extensions & SMTPUTF8) && s->smtputf8)
+	if ((c->extensions & SMTP_HAS_SMTPUTF8) && s->smtputf8)
 		buf_add_str(to, " SMTPUTF8");
-	if ((c->extensions & DSN) && s->ret != ENVELOPE_RET_UNSET)
+	if ((c->extensions & SMTP_HAS_DSN) && s->ret != ENVELOPE_RET_UNSET)
 		buf_add_str(to, s->ret == ENVELOPE_RET_FULL ? " RET=FULL" : " RET=HDRS");
-	if ((c->extensions & DSN) && s->envid.len > 0)
+	if ((c->extensions & SMTP_HAS_DSN) && s->envid.len > 0)
 		buf_printf(to, " ENVID=%.*s", SLICE_ARG(s->envid));
-	if (c->extensions & XSESSION)
+	if (c->extensions & SMTP_HAS_XSESSION)
 		buf_printf(to, " XSESSION=%s", t->session);
 	buf_add_str(to, "\r\n");
 }
@@ -233,7 +103,7 @@ static void write_rcpt(
 {
 	static const char *const NAMES[] = {"NEVER", "SUCCESS", "FAILURE", "DELAY"};
 	buf_printf(to, "RCPT TO:<%.*s>", SLICE_ARG(r->path.address));
-	if ((c->extensions & DSN) && r->notify) {
+	if ((c->extensions & SMTP_HAS_DSN) && r->notify) {
 		const char *gap = " NOTIFY=";
 		for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)
 			if (r->notify & 1u << i) {
@@ -241,7 +111,7 @@ static void write_rcpt(
 				gap = ",";
 			}
 	}
-	if ((c->extensions & DSN) && r->orcpt.len > 0)
+	if ((c->extensions & SMTP_HAS_DSN) && r->orcpt.len > 0)
 		buf_printf(to, " ORCPT=%.*s", SLICE_ARG(r->orcpt));
 	buf_add_str(to, "\r\n");
 }
@@ -271,45 +141,102 @@ static void write_dotted(struct connection *c, const struct smtp_transaction *t)
 	net_client_write(c->net, buf_slice(&piece));
 }
 
+/* The message's end: from here on it may be delivered. */
+static int send_end(struct connection *c, struct err *err)
+{
+	int r = net_client_flush(c->net, err);
+	c->complete = r == 0;
+	return r;
+}
+
+static int read_one(struct connection *c, struct smtp_client_reply *reply, struct err *err)
+{
+	int r = smtp_client_read_reply(c->net, reply, NULL, err);
+	c->answered = c->answered || r == 0;
+	return r;
+}
+
 /* Answers to RCPT: how many were taken. */
 static int read_recipients(
 	struct connection *c, struct smtp_transaction *t, size_t *ret_taken, struct err *err)
 {
 	*ret_taken = 0;
 	for (size_t i = 0; i < t->count; i++) {
-		struct reply reply;
-		if (read_reply(c->net, &reply, NULL, err) < 0)
+		struct smtp_client_reply reply;
+		if (read_one(c, &reply, err) < 0)
 			return -1;
-		t->recipients[i]->result =
-			reply.code / 100 == 2 ? 0 : as_err(&reply, &t->recipients[i]->err);
+		t->recipients[i]->result = reply.code / 100 == 2 ? 0
+								 : smtp_client_reply_err(&reply,
+									   &t->recipients[i]->err);
 		*ret_taken += t->recipients[i]->result == 0;
 	}
 	return 0;
 }
 
+/* What has been said about some stays true when the rest of the answers is lost. */
 static int read_results(struct connection *c, struct smtp_transaction *t, struct err *err)
 {
+	int r = 0;
 	for (size_t i = 0; i < t->count; i++) {
-		struct reply reply;
-		if (t->recipients[i]->result < 0)
+		struct smtp_recipient *recipient = t->recipients[i];
+		struct smtp_client_reply reply;
+		if (recipient->result < 0)
 			continue;
-		if (read_reply(c->net, &reply, NULL, err) < 0)
-			return -1;
-		t->recipients[i]->result =
-			reply.code / 100 == 2 ? 0 : as_err(&reply, &t->recipients[i]->err);
+		if (r == 0)
+			r = read_one(c, &reply, err);
+		if (r < 0) {
+			recipient->result = r;
+			recipient->err = *err;
+		} else if (reply.code / 100 != 2) {
+			recipient->result = smtp_client_reply_err(&reply, &recipient->err);
+		}
 	}
-	return 0;
+	return r;
 }
 
-/* *ret_answered: the server has said something, so the connection was alive. */
-static int transact(
-	struct connection *c, struct smtp_transaction *t, bool *ret_answered, struct err *err)
+/* Nobody is left to take the message. *sender is the answer to MAIL. */
+static int end_refused(struct connection *c, struct smtp_transaction *t,
+	const struct smtp_client_reply *sender, bool message_sent, struct err *err)
+{
+	struct smtp_client_reply reply;
+	if (sender->code / 100 != 2) /* that is the reason, not what RCPT said then */
+		for (size_t i = 0; i < t->count; i++)
+			t->recipients[i]->result =
+				smtp_client_reply_err(sender, &t->recipients[i]->err);
+	if (message_sent && read_one(c, &reply, err) < 0)
+		return -1;
+	net_client_write(c->net, SLICE("RSET\r\n"));
+	return smtp_client_expect(c->net, 250, NULL, err);
+}
+
+/* What the message needs and the server lacks. */
+static int check_needs(
+	const struct connection *c, const struct smtp_transaction *t, struct err *err)
+{
+	const char *lacks =
+		t->sender.smtputf8 && !(c->extensions & SMTP_HAS_SMTPUTF8) ? "SMTPUTF8"
+		: t->sender.body == ENVELOPE_BINARYMIME && !(c->extensions & SMTP_HAS_CHUNKING)
+			? "BINARYMIME"
+			: NULL;
+	if (!lacks)
+		return 0;
+	(void)err_permanent(err, ERR_OTHER, "The mailbox's server can't take %s", lacks);
+	return err_status(err, "5.6.1");
+}
+
+enum outcome {
+	BROKEN = -1, /* the connection can't be used any more */
+	DONE = 0,
+	KNOWN = 1, /* broken too, but each recipient has its result */
+};
+
+static enum outcome transact(struct connection *c, struct smtp_transaction *t, struct err *err)
 {
 	AUTO(buf_free) struct buf head = BUF(SIZE_MAX);
 	uint64_t size = t->extra.len + t->message.len;
-	bool chunking = c->extensions & CHUNKING;
-	bool at_once = chunking && (c->extensions & PIPELINING) && size <= PIPELINED_MAX;
-	struct reply reply;
+	bool chunking = c->extensions & SMTP_HAS_CHUNKING;
+	bool at_once = chunking && (c->extensions & SMTP_HAS_PIPELINING) && size <= PIPELINED_MAX;
+	struct smtp_client_reply sender;
 	size_t taken;
 	write_mail(c, t, size, &head);
 	for (size_t i = 0; i < t->count; i++)
@@ -317,48 +244,55 @@ static int transact(
 	net_client_write(c->net, buf_slice(&head));
 	if (at_once)
 		write_chunk(c, t);
-	if (read_reply(c->net, &reply, NULL, err) < 0)
-		return -1;
-	*ret_answered = true;
-	bool sender_ok = reply.code / 100 == 2;
-	struct reply sender_reply = reply;
-	if (read_recipients(c, t, &taken, err) < 0)
-		return -1;
-	if (taken == 0) {
-		if (at_once && read_reply(c->net, &reply, NULL, err) < 0)
-			return -1;
-		if (!sender_ok) /* that is the reason, not what RCPT said then */
-			for (size_t i = 0; i < t->count; i++)
-				t->recipients[i]->result =
-					as_err(&sender_reply, &t->recipients[i]->err);
-		net_client_write(c->net, SLICE("RSET\r\n"));
-		return expect(c->net, 250, NULL, err);
-	}
+	if (at_once && send_end(c, err) < 0)
+		return BROKEN;
+	if (read_one(c, &sender, err) < 0 || read_recipients(c, t, &taken, err) < 0)
+		return BROKEN;
+	if (taken == 0)
+		return end_refused(c, t, &sender, at_once, err) < 0 ? KNOWN : DONE;
 	if (!at_once && chunking) {
 		write_chunk(c, t);
 	} else if (!at_once) {
 		net_client_write(c->net, SLICE("DATA\r\n"));
-		if (expect(c->net, 354, NULL, err) < 0)
-			return -1;
+		if (smtp_client_expect(c->net, 354, NULL, err) < 0)
+			return BROKEN;
 		write_dotted(c, t);
 	}
-	return read_results(c, t, err);
+	if (!at_once && send_end(c, err) < 0)
+		return BROKEN;
+	return read_results(c, t, err) < 0 ? KNOWN : DONE;
+}
+
+static void log_lost(const struct connection *c, const struct smtp_transaction *t)
+{
+	if (c->complete)
+		log_warn(t->log, "answer lost, the message may be doubled", F_STR("id", t->session),
+			F_SLICE("sender", t->sender.path.address));
 }
 
 int smtp_client_deliver(struct smtp_client_pool *pool, struct smtp_transaction *t, struct err *err)
 {
 	for (;;) {
-		struct connection *c = take_idle(pool);
-		bool reused = c != NULL, answered = false;
-		if (!c && connect_new(pool, &c, err) < 0)
+		struct connection c;
+		bool reused;
+		if (open_connection(pool, &c, &reused, err) < 0)
+			return err_prefix(err, "the store can't be reached");
+		if (check_needs(&c, t, err) < 0) {
+			net_pool_give(pool->connections, c.net);
 			return -1;
-		if (transact(c, t, &answered, err) == 0) {
-			give_back(pool, c);
+		}
+		enum outcome r = transact(&c, t, err);
+		if (r == DONE) {
+			net_pool_give(pool->connections, c.net);
 			return 0;
 		}
-		close_connection(c);
-		/* An idle connection may have been closed meanwhile: then nothing was taken. */
-		if (!reused || answered)
+		net_client_close(c.net);
+		if (c.answered || c.complete || !reused)
+			log_lost(&c, t);
+		if (r == KNOWN)
+			return 0;
+		/* An idle connection may have ended just now: then nothing was taken. */
+		if (c.answered || c.complete || !reused)
 			return err_prefix(err, "the store did not answer");
 	}
 }

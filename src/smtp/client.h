@@ -9,15 +9,17 @@ struct smtp_client_pool;
 
 struct smtp_client_options {
 	struct net_client_options server;
-	const char *hostname; /* for LHLO; borrowed */
+	const char *hostname; /* for LHLO */
 	unsigned idle_max;    /* connections kept; 0: 64 */
 };
 struct smtp_client_pool *smtp_client_pool_new(const struct smtp_client_options *options);
 void smtp_client_pool_free(struct smtp_client_pool *pool);
 
 /* Passes the transaction on; fills each recipient's result with what the other side said about it.
- * 0 when it has said something about each; negative (temporary) when it could not be reached or
- * broke off: nothing is known then. Uses CHUNKING and PIPELINING where offered. Thread-safe. */
+ * 0 when each recipient has its result; negative when the server could not be reached or broke off
+ * (temporary: the same for all), or can't take such a message (permanent). A message that may have
+ * been delivered is never sent again: when its answer is lost, that is a temporary failure. Uses
+ * CHUNKING and PIPELINING where offered. Thread-safe. */
 int smtp_client_deliver(
 	struct smtp_client_pool *pool, struct smtp_transaction *t, struct err *err) WARN_UNUSED;
 

@@ -55,6 +55,8 @@ static enum smtp_run starttls(struct smtp_session *s, struct slice arguments)
 {
 	if (arguments.len > 0)
 		return smtp_reply(s, 501, "5.5.4", "STARTTLS has no parameter");
+	if (s->user) /* he would have to be forgotten */
+		return bad_sequence(s, "Not after a login");
 	if (!net_tls_offered(s->net))
 		return smtp_reply(s, 502, "5.5.1",
 			net_is_tls(s->net) ? "TLS is active already" : "There is no certificate");
@@ -92,6 +94,8 @@ static enum smtp_run mail(struct smtp_session *s, struct slice arguments)
 		return parse_trouble(s, r, "5.1.7");
 	if (sender.session.len > 0 && !s->service->trust_session)
 		return parse_trouble(s, ENVELOPE_BAD_PARAMETER, NULL);
+	if (sender.path.address.len > 0 && sender.path.domain.len == 0)
+		return smtp_reply(s, 501, "5.1.7", "A domain is missing");
 	if (sender.path.is_utf8 && !sender.smtputf8)
 		return smtp_reply(s, 553, "5.6.7", "Say SMTPUTF8 with such an address");
 	if (sender.size > smtp_message_max(s))
@@ -105,18 +109,35 @@ static enum smtp_run mail(struct smtp_session *s, struct slice arguments)
 	return smtp_reply(s, 250, "2.1.0", "Sender ok");
 }
 
-static struct smtp_recipient *add_recipient(
-	struct smtp_transaction *t, const struct envelope_recipient *envelope)
+/* "<postmaster>" alone is this host's (RFC 5321 section 4.5.1). */
+static struct slice full_address(
+	const struct smtp_session *s, struct arena *arena, struct slice address)
 {
+	return slice_str(arena_printf(arena, "%.*s@%s", SLICE_ARG(address), s->service->hostname));
+}
+
+static bool is_ascii(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.ptr[i] >= 0x80)
+			return false;
+	return true;
+}
+
+static struct smtp_recipient *new_recipient(
+	struct smtp_session *s, const struct envelope_recipient *envelope)
+{
+	struct smtp_transaction *t = s->transaction;
 	struct smtp_recipient *r = ARENA_NEW(&t->arena, struct smtp_recipient);
+	struct slice address = envelope->path.address;
 	r->envelope = *envelope;
-	r->envelope.path.address = arena_copy(&t->arena, envelope->path.address);
+	r->envelope.path.address = envelope->path.domain.len > 0
+					   ? arena_copy(&t->arena, address)
+					   : full_address(s, &t->arena, address);
 	/* local and domain lie inside the address */
 	size_t local = envelope->path.local.len;
 	r->envelope.path.local = slice(r->envelope.path.address.ptr, local);
-	r->envelope.path.domain = envelope->path.domain.len
-					  ? slice_from(r->envelope.path.address, local + 1)
-					  : SLICE("");
+	r->envelope.path.domain = slice_from(r->envelope.path.address, local + 1);
 	r->envelope.orcpt = arena_copy(&t->arena, envelope->orcpt);
 	return r;
 }
@@ -128,16 +149,23 @@ static enum smtp_run rcpt(struct smtp_session *s, struct slice arguments)
 	struct err err;
 	uint32_t max =
 		s->service->recipients_max ? s->service->recipients_max : DEFAULT_RECIPIENTS_MAX;
-	if (!t || s->in_chunks)
+	if (!t)
 		return bad_sequence(s, "MAIL first");
+	if (s->in_chunks)
+		return bad_sequence(s, "BDAT has begun this message");
 	enum envelope_parsed parsed = envelope_parse_rcpt(arguments, &envelope);
 	if (parsed != ENVELOPE_PARSED)
 		return parse_trouble(s, parsed, "5.1.3");
-	if (envelope.path.is_utf8 && !t->sender.smtputf8)
+	if (envelope.path.domain.len == 0 &&
+		!slice_eq_nocase(envelope.path.local, SLICE("postmaster")))
+		return smtp_reply(s, 501, "5.1.3", "A domain is missing");
+	if ((envelope.path.is_utf8 || !is_ascii(envelope.orcpt)) && !t->sender.smtputf8)
 		return smtp_reply(s, 553, "5.6.7", "Say SMTPUTF8 with such an address");
-	if (t->count >= max)
+	/* Refused ones count too: each has had its room in the arena. */
+	if (s->recipients_tried >= max)
 		return smtp_reply(s, 452, "4.5.3", "Too many recipients");
-	struct smtp_recipient *r = add_recipient(t, &envelope);
+	s->recipients_tried++;
+	struct smtp_recipient *r = new_recipient(s, &envelope);
 	if (s->service->backend->recipient(s->service->context, t, r, &err) < 0) {
 		atomic_fetch_add_explicit(
 			&s->service->figures.recipients_refused, 1, memory_order_relaxed);

@@ -17,6 +17,17 @@ bool smtp_dsn_wanted(const struct smtp_transaction *t, const struct smtp_recipie
 	return r->result < 0 && (notify == 0 || (notify & ENVELOPE_NOTIFY_FAILURE));
 }
 
+/* A parameter's xtext undone, unless what it hides could break a header field. */
+static void write_xtext(struct slice xtext, struct buf *to)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct slice text;
+	bool good = envelope_from_xtext(xtext, &arena, &text);
+	for (size_t i = 0; good && i < text.len; i++)
+		good = text.ptr[i] >= ' ' && text.ptr[i] < 127;
+	buf_add_slice(to, good ? text : xtext);
+}
+
 static void write_header(const struct smtp_transaction *t, enum smtp_dsn_action action,
 	const char *hostname, const char *boundary, struct buf *to)
 {
@@ -57,8 +68,12 @@ static void write_recipient_fields(
 	const struct smtp_recipient *r, enum smtp_dsn_action action, struct buf *to)
 {
 	buf_add_str(to, "\r\n");
-	if (r->envelope.orcpt.len > 0)
-		buf_printf(to, "Original-Recipient: %.*s\r\n", SLICE_ARG(r->envelope.orcpt));
+	if (r->envelope.orcpt.len > 0) {
+		struct slice address = r->envelope.orcpt, type = slice_cut(&address, ';');
+		buf_printf(to, "Original-Recipient: %.*s; ", SLICE_ARG(type));
+		write_xtext(address, to);
+		buf_add_str(to, "\r\n");
+	}
 	buf_printf(to, "Final-Recipient: %s; %.*s\r\nAction: %s\r\nStatus: %s\r\n",
 		r->envelope.path.is_utf8 ? "utf-8" : "rfc822", SLICE_ARG(r->envelope.path.address),
 		action == SMTP_DSN_DELIVERED ? "delivered" : "failed",
@@ -73,8 +88,11 @@ static void write_fields(const struct smtp_transaction *t, enum smtp_dsn_action 
 	buf_printf(to, "--%s\r\nContent-Type: message/%sdelivery-status\r\n\r\n", boundary,
 		t->sender.smtputf8 ? "global-" : "");
 	buf_printf(to, "Reporting-MTA: dns; %s\r\n", hostname);
-	if (t->sender.envid.len > 0)
-		buf_printf(to, "Original-Envelope-Id: %.*s\r\n", SLICE_ARG(t->sender.envid));
+	if (t->sender.envid.len > 0) {
+		buf_add_str(to, "Original-Envelope-Id: ");
+		write_xtext(t->sender.envid, to);
+		buf_add_str(to, "\r\n");
+	}
 	for (size_t i = 0; i < t->count; i++)
 		if (smtp_dsn_wanted(t, t->recipients[i], action))
 			write_recipient_fields(t->recipients[i], action, to);
@@ -85,9 +103,14 @@ static void write_fields(const struct smtp_transaction *t, enum smtp_dsn_action 
 static void write_original(const struct smtp_transaction *t, enum smtp_dsn_action action,
 	const char *boundary, struct buf *to)
 {
+	static const char *const TYPES[2][2] = {
+		/* [smtputf8][whole], RFC 3462, 6533 */
+		{"text/rfc822-headers", "message/rfc822"},
+		{"message/global-headers", "message/global"},
+	};
 	bool whole = action == SMTP_DSN_FAILED && t->sender.ret == ENVELOPE_RET_FULL;
-	buf_printf(to, "--%s\r\nContent-Type: %s\r\n\r\n", boundary,
-		whole ? "message/rfc822" : "text/rfc822-headers");
+	buf_printf(
+		to, "--%s\r\nContent-Type: %s\r\n\r\n", boundary, TYPES[t->sender.smtputf8][whole]);
 	buf_add_slice(to, t->extra);
 	buf_add_slice(
 		to, whole ? t->message : slice_sub(t->message, 0, message_header_len(t->message)));

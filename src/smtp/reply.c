@@ -46,10 +46,13 @@ enum smtp_run smtp_failed(struct smtp_session *s, const struct err *err,
 			     : by_kind[0]   ? by_kind
 			     : permanent    ? status_permanent
 					    : status_temporary;
+	/* What another server said may not fit what it means here. */
+	char fitting[sizeof(err->status)];
+	(void)snprintf(fitting, sizeof(fitting), "%c%s", permanent ? '5' : '4', status + 1);
 	if (!permanent)
 		log_warn(net_log(s->net), "temporary failure", F_ERR(err),
 			F_STR("origin", err->origin ? err->origin : ""));
 	/* The details of a temporary failure are for our log, not for strangers. */
-	return smtp_reply(s, code, status,
+	return smtp_reply(s, code, fitting,
 		permanent || err->kind == ERR_OVER_QUOTA ? err->text : "Try again later");
 }

@@ -31,8 +31,9 @@ struct smtp_transaction {
 	struct slice user;   /* who is logged in; empty: nobody */
 	const char *session; /* session id, from accept to delivery */
 	const struct log_scope *log;
-	struct slice extra;   /* header fields to go in front of the message */
-	struct slice message; /* complete, CRLF line ends; valid during deliver() */
+	struct slice extra;   /* our header fields, to go in front of the message: trace first */
+	struct slice message; /* complete, as the client sent it; valid during deliver() */
+	size_t targets;       /* the backend's own count */
 };
 
 /* All calls may block; any thread. Negative values with err: ERR_TEMPORARY becomes 4xx,
@@ -49,7 +50,7 @@ struct smtp_backend {
 
 struct smtp_service {
 	enum smtp_kind kind;
-	const char *hostname;
+	const char *hostname; /* all pointers are borrowed */
 	const struct smtp_backend *backend;
 	void *context;
 	struct directory *directory; /* for AUTH; NULL: not offered */
@@ -57,8 +58,12 @@ struct smtp_service {
 	uint64_t message_max;        /* 0: 64 MiB */
 	uint32_t recipients_max;     /* 0: 1,000 */
 	unsigned command_timeout_ms; /* 0: 5 minutes */
-	uint32_t errors_max;         /* 0: 20 */
-	bool trust_session;          /* XSESSION is taken: peers are our own roles */
+	unsigned data_timeout_ms;    /* for the next piece of a message; 0: 3 minutes */
+	uint32_t errors_max;         /* 5xx answers since the last message; 0: 20 */
+	/* Peers are our own roles: XSESSION is taken, and errors have no limit, since what others
+	 * sent causes them. */
+	bool trust_session;
+	atomic_uint messages_open; /* on their way in */
 	struct smtp_figures {
 		atomic_uint_fast64_t connections, accepted, refused, recipients_refused, logins,
 			logins_failed;

@@ -8,18 +8,28 @@
 
 enum {
 	DEFAULT_TIMEOUT_MS = 5 * 60 * 1000, /* RFC 5321 section 4.5.3.2 */
+	DEFAULT_DATA_TIMEOUT_MS = 3 * 60 * 1000,
+	AUTH_LINE_MAX = 12288, /* RFC 4954 sections 4 and 4.2 */
+	CALL_STEPS = 256,      /* commands a call; then others have their turn */
 	DEFAULT_ERRORS_MAX = 20,
 	INPUT_MAX = 256 * 1024,
 };
 
+#define REFUSAL "421 4.7.0 Too many connections from your address\r\n"
+
 static unsigned timeout_ms(const struct smtp_session *s)
 {
-	return s->service->command_timeout_ms ? s->service->command_timeout_ms : DEFAULT_TIMEOUT_MS;
+	const struct smtp_service *service = s->service;
+	if (s->phase == SMTP_IN_DATA || s->phase == SMTP_IN_CHUNK)
+		return service->data_timeout_ms ? service->data_timeout_ms
+						: DEFAULT_DATA_TIMEOUT_MS;
+	return service->command_timeout_ms ? service->command_timeout_ms : DEFAULT_TIMEOUT_MS;
 }
 
 uint64_t smtp_message_max(const struct smtp_session *s)
 {
-	return s->service->message_max ? s->service->message_max : 64u << 20;
+	uint64_t max = s->service->message_max ? s->service->message_max : 64u << 20;
+	return smtp_is_lmtp(s) ? max + SMTP_FIELDS_MAX : max;
 }
 
 static enum net_next open_session(struct net_session *net)
@@ -37,16 +47,23 @@ static enum net_next open_session(struct net_session *net)
 static bool too_many_errors(const struct smtp_session *s)
 {
 	uint32_t max = s->service->errors_max ? s->service->errors_max : DEFAULT_ERRORS_MAX;
-	return s->errors >= max;
+	return s->errors >= max && !s->service->trust_session;
 }
 
-/* One line of the input, as a command or as AUTH's next message. */
+static bool too_long(const struct smtp_session *s, struct slice line)
+{
+	bool auth = s->phase == SMTP_IN_AUTH || slice_starts_nocase(line, SLICE("AUTH "));
+	return line.len > (auth ? AUTH_LINE_MAX : ENVELOPE_LINE_MAX);
+}
+
+/* One line of the input, as a command or as AUTH's next message. It stays in the input until it
+ * has been carried out, for its parameters point there. */
 static enum smtp_run take_line(struct smtp_session *s)
 {
 	struct slice input = net_input(s->net);
 	ssize_t end = slice_find(input, '\n');
 	if (end < 0) {
-		if (input.len <= ENVELOPE_LINE_MAX * 4)
+		if (input.len <= AUTH_LINE_MAX)
 			return SMTP_PARK;
 		(void)smtp_reply(s, 500, "5.5.6", "Line too long");
 		return SMTP_CLOSE;
@@ -55,18 +72,14 @@ static enum smtp_run take_line(struct smtp_session *s)
 	if (line.len > 0 && line.ptr[line.len - 1] == '\r')
 		line.len--;
 	enum smtp_run r;
-	if (s->phase == SMTP_IN_AUTH) {
-		r = smtp_auth_line(s, line);
-	} else if (line.len > ENVELOPE_LINE_MAX) {
+	must_doing(net_session_id(s->net), "an SMTP command");
+	if (too_long(s, line)) {
+		smtp_auth_end(s);
 		r = smtp_reply(s, 500, "5.5.6", "Line too long");
+	} else if (s->phase == SMTP_IN_AUTH) {
+		r = smtp_auth_line(s, line);
 	} else {
-		must_doing(net_session_id(s->net), "an SMTP command");
-		/* The line is in the input until the command is through: DATA and BDAT look behind
-		 * it. */
-		AUTO(arena_free) struct arena arena = ARENA_EMPTY;
-		struct slice copy = arena_copy(&arena, line);
-		net_consume(s->net, (size_t)end + 1);
-		return smtp_command(s, copy);
+		r = smtp_command(s, line);
 	}
 	net_consume(s->net, (size_t)end + 1);
 	return r;
@@ -102,9 +115,11 @@ static enum net_next run(struct net_session *net, unsigned events)
 	if (events & NET_SECURED) { /* RFC 3207 section 4.2: nothing is known any more */
 		free(s->helo);
 		s->helo = NULL;
+		s->extended = false;
 		smtp_transaction_end(s);
 	}
-	for (;;) {
+	/* Outside commands a step may have to follow though no input is left. */
+	for (unsigned steps = 0; steps < CALL_STEPS || s->phase != SMTP_COMMANDS; steps++) {
 		enum smtp_run r = step(s);
 		must_doing(NULL, NULL);
 		if (r == SMTP_CLOSE)
@@ -114,12 +129,10 @@ static enum net_next run(struct net_session *net, unsigned events)
 			return NET_CLOSE;
 		}
 		if (r == SMTP_PARK)
-			break;
+			break; /* if the client has gone, the loop closes */
 		if (net_output_full(net))
 			return NET_WAIT_OUTPUT;
 	}
-	if (events & NET_EOF)
-		return NET_CLOSE;
 	if (s->phase != SMTP_IN_PAUSE)
 		net_set_timeout(net, timeout_ms(s));
 	return NET_WAIT_INPUT;
@@ -142,6 +155,7 @@ const struct net_protocol smtp_protocol = {
 	.close = close_session,
 	.input_max = INPUT_MAX,
 	.timeout_ms = DEFAULT_TIMEOUT_MS,
+	.refusal = REFUSAL,
 };
 const struct net_protocol smtp_submission_protocol = {
 	.name = "submission",
@@ -151,6 +165,7 @@ const struct net_protocol smtp_submission_protocol = {
 	.close = close_session,
 	.input_max = INPUT_MAX,
 	.timeout_ms = DEFAULT_TIMEOUT_MS,
+	.refusal = REFUSAL,
 };
 const struct net_protocol smtp_lmtp_protocol = {
 	.name = "lmtp",
@@ -160,4 +175,5 @@ const struct net_protocol smtp_lmtp_protocol = {
 	.close = close_session,
 	.input_max = INPUT_MAX,
 	.timeout_ms = DEFAULT_TIMEOUT_MS,
+	.refusal = REFUSAL,
 };

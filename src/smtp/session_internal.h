@@ -30,8 +30,10 @@ struct smtp_session {
 	char *user;    /* logged in; NULL: no */
 	uint32_t errors, login_failures;
 	struct smtp_transaction *transaction; /* since MAIL; NULL: none */
+	uint32_t recipients_tried;            /* RCPTs that the backend was asked about */
 	/* The message on its way in: */
 	struct spool *spool;
+	uint64_t received; /* bytes of the message, before our fields and without stuffed dots */
 	struct envelope_dots dots;
 	uint64_t chunk_left;
 	bool chunk_last, in_chunks; /* BDAT was used in this transaction */
@@ -49,9 +51,12 @@ static inline bool smtp_is_lmtp(const struct smtp_session *s)
 {
 	return s->service->kind == SMTP_LMTP;
 }
+/* What a message may have. LMTP takes SMTP_FIELDS_MAX more than it is told: what mx has accepted
+ * comes with the fields that mx added. */
+enum { SMTP_FIELDS_MAX = 64 * 1024 };
 uint64_t smtp_message_max(const struct smtp_session *s);
 
-/* reply.c. "250 2.0.0 Text"; `status` NULL: no enhanced code. Counts 4xx and 5xx to commands as
+/* reply.c. "250 2.0.0 Text"; `status` NULL: no enhanced code. Counts 5xx as
  * errors. */
 enum smtp_run smtp_reply(struct smtp_session *s, int code, const char *status, const char *text);
 /* From an err: 4xx or 5xx. `status_temporary`, `status_permanent` when it names none. */
@@ -61,13 +66,16 @@ enum smtp_run smtp_failed(struct smtp_session *s, const struct err *err,
 /* transaction.c */
 void smtp_transaction_begin(struct smtp_session *s, const struct envelope_sender *sender);
 void smtp_transaction_end(struct smtp_session *s); /* also when there is none */
+void smtp_spool_end(struct smtp_session *s);       /* gives the spool's room back; the same */
 
-/* trace.c: Received (RFC 5321 section 4.4), for LMTP Return-Path in front. */
-void smtp_write_trace(struct smtp_session *s, struct buf *to);
-/* Fields that a submitted message must have (RFC 6409 section 8): Date, Message-ID; what is missing
- * goes into the transaction's `extra`. Refuses loops: more than SMTP_HOPS_MAX Received fields. */
+/* trace.c. LMTP's trace (Return-Path; Received when it comes over the network) goes in front as
+ * the message comes in: the store keeps it as one piece. */
+void smtp_write_lmtp_trace(struct smtp_session *s, struct buf *to);
+/* SMTP: fills the transaction's `extra` with Received (RFC 5321 section 4.4) and, on submission,
+ * what is missing of Date and Message-ID (RFC 6409 section 8). Refuses loops: a message that has
+ * been through SMTP_HOPS_MAX servers. */
 enum { SMTP_HOPS_MAX = 100 };
-int smtp_look_at_header(struct smtp_session *s, struct slice message, struct err *err);
+int smtp_complete_header(struct smtp_session *s, struct slice message, struct err *err);
 
 /* data.c, auth.c: each takes what it understands of the input. */
 enum smtp_run smtp_cmd_data(struct smtp_session *s, struct slice arguments);

@@ -7,16 +7,18 @@
 #include "message/header.h"
 #include "net/tls.h"
 
-static const char *with_keyword(const struct smtp_session *s)
+/* RFC 3848, RFC 6531 section 4.3: "ESMTPSA", "UTF8LMTP", … */
+static void write_keyword(const struct smtp_session *s, struct buf *to)
 {
-	static const char *const WORDS[2][2][2] = {
-		/* [lmtp][tls][auth], RFC 3848 */
-		{{"ESMTP", "ESMTPA"}, {"ESMTPS", "ESMTPSA"}},
-		{{"LMTP", "LMTPA"}, {"LMTPS", "LMTPSA"}},
-	};
-	if (!s->extended)
-		return "SMTP";
-	return WORDS[smtp_is_lmtp(s)][net_is_tls(s->net)][s->user != NULL];
+	bool utf8 = s->transaction->sender.smtputf8;
+	if (!s->extended) {
+		buf_add_str(to, "SMTP");
+		return;
+	}
+	buf_add_str(to, utf8 ? "UTF8" : smtp_is_lmtp(s) ? "" : "E");
+	buf_add_str(to, smtp_is_lmtp(s) ? "LMTP" : "SMTP");
+	buf_add_str(to, net_is_tls(s->net) ? "S" : "");
+	buf_add_str(to, s->user ? "A" : "");
 }
 
 static void write_now(struct buf *to)
@@ -26,23 +28,20 @@ static void write_now(struct buf *to)
 				       .zone_minutes = (int16_t)(clock_local_offset(now) / 60)});
 }
 
-void smtp_write_trace(struct smtp_session *s, struct buf *to)
+static void write_received(struct smtp_session *s, struct buf *to)
 {
 	const struct smtp_transaction *t = s->transaction;
 	const struct net_tls_info *tls = net_tls_info(s->net);
 	char ip[NET_ADDRESS_TEXT];
 	net_address_host(net_peer(s->net), ip);
-	if (smtp_is_lmtp(s))
-		buf_printf(to, "Return-Path: <%.*s>\r\n", SLICE_ARG(t->sender.path.address));
-	/* Within the machine there is nothing to tell: mx has said where the message came from. */
-	if (smtp_is_lmtp(s) && net_address_is_unix(net_peer(s->net)))
-		return;
 	bool v6 = strchr(ip, ':') != NULL;
 	buf_printf(to, "Received: from %s ([%s%s])\r\n", s->helo, v6 ? "IPv6:" : "", ip);
 	if (tls)
 		buf_printf(to, "\t(using %s with cipher %s)\r\n", tls->version, tls->cipher);
-	buf_printf(to, "\tby %s (Rookery) with %s id %s", s->service->hostname, with_keyword(s),
-		t->session);
+	buf_printf(to, "\tby %s (Rookery) with ", s->service->hostname);
+	write_keyword(s, to);
+	buf_printf(to, " id %s", t->session);
+	/* With several recipients none is named: they need not know of each other. */
 	if (t->count == 1)
 		buf_printf(
 			to, "\r\n\tfor <%.*s>", SLICE_ARG(t->recipients[0]->envelope.path.address));
@@ -51,24 +50,31 @@ void smtp_write_trace(struct smtp_session *s, struct buf *to)
 	buf_add_str(to, "\r\n");
 }
 
-static void add_missing(struct smtp_session *s, bool has_date, bool has_id)
+void smtp_write_lmtp_trace(struct smtp_session *s, struct buf *to)
 {
-	AUTO(buf_free) struct buf extra = BUF(4096);
+	buf_printf(to, "Return-Path: <%.*s>\r\n", SLICE_ARG(s->transaction->sender.path.address));
+	/* Within the machine there is nothing to tell: mx has said where the message came from. */
+	if (!net_address_is_unix(net_peer(s->net)))
+		write_received(s, to);
+}
+
+static void write_missing(struct smtp_session *s, bool has_date, bool has_id, struct buf *to)
+{
 	char id[ID_TEXT_SIZE + 1];
 	if (!has_date) {
-		buf_add_str(&extra, "Date: ");
-		write_now(&extra);
-		buf_add_str(&extra, "\r\n");
+		buf_add_str(to, "Date: ");
+		write_now(to);
+		buf_add_str(to, "\r\n");
 	}
 	if (!has_id) {
 		id_to_text(id_new(), id);
-		buf_printf(&extra, "Message-ID: <%s@%s>\r\n", id, s->service->hostname);
+		buf_printf(to, "Message-ID: <%s@%s>\r\n", id, s->service->hostname);
 	}
-	s->transaction->extra = arena_copy(&s->transaction->arena, buf_slice(&extra));
 }
 
-int smtp_look_at_header(struct smtp_session *s, struct slice message, struct err *err)
+int smtp_complete_header(struct smtp_session *s, struct slice message, struct err *err)
 {
+	AUTO(buf_free) struct buf extra = BUF(SMTP_FIELDS_MAX);
 	struct message_field field;
 	unsigned hops = 0;
 	bool has_date = false, has_id = false;
@@ -79,12 +85,14 @@ int smtp_look_at_header(struct smtp_session *s, struct slice message, struct err
 		has_date |= slice_eq_nocase(field.name, SLICE("Date"));
 		has_id |= slice_eq_nocase(field.name, SLICE("Message-ID"));
 	}
-	if (hops > SMTP_HOPS_MAX) {
+	if (hops >= SMTP_HOPS_MAX) {
 		(void)err_permanent(
 			err, ERR_OTHER, "Too many hops: this message goes round in circles");
 		return err_status(err, "5.4.6");
 	}
-	if (s->service->kind == SMTP_SUBMISSION && (!has_date || !has_id))
-		add_missing(s, has_date, has_id);
+	write_received(s, &extra);
+	if (s->service->kind == SMTP_SUBMISSION)
+		write_missing(s, has_date, has_id, &extra);
+	s->transaction->extra = arena_copy(&s->transaction->arena, buf_slice(&extra));
 	return 0;
 }

@@ -20,12 +20,22 @@ void smtp_transaction_begin(struct smtp_session *s, const struct envelope_sender
 	s->transaction = t;
 }
 
+void smtp_spool_end(struct smtp_session *s)
+{
+	if (!s->spool)
+		return;
+	spool_free(s->spool);
+	s->spool = NULL;
+	atomic_fetch_sub_explicit(&s->service->messages_open, 1, memory_order_relaxed);
+}
+
 void smtp_transaction_end(struct smtp_session *s)
 {
 	struct smtp_transaction *t = s->transaction;
 	s->transaction = NULL;
-	spool_free(s->spool);
-	s->spool = NULL;
+	smtp_spool_end(s);
+	s->received = 0;
+	s->recipients_tried = 0;
 	s->in_chunks = s->chunk_last = false;
 	s->chunk_left = 0;
 	s->spool_result = 0;
