@@ -71,8 +71,8 @@ def welcome(node: Node, user: str) -> None:
     message["Date"] = formatdate()
     message["Message-ID"] = make_msgid(domain=shape.DOMAIN)
     message.set_content(
-        "This message came in by SMTP, was handed to the store by LMTP, and was on the disk\n"
-        "before the sender was told so.\n\nWrite back, file it, flag it, throw it away.\n"
+        "This message came in by SMTP, was handed to the store by LMTP, and was\n"
+        "on the disk before the sender was told so.\n\nWrite back, file it, flag it, throw it away.\n"
     )
     with smtplib.SMTP("127.0.0.1", node.ports["smtp"], timeout=30) as client:
         client.send_message(message, from_addr="", to_addrs=[user])
@@ -95,8 +95,8 @@ def describe(node: Node, passwords: dict[str, str], authority: Path) -> str:
   Send:
     printf 'Subject: hello\\n\\nfirst flight\\n' | curl -sS {ca} --ssl-reqd -u {ada}:{first} \\
       smtps://localhost:{port['submissions']} --mail-from {ada} --mail-rcpt {ben} -T -
-  Read:
-    curl -sS {ca} -u {ben}:{second} 'imaps://localhost:{port['imaps']}/INBOX;MAILINDEX=1'
+  Read what came last:
+    curl -sS {ca} -u {ben}:{second} 'imaps://localhost:{port['imaps']}/INBOX;MAILINDEX=*'
   A mail program:
     IMAP localhost {port['imaps']} SSL/TLS, SMTP localhost {port['submissions']} SSL/TLS, user {ada}, password {first}
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 
 #include <stdatomic.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { LONGEST_LINE = 8192, LONGEST_VALUE = 1024 };
@@ -13,6 +14,7 @@ static atomic_int least_level = LOG_INFO;
 static enum log_format line_format = LOG_LOGFMT;
 static int line_fd = 2;
 static const char *role_name;
+static bool priorities;
 static const char *const LEVELS[] = {"debug", "info", "warn", "error"};
 
 void log_setup(enum log_level least, enum log_format format, int fd)
@@ -20,6 +22,16 @@ void log_setup(enum log_level least, enum log_format format, int fd)
 	atomic_store(&least_level, least);
 	line_format = format;
 	line_fd = fd;
+}
+
+void log_set_level(enum log_level least)
+{
+	atomic_store(&least_level, least);
+}
+
+void log_set_priorities(bool on)
+{
+	priorities = on;
 }
 
 void log_set_role(const char *role)
@@ -142,6 +154,9 @@ void log_write(const struct log_scope *scope, enum log_level level, const char *
 	line.failed = false;
 	line.max += 2;
 	buf_add_str(&line, line_format == LOG_JSON ? "}\n" : "\n");
-	ssize_t written = write(line_fd, line.data, line.len);
+	static const char PRIORITIES[][4] = {"<7>", "<6>", "<4>", "<3>"};
+	struct iovec parts[] = {
+		{(void *)PRIORITIES[level], priorities ? 3 : 0}, {line.data, line.len}};
+	ssize_t written = writev(line_fd, parts, ARRAY_LEN(parts));
 	(void)written; /* nowhere left to say so */
 }

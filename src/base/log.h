@@ -40,6 +40,11 @@ struct log_scope {
 /* Where lines go and how they look; before threads start. `fd` 2 is stderr. A line is one write().
  */
 void log_setup(enum log_level least, enum log_format format, int fd);
+/* The least level alone, at any time. */
+void log_set_level(enum log_level least);
+/* Begins each line with "<3>" to "<7>", from which the journal takes its priority (sd-daemon(3)).
+ */
+void log_set_priorities(bool on);
 /* Sets the field that names this process ("role=store") on every line. */
 void log_set_role(const char *role);
 /* For messages of a library: whether debug lines would be written. */

@@ -12,10 +12,12 @@
 
 enum { ANSWER_MAX = 1 << 30, PATIENCE_MS = 24 * 60 * 60 * 1000 };
 
-static int finish(const struct cli *cli, const struct admin_command *command, const json_t *result)
+int cli_finish(const struct cli *cli, const struct admin_command *command, const json_t *result)
 {
 	cli_print_progress("", 0, 0);
-	if (cli->json) {
+	if (cli->quiet) {
+		/* a step of something larger */
+	} else if (cli->json) {
 		(void)json_dumpf(result, stdout, JSON_INDENT(1));
 		printf("\n");
 	} else {
@@ -63,7 +65,7 @@ static int read_answer(
 		}
 		const char *text = json_string_value(json_object_get(answer, "error"));
 		int r = json_is_true(json_object_get(answer, "ok"))
-				? finish(cli, command, json_object_get(answer, "result"))
+				? cli_finish(cli, command, json_object_get(answer, "result"))
 				: failed(cli, text ? text : "the server's answer is no answer",
 					  json_is_true(json_object_get(answer, "temporary")));
 		json_decref(answer);
@@ -116,7 +118,7 @@ static int call_here(struct cli *cli, const struct admin_command *command,
 		r = command->run(&admin, &call, &result, &err);
 	}
 	int status = r < 0 ? failed(cli, err.text, err.class != ERR_PERMANENT)
-			   : finish(cli, command, result);
+			   : cli_finish(cli, command, result);
 	json_decref(result);
 	floors_close(&floors);
 	return status;

@@ -14,6 +14,7 @@ struct cli {
 	const char *program; /* how we were called */
 	const char *config;
 	bool json;
+	bool quiet;                           /* prints no result, only what went wrong */
 	const struct conf_settings *settings; /* once loaded */
 };
 
@@ -38,6 +39,11 @@ char *cli_ask_password(const struct cli *cli, const char *what);
 /* call.c: runs a command, in the server or here; prints. Returns the exit status. */
 int cli_call(struct cli *cli, const struct admin_command *command, const struct cli_words *words,
 	const char *password);
+/* Prints its result; returns the exit status. */
+int cli_finish(const struct cli *cli, const struct admin_command *command, const json_t *result);
+
+/* backup.c: rookery backup FOLDER; `command` is the one that lets the store make the copy. */
+int cli_backup(struct cli *cli, const struct admin_command *command, const char *folder);
 
 /* print.c */
 void cli_print(const struct admin_command *command, const json_t *result);
@@ -45,6 +51,8 @@ void cli_print_progress(const char *what, uint64_t done, uint64_t total); /* tot
 
 /* help.c */
 void cli_print_help(void);
+/* What may have been meant; NULL when nothing is like it. */
+const char *cli_nearest_command(const char *wanted);
 void cli_print_command_help(const struct admin_command *command);
 int cli_print_completion(const struct cli *cli, const char *shell);
 void cli_print_manual(void); /* rookery(1), roff */

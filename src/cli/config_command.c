@@ -21,7 +21,18 @@ int cli_config(struct cli *cli, int argc, char **argv)
 		return print(&text);
 	}
 	if (strcmp(verb, "manual") == 0 && argc == 1) {
+		buf_add_str(&text,
+			".TH ROOKERY.CONF 5 \"\" \"Rookery " ROOKERY_VERSION
+			"\" \"File Formats\"\n.SH NAME\nrookery.conf \\- what the mail server "
+			"rookery does, and where\n.SH DESCRIPTION\nOptions end in a semicolon, "
+			"blocks "
+			"stand in braces, comments begin with #. Unknown options are errors. "
+			"\\fBrookery config check\\fR reads the file and says what is wrong; "
+			"\\fBrookery config sample\\fR prints one with every option; SIGHUP to "
+			"\\fBrookery serve\\fR reads it again.\n.SH OPTIONS\n");
 		conf_write_manual(&text);
+		buf_add_str(&text,
+			".SH FILES\n.I " CLI_CONFIG_DEFAULT "\n.SH SEE ALSO\n.BR rookery (1)\n");
 		return print(&text);
 	}
 	if (strcmp(verb, "explain") == 0 && argc == 2) {

@@ -1,6 +1,8 @@
 /* Help, completion and the manual page: all from the tables. */
 #include "cli/cli.h"
 
+#include "conf/nearest.h"
+
 static const struct {
 	const char *name, *help;
 } LOCAL[] = {
@@ -16,8 +18,27 @@ static const struct {
 };
 
 static const char GLOBAL[] =
-	"  --config FILE   default: " CLI_CONFIG_DEFAULT ", or what ROOKERY_CONFIG says\n"
+	"  --config FILE   default: " CLI_CONFIG_DEFAULT ", or $ROOKERY_CONFIG\n"
 	"  --json          answers as JSON\n";
+
+enum { COLUMNS = 79, COMMAND_WIDTH = 32, OPTION_WIDTH = 24 };
+
+/* A name and what it means, the latter in its own column, broken between words. */
+static void print_item(const char *name, int width, const char *text)
+{
+	struct slice rest = slice_str(text);
+	int column = printf("  %-*s ", width, name);
+	int left = 3 + width;
+	while (rest.len > 0) {
+		struct slice word = slice_cut(&rest, ' ');
+		if (column > left && column + 1 + (int)word.len > COLUMNS) {
+			printf("\n");
+			column = printf("%*s", left, "");
+		}
+		column += printf("%s%.*s", column > left ? " " : "", SLICE_ARG(word));
+	}
+	printf("\n");
+}
 
 void cli_print_help(void)
 {
@@ -25,14 +46,14 @@ void cli_print_help(void)
 	       "COMMAND\n\n%s\n",
 		GLOBAL);
 	for (size_t i = 0; i < ARRAY_LEN(LOCAL); i++)
-		printf("  %-36s %s\n", LOCAL[i].name, LOCAL[i].help);
+		print_item(LOCAL[i].name, COMMAND_WIDTH, LOCAL[i].help);
 	printf("\n");
 	for (size_t i = 0; i < admin_command_count; i++) {
 		const struct admin_command *c = &admin_commands[i];
 		char usage[64];
 		(void)snprintf(usage, sizeof(usage), "%s%s%s", c->name, c->arguments[0] ? " " : "",
 			c->arguments);
-		printf("  %-36s %s\n", usage, c->help);
+		print_item(usage, COMMAND_WIDTH, c->help);
 	}
 	printf("\nThese work while the server runs, and without it.\n");
 }
@@ -49,8 +70,23 @@ void cli_print_command_help(const struct admin_command *c)
 		char name[64];
 		(void)snprintf(name, sizeof(name), "--%s%s%s", o->name, o->value ? " " : "",
 			o->value ? o->value : "");
-		printf("  %-28s %s\n", name, o->help);
+		print_item(name, OPTION_WIDTH, o->help);
 	}
+}
+
+const char *cli_nearest_command(const char *wanted)
+{
+	struct conf_nearest nearest = {.wanted = slice_str(wanted)};
+	for (size_t i = 0; i < ARRAY_LEN(LOCAL); i++) {
+		size_t len = strcspn(LOCAL[i].name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ[");
+		while (len > 0 && LOCAL[i].name[len - 1] == ' ')
+			len--;
+		if (len == strlen(LOCAL[i].name))
+			conf_nearest_offer(&nearest, LOCAL[i].name);
+	}
+	for (size_t i = 0; i < admin_command_count; i++)
+		conf_nearest_offer(&nearest, admin_commands[i].name);
+	return nearest.best;
 }
 
 int cli_print_completion(const struct cli *cli, const char *shell)

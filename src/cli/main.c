@@ -1,6 +1,7 @@
 /* rookery: serves, and does what operators need. Commands on a store stand in admin/table.c. */
 #include "cli/cli.h"
 
+#include "roles/journal.h"
 #include "roles/role.h"
 #include "roles/supervisor.h"
 
@@ -50,11 +51,6 @@ static const char *own_path(char room[PATH_MAX])
 	return room;
 }
 
-static void set_up_log(const struct conf_settings *settings)
-{
-	log_setup(settings->log.level, settings->log.format, STDERR_FILENO);
-}
-
 static int serve(struct cli *cli)
 {
 	char program[PATH_MAX];
@@ -63,7 +59,9 @@ static int serve(struct cli *cli)
 		return r;
 	if (!own_path(program))
 		return cli_fail(cli, CLI_FAILED, "can't find my own path: %s", strerror(errno));
-	set_up_log(cli->settings);
+	struct err err;
+	if (journal_set_up(cli->settings, &err) < 0)
+		return cli_fail(cli, CLI_FAILED, "%s", err.text);
 	r = supervisor_serve(cli->settings, program, cli->config);
 	conf_settings_free(cli->settings);
 	return r;
@@ -75,7 +73,9 @@ static int role(struct cli *cli, const char *name)
 	int r = cli_load_settings(cli);
 	if (r != CLI_DONE)
 		return r;
-	set_up_log(cli->settings);
+	struct err err;
+	if (journal_set_up(cli->settings, &err) < 0)
+		return cli_fail(cli, CLI_FAILED, "%s", err.text);
 	for (size_t i = 0; role_kinds[i]; i++)
 		if (strcmp(role_kinds[i]->name, name) == 0) {
 			r = role_main(role_kinds[i], cli->settings, ROLE_CHANNEL_FD);
@@ -99,7 +99,9 @@ static int run_admin(struct cli *cli, const struct admin_command *command, int a
 		r = password ? CLI_DONE : CLI_FAILED;
 	}
 	if (r == CLI_DONE)
-		r = cli_call(cli, command, &words, password);
+		r = strcmp(command->name, "backup") == 0
+			    ? cli_backup(cli, command, words.arguments[0])
+			    : cli_call(cli, command, &words, password);
 	if (password)
 		explicit_bzero(password, strlen(password));
 	free(password);
@@ -127,6 +129,19 @@ static const struct admin_command *find_command(int argc, char **argv, int *ret_
 	return NULL;
 }
 
+static int no_such_command(const struct cli *cli, int argc, char **argv)
+{
+	char name[64];
+	(void)snprintf(name, sizeof(name), argc > 1 ? "%.30s %.30s" : "%.30s", argv[0],
+		argc > 1 ? argv[1] : "");
+	const char *near = cli_nearest_command(name);
+	if (!near)
+		return cli_fail(
+			cli, CLI_USAGE, "there is no command \"%s\": see rookery help", name);
+	return cli_fail(cli, CLI_USAGE,
+		"there is no command \"%s\"; did you mean \"%s\"? See rookery help", name, near);
+}
+
 static int help(struct cli *cli, int argc, char **argv)
 {
 	int words;
@@ -136,8 +151,7 @@ static int help(struct cli *cli, int argc, char **argv)
 	}
 	const struct admin_command *command = find_command(argc, argv, &words);
 	if (!command)
-		return cli_fail(
-			cli, CLI_USAGE, "there is no command \"%s\": see rookery help", argv[0]);
+		return no_such_command(cli, argc, argv);
 	cli_print_command_help(command);
 	return CLI_DONE;
 }
@@ -167,8 +181,7 @@ static int dispatch(struct cli *cli, int argc, char **argv)
 	const struct admin_command *command = find_command(argc, argv, &words);
 	if (command)
 		return run_admin(cli, command, argc - words, argv + words);
-	return cli_fail(cli, CLI_USAGE, "there is no command \"%s%s%s\": see rookery help", first,
-		argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
+	return no_such_command(cli, argc, argv);
 }
 
 int main(int argc, char **argv)

@@ -40,6 +40,9 @@ static enum pop3_run refuse(struct pop3_session *s, struct slice user)
 {
 	log_warn(net_log(s->net), "login refused", F_STR("protocol", "pop3"),
 		F_SLICE("login", user));
+	char client[NET_ADDRESS_TEXT];
+	net_address_host(net_peer(s->net), client);
+	directory_throttle_failed(s->service->throttle, slice_str(client));
 	atomic_fetch_add_explicit(&s->service->figures.logins_failed, 1, memory_order_relaxed);
 	s->phase = POP3_IN_PAUSE;
 	s->pause_until_ms = clock_mono_ms() + REFUSAL_PAUSE_MS;
@@ -54,9 +57,26 @@ enum pop3_run pop3_auth_pause(struct pop3_session *s)
 		return POP3_PARK;
 	}
 	s->phase = POP3_AUTHORIZATION;
-	net_set_timeout(s->net, s->service->idle_timeout_ms ? s->service->idle_timeout_ms : 600000);
+	pop3_set_idle_timeout(s);
 	(void)pop3_err(s, "AUTH", "Wrong user or password");
 	return ++s->refusals >= REFUSALS_MAX ? POP3_CLOSE : POP3_GO_ON;
+}
+
+void pop3_forget_login(struct pop3_session *s)
+{
+	free((char *)s->login.ptr);
+	s->login = SLICE_NONE;
+}
+
+/* Too many wrong passwords came from there: nothing is checked, so nothing can be guessed. */
+static bool blocked(struct pop3_session *s, const char *client)
+{
+	if (directory_throttle_allows(s->service->throttle, slice_str(client)))
+		return false;
+	log_warn(net_log(s->net), "login not tried, too many failures from this address",
+		F_STR("protocol", "pop3"));
+	(void)pop3_err(s, "SYS/TEMP", "Too many failed logins from your address, wait a while");
+	return true;
 }
 
 enum pop3_run pop3_cmd_user(struct pop3_session *s, struct slice argument)
@@ -65,7 +85,7 @@ enum pop3_run pop3_cmd_user(struct pop3_session *s, struct slice argument)
 		return pop3_err(s, "AUTH", "Not without TLS");
 	if (argument.len == 0)
 		return pop3_err(s, NULL, "USER takes a name");
-	free((char *)s->login.ptr);
+	pop3_forget_login(s);
 	s->login = slice(slice_dup(argument), argument.len);
 	return pop3_ok(s, "Password?");
 }
@@ -76,6 +96,8 @@ enum pop3_run pop3_cmd_pass(struct pop3_session *s, struct slice argument)
 		return pop3_err(s, NULL, "USER first");
 	char client[NET_ADDRESS_TEXT];
 	net_address_host(net_peer(s->net), client);
+	if (blocked(s, client))
+		return POP3_CLOSE;
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct directory_user user;
 	struct err err;
@@ -175,6 +197,8 @@ enum pop3_run pop3_cmd_auth(struct pop3_session *s, struct slice argument)
 		return pop3_err(s, NULL, "Expected base64");
 	char client[NET_ADDRESS_TEXT];
 	net_address_host(net_peer(s->net), client);
+	if (blocked(s, client))
+		return POP3_CLOSE;
 	s->sasl_login = (struct directory_login){
 		.directory = s->service->directory,
 		.service = DIRECTORY_POP3,

@@ -70,35 +70,48 @@ enum pop3_run pop3_cmd_stat(struct pop3_session *s, struct slice argument)
 	return POP3_GO_ON;
 }
 
-static void write_size(struct pop3_session *s, struct buf *out, uint32_t n)
+static void write_size(struct pop3_session *s, uint32_t n)
 {
-	buf_printf(out, "%u %u\r\n", n, mail_view_row(s->view, n)->size);
+	buf_printf(net_output(s->net), "%u %u\r\n", n, mail_view_row(s->view, n)->size);
 }
 
 /* UIDVALIDITY and UID: never used again, the same after a restart. */
-static void write_uid(struct pop3_session *s, struct buf *out, uint32_t n)
+static void write_uid(struct pop3_session *s, uint32_t n)
 {
-	buf_printf(out, "%u %08x%08x\r\n", n, mail_view_uid_validity(s->view),
+	buf_printf(net_output(s->net), "%u %08x%08x\r\n", n, mail_view_uid_validity(s->view),
 		mail_view_row(s->view, n)->uid);
 }
 
 static enum pop3_run list(struct pop3_session *s, struct slice argument,
-	void (*write_line)(struct pop3_session *s, struct buf *out, uint32_t n))
+	void (*write_line)(struct pop3_session *s, uint32_t n))
 {
-	struct buf *out = net_output(s->net);
 	if (slice_trim(argument).len > 0) {
 		uint32_t n = number_of(s, argument);
 		if (!n)
 			return no_such(s);
-		buf_add_str(out, "+OK ");
-		write_line(s, out, n);
+		net_printf(s->net, "+OK ");
+		write_line(s, n);
 		return POP3_GO_ON;
 	}
-	buf_add_str(out, "+OK\r\n");
-	for (uint32_t n = 1; n <= mail_view_count(s->view); n++)
-		if (!mail_set_has(&s->deleted, n))
-			write_line(s, out, n);
-	buf_add_str(out, ".\r\n");
+	net_printf(s->net, "+OK\r\n");
+	s->list_line = write_line;
+	s->list_next = 1;
+	s->phase = POP3_LISTING;
+	return POP3_GO_ON;
+}
+
+/* A long list waits for a slow reader, as a message does. */
+enum pop3_run pop3_list_on(struct pop3_session *s)
+{
+	uint32_t count = mail_view_count(s->view);
+	for (; s->list_next <= count; s->list_next++) {
+		if (net_output_full(s->net))
+			return POP3_WAIT_OUTPUT;
+		if (!mail_set_has(&s->deleted, s->list_next))
+			s->list_line(s, s->list_next);
+	}
+	net_printf(s->net, ".\r\n");
+	s->phase = POP3_TRANSACTION;
 	return POP3_GO_ON;
 }
 

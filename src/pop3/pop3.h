@@ -4,6 +4,7 @@
 #define POP3_POP3_H
 
 #include "directory/directory.h"
+#include "directory/throttle.h"
 #include "mail/mail.h"
 #include "net/session.h"
 
@@ -19,7 +20,8 @@ void pop3_locks_free(struct pop3_locks *locks);
 struct pop3_service {
 	struct mail *mail; /* borrowed, as all here */
 	struct directory *directory;
-	struct pop3_locks *locks; /* one session a mailbox; shared by all listeners */
+	struct pop3_locks *locks;            /* one session a mailbox; shared by all listeners */
+	struct directory_throttle *throttle; /* failed logins by address; NULL: not counted */
 	const char *hostname;
 	unsigned idle_timeout_ms; /* 0: 10 minutes (RFC 1939 section 3) */
 	struct pop3_figures {

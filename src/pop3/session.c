@@ -6,6 +6,12 @@
 
 enum { DEFAULT_TIMEOUT_MS = 10 * 60 * 1000, ERRORS_MAX = 20, INPUT_MAX = 32 * 1024 };
 
+void pop3_set_idle_timeout(struct pop3_session *s)
+{
+	unsigned ms = s->service->idle_timeout_ms;
+	net_set_timeout(s->net, ms ? ms : DEFAULT_TIMEOUT_MS);
+}
+
 enum pop3_run pop3_ok(struct pop3_session *s, const char *text)
 {
 	net_printf(s->net, "+OK %s\r\n", text);
@@ -54,6 +60,7 @@ static enum pop3_run cmd_stls(struct pop3_session *s, struct slice argument)
 	if (!net_tls_offered(s->net))
 		return pop3_err(s, NULL,
 			net_is_tls(s->net) ? "TLS is active already" : "There is no certificate");
+	pop3_forget_login(s); /* RFC 2595 section 4: nothing said in the clear counts */
 	(void)pop3_ok(s, "Begin the handshake");
 	net_start_tls(s->net);
 	return POP3_PARK;
@@ -127,14 +134,17 @@ static enum net_next run(struct net_session *net, unsigned events)
 {
 	struct pop3_session *s = net_state(net);
 	if (events & NET_SHUTDOWN) {
-		(void)pop3_err(s, "SYS/TEMP", "Server is going down, come back soon");
-		return NET_CLOSE;
+		bool amid_answer = s->phase == POP3_SENDING || s->phase == POP3_LISTING;
+		if (!amid_answer)
+			(void)pop3_err(s, "SYS/TEMP", "Server is going down, come back soon");
+		return amid_answer ? NET_ABORT : NET_CLOSE;
 	}
 	/* No deletions then: RFC 1939 section 3. */
 	if ((events & NET_TIMEOUT) && s->phase != POP3_IN_PAUSE)
 		return NET_ABORT;
 	for (;;) {
 		enum pop3_run r = s->phase == POP3_SENDING    ? pop3_send_on(s)
+				  : s->phase == POP3_LISTING  ? pop3_list_on(s)
 				  : s->phase == POP3_IN_PAUSE ? pop3_auth_pause(s)
 							      : take_line(s);
 		if (r == POP3_CLOSE || s->errors > ERRORS_MAX)
@@ -151,8 +161,7 @@ static enum net_next open_session(struct net_session *net)
 	struct pop3_session *s = net_state(net);
 	s->net = net;
 	s->service = net_service(net);
-	net_set_timeout(net,
-		s->service->idle_timeout_ms ? s->service->idle_timeout_ms : DEFAULT_TIMEOUT_MS);
+	pop3_set_idle_timeout(s);
 	net_printf(net, "+OK %s Rookery ready\r\n", s->service->hostname);
 	return NET_WAIT_INPUT;
 }
@@ -162,7 +171,7 @@ static void close_session(struct net_session *net)
 	struct pop3_session *s = net_state(net);
 	pop3_auth_end(s);
 	pop3_close_maildrop(s);
-	free((char *)s->login.ptr);
+	pop3_forget_login(s);
 }
 
 const struct net_protocol pop3_protocol = {

@@ -13,7 +13,14 @@ enum {
 	POP3_SASL_LINE_MAX = 12288,
 };
 
-enum pop3_phase { POP3_AUTHORIZATION, POP3_IN_AUTH, POP3_IN_PAUSE, POP3_TRANSACTION, POP3_SENDING };
+enum pop3_phase {
+	POP3_AUTHORIZATION,
+	POP3_IN_AUTH,
+	POP3_IN_PAUSE,
+	POP3_TRANSACTION,
+	POP3_LISTING,
+	POP3_SENDING,
+};
 
 enum pop3_run { POP3_GO_ON, POP3_PARK, POP3_WAIT_OUTPUT, POP3_CLOSE };
 
@@ -28,6 +35,9 @@ struct pop3_session {
 	struct id account, mailbox;
 	struct mail_view *view;  /* does not change during the session */
 	struct mail_set deleted; /* message numbers */
+	/* LIST or UIDL under way: the line of a message, and which is next. */
+	void (*list_line)(struct pop3_session *s, uint32_t n);
+	uint32_t list_next;
 	/* RETR or TOP under way: */
 	struct id blob;
 	uint64_t at, end, header_end;
@@ -46,6 +56,7 @@ bool pop3_lock(struct pop3_locks *locks, struct id account);
 void pop3_unlock(struct pop3_locks *locks, struct id account);
 
 /* session.c */
+void pop3_set_idle_timeout(struct pop3_session *s);
 enum pop3_run pop3_ok(struct pop3_session *s, const char *text);
 /* `code` without brackets: "IN-USE", "AUTH", "SYS/TEMP"; NULL none. */
 enum pop3_run pop3_err(struct pop3_session *s, const char *code, const char *text);
@@ -58,6 +69,7 @@ enum pop3_run pop3_cmd_auth(struct pop3_session *s, struct slice argument);
 enum pop3_run pop3_auth_line(struct pop3_session *s, struct slice line);
 enum pop3_run pop3_auth_pause(struct pop3_session *s);
 void pop3_auth_end(struct pop3_session *s);
+void pop3_forget_login(struct pop3_session *s); /* what USER said */
 struct sasl_offer pop3_sasl_offer(struct pop3_session *s);
 
 /* maildrop.c */
@@ -71,6 +83,7 @@ enum pop3_run pop3_cmd_rset(struct pop3_session *s, struct slice argument);
 enum pop3_run pop3_cmd_retr(struct pop3_session *s, struct slice argument);
 enum pop3_run pop3_cmd_top(struct pop3_session *s, struct slice argument);
 enum pop3_run pop3_cmd_quit(struct pop3_session *s, struct slice argument);
+enum pop3_run pop3_list_on(struct pop3_session *s);
 enum pop3_run pop3_send_on(struct pop3_session *s);
 
 #endif

@@ -2,7 +2,12 @@
 #include "roles/floors.h"
 
 #include "directory/internal.h"
-#include "roles/sandbox.h"
+#include <errno.h>
+#include <ftw.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { ADOPT_OPEN_MAX = 16 };
 
 int floors_open(const struct conf_settings *settings, const char *folder, struct floors *ret_floors,
 	struct err *err)
@@ -54,6 +59,26 @@ void floors_close(struct floors *f)
 	*f = (struct floors){0};
 }
 
+static _Thread_local const struct sandbox_user *adopter; /* nftw() has no context */
+
+static int adopt_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	return st->st_uid == 0 ? lchown(path, adopter->uid, adopter->gid) : 0;
+}
+
+int floors_adopt(const char *folder, const struct sandbox_user *user, struct err *err)
+{
+	char path[600];
+	struct stat st;
+	(void)snprintf(path, sizeof(path), "%s/mail", folder);
+	if (!user->change || lstat(path, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != 0)
+		return 0;
+	adopter = user;
+	if (nftw(path, adopt_one, ADOPT_OPEN_MAX, FTW_PHYS | FTW_MOUNT | FTW_DEPTH) != 0)
+		return err_errno(err, errno, "can't give %s to its user", path);
+	return 0;
+}
+
 int floors_open_here(
 	const struct conf_settings *settings, struct floors *ret_floors, struct err *err)
 {
@@ -67,7 +92,8 @@ int floors_open_here(
 			"this machine has no store: %s has no `store` block", settings->file);
 	if (sandbox_find_user(name, &user, err) < 0 ||
 		sandbox_folder(settings->data, &nobody, 0755, err) < 0 ||
-		sandbox_folder(folder, &user, 0700, err) < 0 || sandbox_drop(&user, err) < 0)
+		sandbox_folder(folder, &user, 0700, err) < 0 ||
+		floors_adopt(folder, &user, err) < 0 || sandbox_drop(&user, err) < 0)
 		return -1;
 	return floors_open(settings, folder, ret_floors, err);
 }

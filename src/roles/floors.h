@@ -6,6 +6,7 @@
 #include "conf/settings.h"
 #include "directory/directory.h"
 #include "mail/mail.h"
+#include "roles/sandbox.h"
 
 struct floors {
 	struct store *store;
@@ -17,6 +18,10 @@ struct floors {
 int floors_open(const struct conf_settings *settings, const char *folder, struct floors *ret_floors,
 	struct err *err) WARN_UNUSED;
 void floors_close(struct floors *floors);
+
+/* As root, before the privileges go: what was restored into the role's folder by root becomes the
+ * user's. Looks at the store's top folder only when nothing is to do. */
+int floors_adopt(const char *folder, const struct sandbox_user *user, struct err *err) WARN_UNUSED;
 
 /* As the operator, with no server: becomes the store's user, makes its folder if missing, opens.
  * ERR_IN_USE when a server has it open. */

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096, STOP_GRACE_MS = 5000, CERTIFICATES_MAX = 1000, NAMES_MAX = 100 };
+enum { BACKLOG = 4096, STOP_GRACE_MS = 3000, CERTIFICATES_MAX = 1000, NAMES_MAX = 100 };
 
 const struct role_kind *const role_kinds[] = {&role_store, &role_mx, NULL};
 
@@ -133,6 +133,12 @@ static void answer_metrics(struct role *role, struct channel *channel)
 	(void)channel_send(channel, json_pack("{s:s}", "metrics", buf_cstr(&text)));
 }
 
+static void stop(struct role *role)
+{
+	atomic_store(&role->stopping, true);
+	net_loop_stop(role->loop, STOP_GRACE_MS);
+}
+
 static void take_message(struct role *role, struct channel *channel, const json_t *message)
 {
 	const json_t *certificates = json_object_get(message, "certificates");
@@ -144,12 +150,11 @@ static void take_message(struct role *role, struct channel *channel, const json_
 		log_info(
 			NULL, "certificates taken", F_UINT("count", json_array_size(certificates)));
 	if (level)
-		log_setup((enum log_level)json_integer_value(level), role->settings->log.format,
-			STDERR_FILENO);
+		log_set_level((enum log_level)json_integer_value(level));
 	if (json_object_get(message, "metrics"))
 		answer_metrics(role, channel);
 	if (json_object_get(message, "stop"))
-		net_loop_stop(role->loop, STOP_GRACE_MS);
+		stop(role);
 }
 
 /* When the supervisor is gone the role goes too: somebody else will start them all again. */
@@ -165,7 +170,7 @@ static void *listen_to_supervisor(void *context)
 			take_message(l->role, l->channel, message);
 		json_decref(message);
 	}
-	net_loop_stop(l->role->loop, STOP_GRACE_MS);
+	stop(l->role);
 	return NULL;
 }
 
@@ -258,7 +263,7 @@ int role_main(const struct role_kind *kind, const struct conf_settings *settings
 	if (start(role, &channel, &err) < 0) {
 		log_error(NULL, "role can't start", F_ERR(&err));
 		(void)channel_send(&channel, json_pack("{s:s}", "failed", err.text));
-		return 1;
+		_exit(1); /* what was opened halfway goes with the process */
 	}
 	struct listening listening = {.role = role, .channel = &channel};
 	pthread_t listener;

@@ -6,6 +6,8 @@
 #include "net/loop.h"
 #include "net/tls.h"
 
+#include <stdatomic.h>
+
 enum { ROLE_CHANNEL_FD = 3 }; /* where a role finds the channel to its supervisor */
 
 struct role;
@@ -48,7 +50,8 @@ struct role {
 	size_t listener_count;
 	int folder_fd, spool_fd; /* <data>/<role>, and spool in it */
 	char folder[512];
-	void *state; /* the kind's own */
+	void *state;          /* the kind's own */
+	atomic_bool stopping; /* long work should end */
 };
 
 /* The whole life of a role's process; `channel` is the socket to the supervisor. Returns the exit

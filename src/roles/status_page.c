@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "net/address.h"
 
+#include <errno.h>
 #include <microhttpd.h>
 
 enum { PAGE_MAX = 4 << 20, CONNECTIONS_MAX = 32, TIMEOUT_S = 10 };
@@ -66,8 +67,8 @@ int status_page_start(const char *listen, const struct status_page_source *sourc
 		MHD_OPTION_END);
 	if (!page->daemon) {
 		free(page);
-		return err_temporary(
-			err, ERR_UNAVAILABLE, "can't serve the status page on %s", listen);
+		return err_temporary(err, ERR_UNAVAILABLE,
+			"can't serve metrics and health on %s: %s", listen, strerror(errno));
 	}
 	*ret_page = page;
 	return 0;

@@ -4,6 +4,7 @@
 
 #include "admin/admin.h"
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "directory/admin.h"
 #include "directory/authmod.h"
@@ -12,12 +13,20 @@
 #include "pop3/pop3.h"
 #include "roles/delivery.h"
 #include "roles/floors.h"
+#include "roles/sandbox.h"
 
-enum { DEFAULT_COMPACT_MS = 10 * 60 * 1000 };
+enum {
+	DEFAULT_COMPACT_MS = 10 * 60 * 1000,
+	HOUSEKEEPING_LOOK_MS = 1000,   /* so the first time is just after the start */
+	LOCAL_RECIPIENTS_MAX = 100000, /* as many as mx may be told to take */
+};
 
 struct state {
+	struct role *role;
+	int64_t housekeeping_ms; /* when it is due, monotonic */
 	struct floors floors;
 	struct pop3_locks *locks;
+	struct directory_throttle *throttle;
 	struct imap_service imap;
 	struct pop3_service pop3;
 	struct smtp_service lmtp, lmtp_local;
@@ -46,6 +55,10 @@ static const struct conf_listens *listens(const struct conf_settings *settings)
 static int prepare(struct role *role, struct err *err)
 {
 	const struct conf_settings *settings = role->settings;
+	struct sandbox_user self;
+	if (sandbox_find_user(user(settings), &self, err) < 0 ||
+		floors_adopt(role->folder, &self, err) < 0)
+		return -1;
 	const char *mx = settings->mx.user[0] ? settings->mx.user : settings->user;
 	const char *peer = settings->mx.on ? mx : "";
 	if (role_listen_unix(role, settings->control_socket, "control", "", err) < 0 ||
@@ -64,6 +77,7 @@ static struct smtp_service lmtp_service(struct role *role, struct state *s, bool
 		.context = &s->delivery,
 		.spool_dir_fd = role->spool_fd,
 		.message_max = role->settings->store.append_limit,
+		.recipients_max = local ? LOCAL_RECIPIENTS_MAX : 0,
 		.command_timeout_ms = (unsigned)role->settings->store.lmtp_idle_timeout_ms,
 		.trust_session = local,
 	};
@@ -87,6 +101,7 @@ static void make_services(struct role *role, struct state *s)
 		.mail = s->floors.mail,
 		.directory = s->floors.directory,
 		.locks = s->locks,
+		.throttle = s->throttle,
 		.hostname = settings->hostname,
 		.idle_timeout_ms = (unsigned)settings->store.pop3_idle_timeout_ms,
 	};
@@ -140,26 +155,44 @@ static bool join(void *context, const struct directory_user *u)
 	return j->result == 0;
 }
 
-static void compact(void *context)
+/* Housekeeping must not hold up the end: it looks at this between its pieces. */
+static bool go_on(void *context, const char *what, uint64_t done, uint64_t total)
+{
+	const struct state *s = context;
+	return !atomic_load(&s->role->stopping);
+}
+
+/* Rows of large deleted collections first: what they refer to is dead then, and its space free. */
+static void keep_house(void *context)
 {
 	struct state *s = context;
+	if (clock_mono_ms() < s->housekeeping_ms)
+		return;
 	struct store_db *db;
 	const struct store_driver *driver = store_driver_of(s->floors.store, &db);
 	uint64_t freed = 0;
 	struct err err;
-	if (driver->compact(db, false, NULL, NULL, &freed, &err) < 0)
+	if (store_sweep(s->floors.store, go_on, s, &err) < 0)
+		log_warn(NULL, "sweeping failed", F_ERR(&err));
+	if (driver->compact(db, false, go_on, s, &freed, &err) < 0)
 		log_warn(NULL, "compaction failed", F_ERR(&err));
 	else if (freed > 0)
 		log_info(NULL, "compacted", F_UINT("bytes_freed", freed));
+	uint64_t interval = s->role->settings->store.compact_interval_ms;
+	s->housekeeping_ms = clock_mono_ms() + (int64_t)(interval ? interval : DEFAULT_COMPACT_MS);
 }
 
 static int open_role(struct role *role, struct err *err)
 {
 	struct state *s = ALLOC(struct state);
 	role->state = s;
+	s->role = role;
 	if (floors_open(role->settings, role->folder, &s->floors, err) < 0)
 		return -1;
 	s->locks = pop3_locks_new();
+	s->throttle =
+		directory_throttle_new((unsigned)role->settings->limits.auth_failures_per_address,
+			role->settings->limits.auth_failure_window_ms);
 	struct joining joining = {.mail = s->floors.mail, .err = err};
 	if (directory_user_scan(s->floors.directory, SLICE(""), SLICE(""), join, &joining, err) <
 			0 ||
@@ -169,8 +202,7 @@ static int open_role(struct role *role, struct err *err)
 	for (size_t i = 0; i < role->listener_count; i++)
 		if (serve(role, s, &role->listeners[i], err) < 0)
 			return -1;
-	uint64_t interval = role->settings->store.compact_interval_ms;
-	net_loop_every(role->loop, interval ? (unsigned)interval : DEFAULT_COMPACT_MS, compact, s);
+	net_loop_every(role->loop, HOUSEKEEPING_LOOK_MS, keep_house, s);
 	return 0;
 }
 
@@ -213,6 +245,7 @@ static void close_role(struct role *role)
 {
 	struct state *s = role->state;
 	pop3_locks_free(s->locks);
+	directory_throttle_free(s->throttle);
 	floors_close(&s->floors);
 	free(s);
 }

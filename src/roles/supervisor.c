@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "roles/certificates.h"
 #include "roles/child.h"
+#include "roles/metrics_page.h"
 #include "roles/status_page.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CHILDREN_MAX = 8, STOP_WAIT_MS = 20000, METRICS_WAIT_MS = 2000, METRICS_MAX = 4 << 20 };
+enum { CHILDREN_MAX = 8, STOP_WAIT_MS = 10000, METRICS_WAIT_MS = 2000, METRICS_MAX = 4 << 20 };
 
 struct supervisor {
 	const struct conf_settings *settings;
@@ -88,15 +89,20 @@ static void metrics(void *context, struct buf *text)
 	while (!all_answered(s, question) &&
 		pthread_cond_timedwait(&page->answered, &page->lock, &until) == 0)
 		continue;
-	buf_printf(text, "rookery_info{version=\"%s\"} 1\n", ROOKERY_VERSION);
+	AUTO(buf_free) struct buf own = BUF(METRICS_MAX);
+	struct slice texts[CHILDREN_MAX + 1];
+	size_t count = 1;
+	buf_printf(&own, "rookery_info{version=\"%s\"} 1\n", ROOKERY_VERSION);
 	for (size_t i = 0; i < s->child_count; i++) {
 		const char *name = s->children[i].kind->name;
-		buf_printf(text,
+		buf_printf(&own,
 			"rookery_up{role=\"%s\"} %d\nrookery_restarts_total{role=\"%s\"} %llu\n",
 			name, page->ready[i], name, (unsigned long long)page->restarts[i]);
 		if (page->answers[i] == question)
-			buf_add_slice(text, buf_slice(&page->text[i]));
+			texts[count++] = buf_slice(&page->text[i]);
 	}
+	texts[0] = buf_slice(&own);
+	metrics_page_write(texts, count, text);
 	(void)pthread_mutex_unlock(&page->lock);
 }
 
@@ -130,13 +136,17 @@ static void take_messages(struct supervisor *s, size_t i)
 		const char *text = json_string_value(json_object_get(message, "metrics"));
 		if (text)
 			take_metrics(s, i, text);
+		const char *why = json_string_value(json_object_get(message, "failed"));
+		if (why && child->restarts == 0 && !s->stopping)
+			fprintf(stderr, "rookery: role %s can't start: %s\n", child->kind->name,
+				why);
 		if (json_object_get(message, "ready")) {
 			child->ready = true;
 			publish(s);
 		}
 		json_decref(message);
 	}
-	if (gone) {
+	if (gone && child->channel.fd >= 0) {
 		(void)close(child->channel.fd); /* waitpid() says the rest */
 		child->channel.fd = -1;
 	}
@@ -173,6 +183,8 @@ static void reap(struct supervisor *s)
 			struct child *child = &s->children[i];
 			if (child->pid != pid)
 				continue;
+			if (child->channel.fd >= 0)
+				take_messages(s, i); /* its last words */
 			if (s->stopping) {
 				child->pid = 0;
 				channel_close(&child->channel);
@@ -189,6 +201,25 @@ static void reap(struct supervisor *s)
 	publish(s);
 }
 
+/* What roles take over while they serve. */
+static bool is_live(struct slice option)
+{
+	return slice_starts(option, SLICE("tls.")) || slice_eq(option, SLICE("log.level"));
+}
+
+/* Moves those options of `now` that are not taken over to `later`. */
+static void sort_options(struct buf *now, struct buf *later)
+{
+	AUTO(buf_free) struct buf all = BUF(4096);
+	buf_add_slice(&all, buf_slice(now));
+	buf_clear(now);
+	for (struct slice rest = buf_slice(&all); rest.len > 0;) {
+		struct slice option = slice_trim(slice_cut(&rest, ','));
+		struct buf *to = is_live(option) ? now : later;
+		buf_printf(to, "%s%.*s", to->len ? ", " : "", SLICE_ARG(option));
+	}
+}
+
 static void reload(struct supervisor *s)
 {
 	const struct conf_settings *fresh;
@@ -200,12 +231,14 @@ static void reload(struct supervisor *s)
 		log_error(NULL, "not reloaded, everything stays as it is", F_ERR(&err));
 		return;
 	}
-	if (conf_settings_diff(s->settings, fresh, &now, &later) > 0)
+	(void)conf_settings_diff(s->settings, fresh, &now, &later);
+	sort_options(&now, &later);
+	if (later.len > 0)
 		log_warn(NULL, "some changed options need a restart",
 			F_SLICE("options", buf_slice(&later)));
 	json_decref(s->certificates);
 	s->certificates = certificates;
-	log_setup(fresh->log.level, s->settings->log.format, STDERR_FILENO);
+	log_set_level(fresh->log.level);
 	for (size_t i = 0; i < s->child_count; i++)
 		if (s->children[i].pid && s->children[i].channel.fd >= 0)
 			(void)channel_send(&s->children[i].channel,
@@ -317,7 +350,7 @@ int supervisor_serve(const struct conf_settings *settings, const char *program, 
 	if (prepare(&s, &err) < 0 ||
 		(settings->metrics.on &&
 			status_page_start(settings->metrics.listen, &source, &page, &err) < 0)) {
-		log_error(NULL, "can't serve", F_ERR(&err));
+		fprintf(stderr, "rookery: can't serve: %s\n", err.text);
 		return 1;
 	}
 	log_info(NULL, "starting", F_STR("version", ROOKERY_VERSION), F_STR("config", config));

@@ -1,0 +1,72 @@
+/* One row a metric; the page is written in the table's order. */
+#include "roles/metrics_page.h"
+
+static const struct {
+	const char *name, *help;
+} METRICS[] = {
+	{"info", "Which version runs."},
+	{"up", "Whether the role serves."},
+	{"restarts_total", "How often the role died and was started again."},
+	{"connections_accepted_total", "Connections taken."},
+	{"connections_refused_total", "Connections refused, since there were too many."},
+	{"connections", "Connections that are open."},
+	{"connections_parked", "Open connections that wait for their client."},
+	{"workers", "Threads that run commands."},
+	{"workers_busy", "Threads that run a command right now."},
+	{"sessions_total", "Sessions begun."},
+	{"logins_total", "Logins."},
+	{"logins_failed_total", "Logins with a wrong user or password."},
+	{"messages_accepted_total", "Messages taken."},
+	{"messages_refused_total", "Messages refused."},
+	{"recipients_refused_total", "Recipients refused."},
+	{"imap_commands_total", "IMAP commands run."},
+	{"imap_messages_fetched_total", "Messages sent to IMAP clients."},
+	{"imap_messages_appended_total", "Messages that IMAP clients stored."},
+	{"pop3_messages_retrieved_total", "Messages sent to POP3 clients."},
+	{"pop3_messages_deleted_total", "Messages that POP3 clients deleted."},
+	{"store_commits_total", "Changes committed."},
+	{"store_syncs_total", "Times the disk was told to keep what was written."},
+	{"store_written_bytes_total", "Bytes written to segments."},
+	{"store_blobs_read_total", "Message bodies read."},
+	{"store_segments", "Segment files."},
+	{"store_segment_bytes", "Bytes in segment files."},
+	{"store_segment_dead_bytes", "Bytes in segment files that nothing refers to."},
+	{"store_failed", "1 when the disk failed and the store takes no more writes."},
+};
+
+static struct slice name_of(struct slice line)
+{
+	size_t len = 0;
+	while (len < line.len && line.ptr[len] != '{' && line.ptr[len] != ' ')
+		len++;
+	return slice(line.ptr, len);
+}
+
+static void write_lines(
+	struct slice text, const char *name, const char *help, bool *begun, struct buf *to)
+{
+	char full[96];
+	(void)snprintf(full, sizeof(full), "rookery_%s", name);
+	size_t len = strlen(name);
+	bool counts = len > 6 && strcmp(name + len - 6, "_total") == 0;
+	while (text.len > 0) {
+		struct slice line = slice_cut(&text, '\n');
+		if (!slice_eq(name_of(line), slice_str(full)))
+			continue;
+		if (!*begun)
+			buf_printf(to, "# HELP %s %s\n# TYPE %s %s\n", full, help, full,
+				counts ? "counter" : "gauge");
+		*begun = true;
+		buf_add_slice(to, line);
+		buf_add_byte(to, '\n');
+	}
+}
+
+void metrics_page_write(const struct slice *texts, size_t count, struct buf *to)
+{
+	for (size_t m = 0; m < ARRAY_LEN(METRICS); m++) {
+		bool begun = false;
+		for (size_t i = 0; i < count; i++)
+			write_lines(texts[i], METRICS[m].name, METRICS[m].help, &begun, to);
+	}
+}

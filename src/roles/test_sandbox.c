@@ -1,0 +1,180 @@
+/* Confined children try what is forbidden. Where the kernel has no Landlock, its part is skipped.
+ */
+#include "roles/sandbox.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { SKIPPED = 77 };
+
+static char inside[64], outside[64];
+
+/* Runs `attempt` in a confined child; gives waitpid()'s status. */
+static int confined(const char *needs, int (*attempt)(void))
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		const char *const writable[] = {inside};
+		if (!strstr(sandbox_confine(writable, 1), needs))
+			_exit(SKIPPED);
+		_exit(attempt());
+	}
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == SKIPPED)
+		skip();
+	return status;
+}
+
+static int can_open(const char *folder, int flags)
+{
+	char path[128];
+	(void)snprintf(path, sizeof(path), "%s/file", folder);
+	return open(path, flags, 0600) >= 0;
+}
+
+static int write_inside(void)
+{
+	return can_open(inside, O_RDWR | O_CREAT);
+}
+
+static int write_outside(void)
+{
+	return can_open(outside, O_WRONLY | O_CREAT);
+}
+
+static int read_outside(void)
+{
+	return can_open(outside, O_RDONLY);
+}
+
+static int write_etc(void)
+{
+	return open("/etc/rookery-test", O_WRONLY | O_CREAT, 0600) >= 0;
+}
+
+static int read_other_process(void)
+{
+	char path[64];
+	(void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)getppid());
+	return open(path, O_RDONLY) >= 0;
+}
+
+static int run_program(void)
+{
+	(void)execl("/bin/true", "true", NULL);
+	return 0;
+}
+
+static int become_root(void)
+{
+	return setuid(0) == 0;
+}
+
+static void expect_exit(int status, int code)
+{
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), code);
+}
+
+static void expect_killed(int status)
+{
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGSYS);
+}
+
+static void test_files_in_its_own_folder_can_be_written(void **state)
+{
+	expect_exit(confined("", write_inside), 1);
+}
+
+static void test_files_outside_can_be_neither_read_nor_written(void **state)
+{
+	expect_exit(confined("landlock", read_outside), 0);
+	expect_exit(confined("landlock", write_outside), 0);
+}
+
+static void test_the_systems_files_can_not_be_written(void **state)
+{
+	expect_exit(confined("landlock", write_etc), 0);
+}
+
+static void test_memory_of_other_processes_can_not_be_read(void **state)
+{
+	expect_exit(confined("landlock", read_other_process), 0);
+}
+
+static void test_a_program_started_kills_the_process(void **state)
+{
+	expect_killed(confined("seccomp", run_program));
+}
+
+static void test_a_try_to_change_user_kills_the_process(void **state)
+{
+	expect_killed(confined("seccomp", become_root));
+}
+
+static void test_a_user_may_be_a_number(void **state)
+{
+	struct sandbox_user user;
+	struct err err;
+	assert_int_equal(sandbox_find_user("64321", &user, &err), 0);
+	assert_int_equal(user.change, geteuid() == 0);
+	assert_int_equal(user.uid, geteuid() == 0 ? 64321 : geteuid());
+}
+
+static void test_a_missing_user_is_told_with_what_to_do(void **state)
+{
+	struct sandbox_user user;
+	struct err err;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(sandbox_find_user("no-such-bird", &user, &err), -1);
+	assert_int_equal(err.kind, ERR_ABSENT);
+	assert_non_null(strstr(err.text, "useradd"));
+}
+
+static int make_folders(void **state)
+{
+	(void)snprintf(inside, sizeof(inside), "/tmp/rookery-in-XXXXXX");
+	(void)snprintf(outside, sizeof(outside), "/tmp/rookery-out-XXXXXX");
+	if (!mkdtemp(inside) || !mkdtemp(outside))
+		return -1;
+	return can_open(outside, O_WRONLY | O_CREAT) ? 0 : -1;
+}
+
+static int remove_folders(void **state)
+{
+	char path[128];
+	(void)snprintf(path, sizeof(path), "%s/file", inside);
+	(void)unlink(path);
+	(void)snprintf(path, sizeof(path), "%s/file", outside);
+	(void)unlink(path);
+	return rmdir(inside) | rmdir(outside);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_files_in_its_own_folder_can_be_written),
+		cmocka_unit_test(test_files_outside_can_be_neither_read_nor_written),
+		cmocka_unit_test(test_the_systems_files_can_not_be_written),
+		cmocka_unit_test(test_memory_of_other_processes_can_not_be_read),
+		cmocka_unit_test(test_a_program_started_kills_the_process),
+		cmocka_unit_test(test_a_try_to_change_user_kills_the_process),
+		cmocka_unit_test(test_a_user_may_be_a_number),
+		cmocka_unit_test(test_a_missing_user_is_told_with_what_to_do),
+	};
+	return cmocka_run_group_tests(tests, make_folders, remove_folders);
+}
