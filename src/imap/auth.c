@@ -56,8 +56,28 @@ static void pause_free(struct imap_session *s, struct imap_going *going)
 	free(going);
 }
 
+/* Too many wrong passwords came from there: nothing is checked, so nothing can be guessed. */
+static bool is_blocked(struct imap_session *s)
+{
+	char client[NET_ADDRESS_TEXT];
+	net_address_host(net_peer(s->net), client);
+	if (directory_throttle_allows(s->service->throttle, slice_str(client)))
+		return false;
+	log_warn(net_log(s->net), "login not tried, too many failures from this address",
+		F_STR("protocol", "imap"));
+	return true;
+}
+
+static enum imap_run blocked(struct imap_session *s)
+{
+	return imap_no(s, "UNAVAILABLE", "Too many failed logins from your address, wait a while");
+}
+
 static enum imap_run refuse(struct imap_session *s, struct slice user)
 {
+	char client[NET_ADDRESS_TEXT];
+	net_address_host(net_peer(s->net), client);
+	directory_throttle_failed(s->service->throttle, slice_str(client));
 	atomic_fetch_add_explicit(&s->service->figures.logins_failed, 1, memory_order_relaxed);
 	log_warn(net_log(s->net), "login refused", F_STR("protocol", "imap"),
 		F_SLICE("login", user));
@@ -83,6 +103,8 @@ enum imap_run imap_cmd_login(struct imap_session *s, struct imap_parser *p)
 		return imap_bad(s, p);
 	if (!net_is_secure(s->net))
 		return imap_no(s, "PRIVACYREQUIRED", "Not without TLS");
+	if (is_blocked(s))
+		return blocked(s);
 	char client[NET_ADDRESS_TEXT];
 	net_address_host(net_peer(s->net), client);
 	struct directory_user user;
@@ -214,6 +236,8 @@ enum imap_run imap_cmd_authenticate(struct imap_session *s, struct imap_parser *
 		return imap_bad(s, p);
 	if (!initial_response(p, &first, &given))
 		return imap_bad_text(s, "Expected base64");
+	if (is_blocked(s))
+		return blocked(s);
 	struct exchange *x = ALLOC(struct exchange);
 	x->going = (struct imap_going){.resume = exchange_line, .free = exchange_free};
 	x->login = (struct directory_login){

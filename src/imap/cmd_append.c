@@ -13,6 +13,8 @@
 enum {
 	MESSAGES_MAX = 1000,       /* in one MULTIAPPEND */
 	SPOOL_MEMORY = 128 * 1024, /* of a message kept in memory */
+	SWALLOW_MAX = 2,           /* as much of a refused LITERAL+ is read, in largest messages */
+	TOTAL_MAX = 16,            /* largest messages' worth of bytes in one MULTIAPPEND */
 };
 
 struct part {
@@ -29,7 +31,7 @@ struct append {
 	uint64_t left; /* literal bytes still to come */
 	uint64_t total;
 	/* A refusal that waits for the end of what the client is sending anyway (LITERAL+). */
-	bool refused;
+	bool refused, bad;
 	const char *refusal_code, *refusal;
 	struct imap_collect tail;
 };
@@ -87,7 +89,7 @@ static void begin_part(
 		refuse_later(a, NULL, "An empty message is not stored");
 	else if (literal > mail_message_max(imap_mail(s)))
 		refuse_later(a, "TOOBIG", "Message too big");
-	else if (a->count == MESSAGES_MAX)
+	else if (a->count == MESSAGES_MAX || a->total > TOTAL_MAX * mail_message_max(imap_mail(s)))
 		refuse_later(a, "LIMIT", "Too many messages in one APPEND");
 	else if (!a->refused &&
 		 mail_room_check(imap_mail(s), imap_account(s), &a->limits, a->total, &err) < 0)
@@ -130,6 +132,8 @@ static enum imap_run store_all(struct imap_session *s, struct append *a)
 
 static enum imap_run ended(struct imap_session *s, struct append *a)
 {
+	if (a->bad)
+		return imap_bad_text(s, "Expected the end, or another message");
 	if (a->refused)
 		return imap_no(s, a->refusal_code, a->refusal);
 	return store_all(s, a);
@@ -155,10 +159,15 @@ static enum imap_run take_tail(struct imap_session *s, struct append *a, bool *r
 	bool good = again ? parse_options(&p, &message) && imap_end(&p) : line.len == 0;
 	a->tail = (struct imap_collect){0};
 	net_consume(s->net, end);
-	if (!good)
-		return imap_bad_text(s, "Expected the end, or another message");
+	a->bad |= !good;
 	if (!again)
 		return ended(s, a);
+	if (plus && literal > SWALLOW_MAX * mail_message_max(imap_mail(s))) {
+		net_write_str(s->net, "* BYE [TOOBIG] Literal too long\r\n");
+		return IMAP_CLOSE;
+	}
+	if (a->bad)
+		refuse_later(a, NULL, "Malformed");
 	begin_part(s, a, &message, literal);
 	if (!plus) {
 		if (a->refused)
@@ -229,7 +238,7 @@ int imap_append_begin(
 		return 0;
 	s->tag = tag;
 	s->name = "APPEND";
-	if (plus && literal > 2 * mail_message_max(imap_mail(s)))
+	if (plus && literal > SWALLOW_MAX * mail_message_max(imap_mail(s)))
 		return 0; /* the session ends it: too much to swallow */
 	struct append *a = ALLOC(struct append);
 	a->going = (struct imap_going){.resume = append_resume, .free = append_free};

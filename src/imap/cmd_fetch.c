@@ -5,7 +5,6 @@
 
 #include "base/alloc.h"
 #include "mail/change.h"
-#include "mail/changes.h"
 
 enum {
 	BATCH = 128,
@@ -15,7 +14,8 @@ enum {
 };
 
 struct row {
-	uint32_t uid;
+	uint32_t uid, seq;
+	struct mail_row in_view;
 	bool have_facts, have_facet;
 	struct mail_message facts;
 	size_t envelope_at, envelope_len, structure_at, structure_len; /* in facets */
@@ -30,12 +30,12 @@ struct fetch {
 	struct mail_set seen; /* got \Seen by this very command, with this MODSEQ */
 	uint64_t seen_modseq;
 	/* Where it is: */
-	uint32_t range, next_uid; /* of the set */
+	uint32_t range, next_seq; /* of the set; 0: at the range's start */
 	struct row *rows;         /* the batch */
 	uint32_t row_count, row_at;
 	struct buf facets;
 	struct imap_fetch_item *item; /* of the message under way; NULL: none */
-	bool in_message, first_item;
+	bool in_message;
 	struct imap_fetch_message message;
 	struct imap_content content; /* being sent */
 	uint64_t content_left;
@@ -54,21 +54,29 @@ static void fetch_free(struct imap_session *s, struct imap_going *going)
 	free(f);
 }
 
-/* Fills the batch with the next UIDs of the set. False when there are none left. */
-static bool next_batch(struct fetch *f)
+/* Fills the batch with the next rows of the set, which holds only UIDs that are in the view: within
+ * a range the rows follow each other. False when there are none left. */
+static bool next_batch(const struct mail_view *view, struct fetch *f)
 {
+	uint32_t count = mail_view_count(view);
 	f->row_count = f->row_at = 0;
 	while (f->range < f->uids.count && f->row_count < BATCH) {
 		const struct mail_range *range = &f->uids.ranges[f->range];
-		uint32_t uid = MAX(f->next_uid, range->first);
-		for (; uid <= range->last && f->row_count < BATCH; uid++) {
-			f->rows[f->row_count++] = (struct row){.uid = uid};
-			if (uid == UINT32_MAX)
+		if (f->next_seq == 0)
+			f->next_seq = mail_view_seq_from(view, range->first);
+		for (; f->next_seq <= count && f->row_count < BATCH; f->next_seq++) {
+			const struct mail_row *in_view = mail_view_row(view, f->next_seq);
+			if (in_view->uid > range->last)
 				break;
+			if (f->changed_only && in_view->modseq <= f->changed_since)
+				continue;
+			f->rows[f->row_count++] = (struct row){
+				.uid = in_view->uid, .seq = f->next_seq, .in_view = *in_view};
 		}
-		f->next_uid = uid;
-		if (uid > range->last || uid == UINT32_MAX)
+		if (f->row_count < BATCH) {
 			f->range++;
+			f->next_seq = 0;
+		}
 	}
 	return f->row_count > 0;
 }
@@ -147,14 +155,6 @@ static void write_id(struct buf *out, struct id id)
 	buf_printf(out, "(%s)", text);
 }
 
-static void write_kept(struct buf *out, const struct fetch *f, bool have, size_t at, size_t len)
-{
-	if (have)
-		buf_add(out, f->facets.data + at, len);
-	else
-		buf_add_str(out, "NIL");
-}
-
 /* Items that are a few bytes each. */
 static void write_small(struct imap_session *s, struct fetch *f, const struct imap_fetch_item *item,
 	const struct row *row, const struct mail_row *view_row)
@@ -195,37 +195,67 @@ static void write_small(struct imap_session *s, struct fetch *f, const struct im
 		buf_add_str(out, "NIL");
 		break;
 	case IMAP_FETCH_ENVELOPE:
-		write_kept(out, f, row->have_facet, row->envelope_at, row->envelope_len);
+		buf_add(out, f->facets.data + row->envelope_at, row->envelope_len);
 		break;
 	case IMAP_FETCH_BODYSTRUCTURE:
-		write_kept(out, f, row->have_facet, row->structure_at, row->structure_len);
+		buf_add(out, f->facets.data + row->structure_at, row->structure_len);
 		break;
 	default:
 		break;
 	}
 }
 
+/* The next piece of the content under way; positive: the message is gone. */
+static int write_piece(struct imap_session *s, struct fetch *f, struct err *err)
+{
+	struct imap_content *c = &f->content;
+	size_t n = (size_t)MIN(f->content_left, (uint64_t)PIECE);
+	struct buf *out = imap_out(s);
+	size_t before = out->len;
+	int r = 0;
+	if (c->own)
+		buf_add(out, c->bytes.data + c->from, n);
+	else
+		r = mail_message_read(imap_mail(s), f->message.facts->blob, c->from, n, out, err);
+	if (r == 0 && out->len - before != n)
+		r = err_temporary(err, ERR_DAMAGED, "the message is shorter than it should be");
+	c->from += n;
+	f->content_left -= n;
+	return r;
+}
+
 /* Writes what is left of the content under way. */
 static enum imap_run send_content(struct imap_session *s, struct fetch *f, struct err *err)
 {
-	struct imap_content *c = &f->content;
 	while (f->content_left > 0) {
 		if (net_output_full(s->net))
 			return IMAP_WAIT_OUTPUT;
-		uint64_t n = MIN(f->content_left, (uint64_t)PIECE);
-		struct buf *out = imap_out(s);
-		size_t before = out->len;
-		if (c->own)
-			buf_add(out, c->bytes.data + c->from, (size_t)n);
-		else if (mail_message_read(
-				 imap_mail(s), f->message.facts->blob, c->from, n, out, err) != 0 ||
-			 out->len - before != n)
+		if (write_piece(s, f, err) != 0)
 			return IMAP_CLOSE; /* its size was announced: there is no way back */
-		c->from += n;
-		f->content_left -= n;
 	}
-	buf_free(&c->bytes);
+	buf_free(&f->content.bytes);
 	return IMAP_DONE;
+}
+
+/* The size, and the first piece: most of what can't be read is noticed before it is announced. */
+static int announce(struct imap_session *s, struct fetch *f, struct err *err)
+{
+	struct imap_content *c = &f->content;
+	struct buf *out = imap_out(s);
+	size_t before = out->len;
+	if (c->binary)
+		buf_add_byte(out, '~');
+	buf_add_byte(out, '{');
+	buf_add_u64(out, c->len);
+	buf_add_str(out, "}\r\n");
+	f->content_left = c->len;
+	int r = c->len > 0 ? write_piece(s, f, err) : 0;
+	if (r != 0) {
+		out->len = before;
+		f->content_left = 0;
+		buf_add_str(out, "NIL");
+	}
+	return r;
 }
 
 /* Items that are made of the message's bytes. IMAP_DONE: written, or under way in f->content_left.
@@ -238,7 +268,7 @@ static int begin_content(struct imap_session *s, struct fetch *f,
 	struct buf *out = imap_out(s);
 	if (r != 0 || c->nil || c->unknown_encoding) {
 		f->unknown_encoding |= c->unknown_encoding;
-		buf_add_str(out, "NIL");
+		buf_add_str(out, item->kind == IMAP_FETCH_BINARY_SIZE ? "0" : "NIL");
 		buf_free(&c->bytes);
 		return r;
 	}
@@ -249,8 +279,7 @@ static int begin_content(struct imap_session *s, struct fetch *f,
 		buf_add_slice(out, buf_slice(&c->bytes));
 		buf_free(&c->bytes);
 	} else {
-		buf_printf(out, "%s{%llu}\r\n", c->binary ? "~" : "", (unsigned long long)c->len);
-		f->content_left = c->len;
+		return announce(s, f, err);
 	}
 	return 0;
 }
@@ -266,19 +295,16 @@ static struct mail_row row_now(const struct fetch *f, const struct mail_row *in_
 	return row;
 }
 
-/* False: the message is not told of. */
-static bool begin_message(struct imap_session *s, struct fetch *f, struct row *row, uint32_t seq)
+/* False: the message is not told of, since it is gone. */
+static bool begin_message(struct imap_session *s, struct fetch *f, struct row *row)
 {
-	if (seq == 0 || (f->changed_only &&
-				mail_view_row(s->selected->view, seq)->modseq <= f->changed_since))
-		return false;
-	if (f->request.facts && !row->have_facts) {
+	if ((f->request.facts && !row->have_facts) || (f->request.facets && !row->have_facet)) {
 		f->any_failed = true; /* expunged by somebody else: RFC 2180 section 4.1.3 */
 		return false;
 	}
 	struct buf *out = imap_out(s);
 	buf_add_str(out, "* ");
-	buf_add_u64(out, seq);
+	buf_add_u64(out, row->seq);
 	buf_add_str(out, " FETCH (");
 	f->in_message = true;
 	f->item = f->request.items;
@@ -305,10 +331,9 @@ static void end_message(struct imap_session *s, struct fetch *f, const struct ma
 static enum imap_run write_message(
 	struct imap_session *s, struct fetch *f, struct row *row, struct err *err)
 {
-	uint32_t seq = mail_view_seq(s->selected->view, row->uid);
-	if (!f->in_message && !begin_message(s, f, row, seq))
+	if (!f->in_message && !begin_message(s, f, row))
 		return IMAP_DONE;
-	struct mail_row now = row_now(f, mail_view_row(s->selected->view, seq));
+	struct mail_row now = row_now(f, &row->in_view);
 	while (f->item) {
 		if (f->content_left == 0) {
 			const struct imap_fetch_item *item = f->item;
@@ -335,9 +360,11 @@ static enum imap_run fetch_resume(struct imap_session *s, struct imap_going *goi
 {
 	struct fetch *f = (struct fetch *)going;
 	struct err err = {0};
+	if (events & NET_TIMEOUT) /* the client took nothing for that long */
+		return IMAP_CLOSE;
 	for (;;) {
 		if (f->row_at == f->row_count) {
-			if (!next_batch(f))
+			if (!next_batch(s->selected->view, f))
 				break;
 			if (load_batch(s, f, &err) < 0)
 				return imap_failed(s, &err);
@@ -365,12 +392,17 @@ static int set_seen(struct imap_session *s, struct fetch *f, struct err *err)
 {
 	struct imap_selected *box = s->selected;
 	struct mail_store_request store = {.mode = MAIL_STORE_ADD, .flags = MAIL_SEEN};
-	for (uint32_t i = 0; i < f->uids.count; i++)
-		for (uint32_t uid = f->uids.ranges[i].first; uid <= f->uids.ranges[i].last; uid++) {
-			uint32_t seq = mail_view_seq(box->view, uid);
-			if (seq && !(mail_view_row(box->view, seq)->flags & MAIL_SEEN))
-				mail_set_add(&store.uids, uid, uid);
+	uint32_t count = mail_view_count(box->view);
+	for (uint32_t i = 0; i < f->uids.count; i++) {
+		uint32_t seq = mail_view_seq_from(box->view, f->uids.ranges[i].first);
+		for (; seq <= count; seq++) {
+			const struct mail_row *row = mail_view_row(box->view, seq);
+			if (row->uid > f->uids.ranges[i].last)
+				break;
+			if (!row->gone && !(row->flags & MAIL_SEEN))
+				mail_set_add(&store.uids, row->uid, row->uid);
 		}
+	}
 	int r = store.uids.count ? mail_store_flags(imap_mail(s), imap_account(s), box->mailbox,
 					   &store, &f->seen, NULL, &f->seen_modseq, err)
 				 : 0;
@@ -409,25 +441,10 @@ static bool parse_modifiers(struct imap_session *s, struct imap_parser *p, struc
 /* UIDs of the set as the client wrote it that are gone since (RFC 7162 section 3.2.6). */
 static void tell_vanished(struct imap_session *s, const struct fetch *f, struct slice set_text)
 {
-	struct mail_set asked = {0}, gone = {0}, told = {0};
-	struct err err;
-	if (!mail_set_parse(&asked, set_text, mail_view_uid_next(s->selected->view)) ||
-		mail_vanished(imap_mail(s), imap_account(s), s->selected->mailbox, f->changed_since,
-			&gone, &err) < 0)
-		goto out;
-	for (uint32_t i = 0; i < gone.count; i++)
-		for (uint32_t uid = gone.ranges[i].first; uid <= gone.ranges[i].last; uid++)
-			if (mail_set_has(&asked, uid))
-				mail_set_add(&told, uid, uid);
-	if (told.count > 0) {
-		buf_add_str(imap_out(s), "* VANISHED (EARLIER) ");
-		mail_set_write(&told, imap_out(s));
-		buf_add_str(imap_out(s), "\r\n");
-	}
-out:
+	struct mail_set asked = {0};
+	if (mail_set_parse(&asked, set_text, mail_view_uid_next(s->selected->view)))
+		imap_tell_vanished(s, f->changed_since, &asked);
 	mail_set_free(&asked);
-	mail_set_free(&gone);
-	mail_set_free(&told);
 }
 
 enum imap_run imap_cmd_fetch(struct imap_session *s, struct imap_parser *p)

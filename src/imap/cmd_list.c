@@ -87,12 +87,13 @@ static void write_attributes(
 {
 	struct buf *out = imap_out(s);
 	const char *gap = "";
+	bool nonexistent = !q->lsub && (q->extended || imap_has(s, IMAP_REV2));
 	const struct {
 		bool on;
 		const char *name;
 	} attributes[] = {
-		{!node->mailbox && !q->lsub && q->extended, "\\NonExistent"},
-		{!node->mailbox && (q->lsub || !q->extended), "\\Noselect"},
+		{!node->mailbox && nonexistent, "\\NonExistent"},
+		{!node->mailbox && !nonexistent, "\\Noselect"},
 		{node->has_children && !q->lsub, "\\HasChildren"},
 		{!node->has_children && !q->lsub, "\\HasNoChildren"},
 		{node->subscribed && q->tell_subscribed && !q->lsub, "\\Subscribed"},

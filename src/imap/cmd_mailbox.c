@@ -1,7 +1,8 @@
 /* CREATE (with special use, RFC 6154), DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE. */
 #include "imap/session_internal.h"
 
-static bool parse_uses(struct imap_parser *p, unsigned *uses)
+/* Uses that are not known are refused by NO, as RFC 6154 section 3 says. */
+static bool parse_uses(struct imap_parser *p, unsigned *uses, bool *unknown)
 {
 	if (!imap_skip(p, ' '))
 		return true;
@@ -14,27 +15,34 @@ static bool parse_uses(struct imap_parser *p, unsigned *uses)
 		if (!imap_char(p, '\\') || !imap_atom(p, &name))
 			return imap_expected(p, "a special use");
 		unsigned use = mail_use_of(slice(name.ptr - 1, name.len + 1));
-		if (!use)
-			return imap_expected(p, "a known special use");
+		*unknown |= use == 0;
 		*uses |= use;
 	} while (imap_skip(p, ' '));
-	return imap_char(p, ')') && imap_char(p, ')');
+	if (!imap_char(p, ')'))
+		return false;
+	return imap_char(p, ')');
 }
 
 enum imap_run imap_cmd_create(struct imap_session *s, struct imap_parser *p)
 {
 	struct slice name;
 	unsigned uses = 0;
+	bool unknown = false;
 	struct mail_mailbox made;
 	struct err err;
-	if (!imap_space(p) || !imap_mailbox(p, &name) || !parse_uses(p, &uses) || !imap_end(p))
+	if (!imap_space(p) || !imap_mailbox(p, &name) || !parse_uses(p, &uses, &unknown) ||
+		!imap_end(p))
 		return imap_bad(s, p);
+	if (unknown)
+		return imap_no(s, "USEATTR", "No such special use here");
 	/* A trailing separator only announces that children will come (RFC 9051 section 6.3.4). */
 	if (name.len > 1 && name.ptr[name.len - 1] == MAIL_SEPARATOR)
 		name.len--;
 	if (mail_mailbox_create(imap_mail(s), imap_account(s), name, uses, &s->arena, &made, &err) <
 		0)
-		return imap_failed(s, &err);
+		return uses && err.class == ERR_PERMANENT && err.kind == ERR_OTHER
+			       ? imap_no(s, "USEATTR", arena_printf(&s->arena, "%s", err.text))
+			       : imap_failed(s, &err);
 	char id[ID_TEXT_SIZE + 1];
 	id_to_text(made.id, id);
 	return imap_ok(s, arena_printf(&s->arena, "MAILBOXID (%s)", id), "Created");
@@ -43,11 +51,18 @@ enum imap_run imap_cmd_create(struct imap_session *s, struct imap_parser *p)
 enum imap_run imap_cmd_delete(struct imap_session *s, struct imap_parser *p)
 {
 	struct slice name;
+	struct mail_mailbox mailbox;
 	struct err err;
 	if (!imap_space(p) || !imap_mailbox(p, &name) || !imap_end(p))
 		return imap_bad(s, p);
+	int r = mail_mailbox_find(imap_mail(s), imap_account(s), name, &s->arena, &mailbox, &err);
+	bool selected = r == 0 && s->selected && id_eq(s->selected->mailbox, mailbox.id);
 	if (mail_mailbox_delete(imap_mail(s), imap_account(s), name, &err) < 0)
 		return imap_failed(s, &err);
+	if (selected) { /* the client knows: no reason to end the session, as for others */
+		imap_unselect(s);
+		net_write_str(s->net, "* OK [CLOSED] The selected mailbox was deleted\r\n");
+	}
 	return imap_ok(s, NULL, "Deleted");
 }
 

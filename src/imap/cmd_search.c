@@ -63,6 +63,21 @@ static void write_set(struct imap_session *s, const struct mail_search_result *f
 	mail_set_free(&set);
 }
 
+/* RFC 7162 section 3.1.10: with MIN and MAX alone, of just these messages. */
+static uint64_t modseq_told(
+	struct imap_session *s, const struct request *q, const struct mail_search_result *found)
+{
+	const struct mail_view *view = s->selected->view;
+	uint64_t modseq = 0;
+	if (q->want & (ALL_ | COUNT_))
+		return found->highest_modseq;
+	if (q->want & MIN_)
+		modseq = mail_view_row(view, found->seqs[0])->modseq;
+	if (q->want & MAX_)
+		modseq = MAX(modseq, mail_view_row(view, found->seqs[found->count - 1])->modseq);
+	return modseq;
+}
+
 static void write_esearch(
 	struct imap_session *s, const struct request *q, const struct mail_search_result *found)
 {
@@ -83,7 +98,7 @@ static void write_esearch(
 	if (q->want & COUNT_)
 		buf_printf(out, " COUNT %u", found->count);
 	if (q->parse.modseq && found->count)
-		buf_printf(out, " MODSEQ %llu", (unsigned long long)found->highest_modseq);
+		buf_printf(out, " MODSEQ %llu", (unsigned long long)modseq_told(s, q, found));
 	buf_add_str(out, "\r\n");
 }
 
@@ -159,6 +174,8 @@ enum imap_run imap_cmd_search(struct imap_session *s, struct imap_parser *p)
 	if (imap_word(p, "CHARSET")) {
 		if (!imap_space(p) || !imap_astring(p, &q.parse.charset) || !imap_space(p))
 			return imap_bad(s, p);
+		if (!charset_is_known(q.parse.charset) && (q.want & SAVE_))
+			mail_set_free(&s->selected->found);
 		if (!charset_is_known(q.parse.charset))
 			return imap_no(s, "BADCHARSET (UTF-8 US-ASCII)", "Unknown charset");
 	}

@@ -3,7 +3,6 @@
 
 #include "base/alloc.h"
 #include "mail/change.h"
-#include "mail/changes.h"
 
 /* What a client with an old copy says of it. */
 struct known {
@@ -63,37 +62,6 @@ static bool parse_options(
 		}
 	} while (imap_skip(p, ' '));
 	return imap_char(p, ')');
-}
-
-static void tell_vanished(struct imap_session *s, const struct known *known)
-{
-	struct mail_set gone = {0};
-	struct err err;
-	if (mail_vanished(imap_mail(s), imap_account(s), s->selected->mailbox, known->modseq, &gone,
-		    &err) < 0) {
-		log_warn(net_log(s->net), "expunged messages not known", F_ERR(&err));
-		return;
-	}
-	struct mail_set told = {0};
-	for (uint32_t i = 0; i < gone.count; i++) {
-		struct mail_range range = gone.ranges[i];
-		if (known->uids.count == 0) {
-			mail_set_add(&told, range.first, range.last);
-			continue;
-		}
-		for (uint32_t uid = range.first; uid <= range.last; uid++)
-			if (mail_set_has(&known->uids, uid))
-				mail_set_add(&told, uid, uid);
-	}
-	if (told.count > 0) {
-		AUTO(buf_free) struct buf text = BUF(SIZE_MAX);
-		mail_set_write(&told, &text);
-		net_write_str(s->net, "* VANISHED (EARLIER) ");
-		net_write(s->net, buf_slice(&text));
-		net_write_str(s->net, "\r\n");
-	}
-	mail_set_free(&told);
-	mail_set_free(&gone);
 }
 
 static void tell_changed(struct imap_session *s, const struct known *known)
@@ -177,7 +145,7 @@ static enum imap_run select_mailbox(struct imap_session *s, const struct mail_ma
 	s->state = IMAP_SELECTED;
 	tell_mailbox(s, mailbox);
 	if (known->given && known->uid_validity == mail_view_uid_validity(view)) {
-		tell_vanished(s, known);
+		imap_tell_vanished(s, known->modseq, known->uids.count ? &known->uids : NULL);
 		tell_changed(s, known);
 	}
 	return imap_ok(s, read_only ? "READ-ONLY" : "READ-WRITE", "Selected");

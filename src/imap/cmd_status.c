@@ -1,4 +1,5 @@
-/* STATUS: counters that are kept exact, so no mailbox is opened. */
+/* STATUS: counters that are kept exact, so no mailbox is opened; but for DELETED-STORAGE, which is
+ * seldom asked for. */
 #include "imap/status_internal.h"
 
 enum item {
@@ -12,6 +13,7 @@ enum item {
 	MAILBOXID = 128,
 	RECENT = 256,
 	APPENDLIMIT = 512,
+	DELETED_STORAGE = 1024,
 };
 
 static const struct {
@@ -24,6 +26,7 @@ static const struct {
 	{"UIDVALIDITY", UIDVALIDITY},
 	{"UNSEEN", UNSEEN},
 	{"DELETED", DELETED},
+	{"DELETED-STORAGE", DELETED_STORAGE},
 	{"SIZE", SIZE},
 	{"HIGHESTMODSEQ", HIGHESTMODSEQ},
 	{"MAILBOXID", MAILBOXID},
@@ -46,6 +49,27 @@ bool imap_status_items(struct imap_parser *p, unsigned *ret_items)
 	return imap_char(p, ')');
 }
 
+/* Bytes that EXPUNGE would free (RFC 9208 section 4.1.4). */
+static uint64_t deleted_storage(struct imap_session *s, const struct mail_mailbox *m)
+{
+	struct mail_view *view;
+	struct err err;
+	uint64_t bytes = 0;
+	if (m->deleted == 0)
+		return 0;
+	int r = mail_view_open(imap_mail(s), imap_account(s), m->id, &view, &err);
+	if (r < 0)
+		log_warn(net_log(s->net), "mailbox can't be looked into", F_ERR(&err));
+	if (r != 0)
+		return 0;
+	for (uint32_t seq = 1; seq <= mail_view_count(view); seq++) {
+		const struct mail_row *row = mail_view_row(view, seq);
+		bytes += row->flags & MAIL_DELETED ? row->size : 0;
+	}
+	mail_view_unref(view);
+	return bytes;
+}
+
 static uint64_t value_of(struct imap_session *s, const struct mail_mailbox *m, enum item item)
 {
 	switch (item) {
@@ -63,6 +87,8 @@ static uint64_t value_of(struct imap_session *s, const struct mail_mailbox *m, e
 		return m->bytes;
 	case HIGHESTMODSEQ:
 		return m->change;
+	case DELETED_STORAGE:
+		return deleted_storage(s, m);
 	case APPENDLIMIT:
 		return mail_message_max(imap_mail(s));
 	case RECENT: {

@@ -1,6 +1,8 @@
 /* FETCH's items. */
 #include "imap/fetch_internal.h"
 
+enum { LABEL_MAX = 64 * 1024 };
+
 static const struct {
 	const char *name;
 	enum imap_fetch_kind kind;
@@ -58,24 +60,50 @@ void imap_fetch_add(struct imap_parser *p, struct imap_fetch_request *q, enum im
 	note_needs(q, item);
 }
 
+/* A field's name comes back in the answer's label, whatever form it was sent in. */
+static bool write_field(struct slice name, struct buf *label)
+{
+	bool atom = name.len > 0;
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.ptr[i];
+		if (c <= ' ' || c >= 127 || c == '"' || c == '\\')
+			return false;
+		atom &= imap_is_atom_char(c);
+	}
+	if (!atom)
+		buf_add_byte(label, '"');
+	buf_add_slice(label, name);
+	if (!atom)
+		buf_add_byte(label, '"');
+	return name.len > 0;
+}
+
 /* "HEADER.FIELDS (From To)" */
-static bool field_list(struct imap_parser *p, struct imap_fetch_item *item)
+static bool field_list(
+	struct imap_parser *p, struct imap_fetch_item *item, const char *word, struct buf *label)
 {
 	struct slice names[IMAP_FLAGS_MAX];
 	size_t count = 0;
 	if (!imap_space(p) || !imap_char(p, '('))
 		return false;
+	buf_add_str(label, word);
+	buf_add_str(label, " (");
 	do {
 		if (count == IMAP_FLAGS_MAX)
 			return imap_expected(p, "fewer fields");
+		if (count > 0)
+			buf_add_byte(label, ' ');
 		if (!imap_astring(p, &names[count++]))
 			return false;
+		if (!write_field(names[count - 1], label))
+			return imap_expected(p, "a field's name");
 	} while (imap_skip(p, ' '));
+	buf_add_byte(label, ')');
 	item->fields = message_field_names_new(names, count, p->arena);
 	return imap_char(p, ')');
 }
 
-static bool part_numbers(struct imap_parser *p, struct imap_fetch_item *item)
+static bool part_numbers(struct imap_parser *p, struct imap_fetch_item *item, struct buf *label)
 {
 	uint32_t numbers[IMAP_SECTION_DEPTH_MAX];
 	bool dot = false;
@@ -84,9 +112,11 @@ static bool part_numbers(struct imap_parser *p, struct imap_fetch_item *item)
 			return imap_expected(p, "a section less deep");
 		if (!imap_number(p, &numbers[item->number_count++]))
 			return false;
+		buf_add_u64(label, numbers[item->number_count - 1]);
 		dot = imap_skip(p, '.');
 		if (!dot)
 			break;
+		buf_add_byte(label, '.');
 	}
 	if (dot && imap_at(p, ']'))
 		return imap_expected(p, "more behind the dot");
@@ -97,26 +127,31 @@ static bool part_numbers(struct imap_parser *p, struct imap_fetch_item *item)
 	return true;
 }
 
-static bool section_text(struct imap_parser *p, struct imap_fetch_item *item)
+static const struct {
+	const char *word;
+	enum imap_section section;
+} SECTIONS[] = {
+	{"HEADER.FIELDS.NOT", IMAP_SECTION_FIELDS_NOT},
+	{"HEADER.FIELDS", IMAP_SECTION_FIELDS},
+	{"HEADER", IMAP_SECTION_HEADER},
+	{"TEXT", IMAP_SECTION_TEXT},
+	{"MIME", IMAP_SECTION_MIME},
+};
+
+static bool section_text(struct imap_parser *p, struct imap_fetch_item *item, struct buf *label)
 {
 	if (imap_at(p, ']'))
 		return true;
-	if (imap_word(p, "HEADER.FIELDS.NOT")) {
-		item->section = IMAP_SECTION_FIELDS_NOT;
-		return field_list(p, item);
-	}
-	if (imap_word(p, "HEADER.FIELDS")) {
-		item->section = IMAP_SECTION_FIELDS;
-		return field_list(p, item);
-	}
-	if (imap_word(p, "HEADER"))
-		item->section = IMAP_SECTION_HEADER;
-	else if (imap_word(p, "TEXT"))
-		item->section = IMAP_SECTION_TEXT;
-	else if (item->number_count > 0 && imap_word(p, "MIME"))
-		item->section = IMAP_SECTION_MIME;
-	else
+	size_t i = 0;
+	while (i < ARRAY_LEN(SECTIONS) && !imap_word(p, SECTIONS[i].word))
+		i++;
+	if (i == ARRAY_LEN(SECTIONS) ||
+		(SECTIONS[i].section == IMAP_SECTION_MIME && item->number_count == 0))
 		return imap_expected(p, "a section");
+	item->section = SECTIONS[i].section;
+	if (item->section == IMAP_SECTION_FIELDS || item->section == IMAP_SECTION_FIELDS_NOT)
+		return field_list(p, item, SECTIONS[i].word, label);
+	buf_add_str(label, SECTIONS[i].word);
 	return true;
 }
 
@@ -136,21 +171,23 @@ static bool partial(struct imap_parser *p, struct imap_fetch_item *item)
 /* "[1.2.HEADER]<0.100>"; `word` is "BODY" or "BINARY", in the answer without ".PEEK". */
 static bool section(struct imap_parser *p, struct imap_fetch_item *item, const char *word)
 {
-	const char *start = p->rest.ptr;
-	if (!imap_char(p, '[') || !part_numbers(p, item))
+	AUTO(buf_free) struct buf label = BUF(LABEL_MAX);
+	buf_add_str(&label, word);
+	buf_add_byte(&label, '[');
+	if (!imap_char(p, '[') || !part_numbers(p, item, &label))
 		return false;
-	if (item->kind == IMAP_FETCH_SECTION && !section_text(p, item))
+	if (item->kind == IMAP_FETCH_SECTION && !section_text(p, item, &label))
 		return false;
+	buf_add_byte(&label, ']');
 	if (!imap_char(p, ']'))
 		return imap_expected(p, "\"]\"");
-	struct slice text = slice(start, (size_t)(p->rest.ptr - start));
 	if (item->kind != IMAP_FETCH_BINARY_SIZE && !partial(p, item))
 		return false;
 	if (item->partial)
-		item->label = slice_str(arena_printf(p->arena, "%s%.*s<%llu>", word,
-			SLICE_ARG(text), (unsigned long long)item->partial_from));
-	else
-		item->label = slice_str(arena_printf(p->arena, "%s%.*s", word, SLICE_ARG(text)));
+		buf_printf(&label, "<%llu>", (unsigned long long)item->partial_from);
+	if (label.failed)
+		return imap_expected(p, "a shorter section");
+	item->label = arena_copy(p->arena, buf_slice(&label));
 	return true;
 }
 

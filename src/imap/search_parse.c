@@ -142,12 +142,11 @@ static struct mail_search *set_key(
 		n->set = *q->found; /* borrowed */
 		return n;
 	}
+	q->sets[q->set_count++] = &n->set; /* also when it is only parsed in part */
 	if (!mail_set_parse(&n->set, text, op == MAIL_SEARCH_UID ? q->largest_uid : q->count)) {
 		(void)imap_expected(p, "a message set");
 		return NULL;
 	}
-	n->next = NULL;
-	q->sets[q->set_count++] = &n->set;
 	return n;
 }
 
@@ -186,6 +185,15 @@ static struct mail_search *modseq_key(struct imap_search_parse *q, struct imap_p
 		return NULL;
 	q->modseq = true;
 	return n;
+}
+
+/* THREADID, which no message has here: nothing is found (RFC 8474 section 5.3). */
+static struct mail_search *thread_key(struct imap_search_parse *q, struct imap_parser *p)
+{
+	struct slice id;
+	if (!imap_space(p) || !imap_astring(p, &id))
+		return NULL;
+	return over(q, p, MAIL_SEARCH_NOT, node(q, p, MAIL_SEARCH_ALL));
 }
 
 static struct mail_search *or_key(struct imap_search_parse *q, struct imap_parser *p, int depth)
@@ -240,6 +248,8 @@ static struct mail_search *one_key(struct imap_search_parse *q, struct imap_pars
 		return header_key(q, p);
 	if (imap_word(p, "MODSEQ"))
 		return modseq_key(q, p);
+	if (imap_word(p, "THREADID"))
+		return thread_key(q, p);
 	n = table_key(q, p);
 	if (!n)
 		(void)imap_expected(p, "a search key");

@@ -146,6 +146,8 @@ static enum imap_run execute(struct imap_session *s, struct slice command)
 	s->name = command_row->name;
 	must_doing(net_session_id(s->net), s->name);
 	atomic_fetch_add_explicit(&s->service->figures.commands, 1, memory_order_relaxed);
+	if (s->state != IMAP_LOGIN)
+		s->failures = 0; /* only those in a row count */
 	if (!(command_row->states & s->state))
 		return imap_bad_text(s, s->state == IMAP_LOGIN ? "Log in first"
 					: s->state == IMAP_AUTHENTICATED

@@ -130,6 +130,9 @@ void imap_write_keywords_news(struct imap_session *s, const struct mail_view *vi
  * rows that left stay in place. Does nothing when no mailbox is selected; closes the mailbox when
  * it was deleted. Called by imap_ok and imap_no. */
 int imap_sync(struct imap_session *s, bool keep_expunged, struct err *err) WARN_UNUSED;
+/* "* VANISHED (EARLIER) …": which of the UIDs asked for (NULL: of all) were expunged since that
+ * MODSEQ; nothing when none was. */
+void imap_tell_vanished(struct imap_session *s, uint64_t since, const struct mail_set *asked);
 /* A message set of the command's kind (UIDs or sequence numbers, "$" too) as UIDs that are in the
  * view, rows that are gone left out. False: malformed or a number that is not there (error set).
  * The caller frees the set. */

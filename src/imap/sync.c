@@ -1,6 +1,7 @@
 /* Telling a client what changed in the mailbox it has selected, and turning the numbers it sends
  * into UIDs. */
 #include "imap/session_internal.h"
+#include "mail/changes.h"
 
 struct news {
 	struct imap_session *s;
@@ -105,6 +106,41 @@ int imap_sync(struct imap_session *s, bool keep_expunged, struct err *err)
 	mail_set_free(&box->quiet);
 	box->quiet_modseq = 0;
 	return 0;
+}
+
+/* What is in both; one walk over the ranges of each. */
+static void intersect(const struct mail_set *a, const struct mail_set *b, struct mail_set *ret_both)
+{
+	for (uint32_t i = 0, j = 0; i < a->count && j < b->count;) {
+		uint32_t first = MAX(a->ranges[i].first, b->ranges[j].first);
+		uint32_t last = MIN(a->ranges[i].last, b->ranges[j].last);
+		if (first <= last)
+			mail_set_add(ret_both, first, last);
+		if (a->ranges[i].last < b->ranges[j].last)
+			i++;
+		else
+			j++;
+	}
+}
+
+void imap_tell_vanished(struct imap_session *s, uint64_t since, const struct mail_set *asked)
+{
+	struct mail_set gone = {0}, both = {0};
+	struct err err;
+	if (mail_vanished(imap_mail(s), imap_account(s), s->selected->mailbox, since, &gone, &err) <
+		0)
+		log_warn(net_log(s->net), "expunged messages not known", F_ERR(&err));
+	if (asked)
+		intersect(&gone, asked, &both);
+	const struct mail_set *told = asked ? &both : &gone;
+	if (told->count > 0) {
+		struct buf *out = imap_out(s);
+		buf_add_str(out, "* VANISHED (EARLIER) ");
+		mail_set_write(told, out);
+		buf_add_str(out, "\r\n");
+	}
+	mail_set_free(&both);
+	mail_set_free(&gone);
 }
 
 /* Sequence numbers as UIDs of the view. */

@@ -155,6 +155,15 @@ static void fetch_items_keep_the_label_of_their_answer(void **state)
 	assert_int_equal(q.count, 5);
 }
 
+static void fetch_labels_are_quoted_or_bare_however_the_names_came(void **state)
+{
+	struct imap_fetch_request q;
+	assert_true(imap_fetch_items(
+		parsing(state, "BODY[2.header.fields.not ({4}\r\nFrom \"To\" \"x(y\")]"), &q));
+	assert_slice(q.items->label, "BODY[2.HEADER.FIELDS.NOT (From To \"x(y\")]");
+	assert_false(imap_fetch_items(parsing(state, "BODY[HEADER.FIELDS ({3}\r\na\r\n)]"), &q));
+}
+
 static void fetch_items_that_are_none_are_refused(void **state)
 {
 	const char *const bad[] = {"()", "(FLAGS", "BODY[", "BODY[1.]", "BODY[0]", "BODY[MIME]",
@@ -200,7 +209,7 @@ static void search_keys_that_are_none_are_refused(void **state)
 {
 	const char *const bad[] = {"", "SEEN ", "NOT", "OR SEEN", "(SEEN", "FROM",
 		"SINCE 99-Feb-2020", "SINCE 1-Foo-2020", "LARGER x", "YOUNGER 0", "HEADER x", "UID",
-		"1:", "MODSEQ x"};
+		"1:", "MODSEQ x", "THREADID"};
 	struct imap_search_parse q;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		if (search(state, bad[i], &q))
@@ -264,6 +273,7 @@ int main(void)
 		WITH_PARSER(names_are_told_in_utf7_and_kept_in_utf8),
 		WITH_PARSER(flags_are_system_ones_or_keywords),
 		WITH_PARSER(fetch_items_keep_the_label_of_their_answer),
+		WITH_PARSER(fetch_labels_are_quoted_or_bare_however_the_names_came),
 		WITH_PARSER(fetch_items_that_are_none_are_refused),
 		WITH_PARSER(search_keys_become_a_program),
 		WITH_PARSER(search_keys_that_are_none_are_refused),

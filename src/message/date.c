@@ -265,23 +265,62 @@ static struct clock_date local(struct message_date date)
 	return local;
 }
 
-static void add_time(struct buf *to, const struct clock_date *local, int zone)
+/* By hand: a date is written for every message that comes in and for many that are fetched, and
+ * printf takes ten times as long. */
+static char *put_digits(char *to, int value, int digits)
+{
+	for (int i = digits; i-- > 0; value /= 10)
+		to[i] = (char)('0' + value % 10);
+	return to + digits;
+}
+
+/* "2006 15:04:05 +0100" */
+static char *put_time(char *to, const struct clock_date *local, int zone)
 {
 	int east = zone < 0 ? -zone : zone;
-	buf_printf(to, "%04d %02d:%02d:%02d %c%02d%02d", (int)local->year, local->hour,
-		local->minute, local->second, zone < 0 ? '-' : '+', east / 60 % 100, east % 60);
+	to = put_digits(to, (int)local->year, 4);
+	*to++ = ' ';
+	to = put_digits(to, local->hour, 2);
+	*to++ = ':';
+	to = put_digits(to, local->minute, 2);
+	*to++ = ':';
+	to = put_digits(to, local->second, 2);
+	*to++ = ' ';
+	*to++ = zone < 0 ? '-' : '+';
+	to = put_digits(to, east / 60 % 100, 2);
+	return put_digits(to, east % 60, 2);
 }
+
+static char *put_name(char *to, const char name[4], const char *behind)
+{
+	memcpy(to, name, 3);
+	to += 3;
+	while (*behind)
+		*to++ = *behind++;
+	return to;
+}
+
+enum { WRITTEN_MAX = 40 };
 
 void message_write_imap_date(struct buf *to, struct message_date date)
 {
 	struct clock_date l = local(date);
-	buf_printf(to, "%2d-%s-", l.day, MONTHS[l.month - 1]);
-	add_time(to, &l, date.zone_minutes);
+	char text[WRITTEN_MAX], *end = put_digits(text, l.day, 2);
+	if (l.day < 10)
+		text[0] = ' ';
+	*end++ = '-';
+	end = put_name(end, MONTHS[l.month - 1], "-");
+	end = put_time(end, &l, date.zone_minutes);
+	buf_add(to, text, (size_t)(end - text));
 }
 
 void message_write_date(struct buf *to, struct message_date date)
 {
 	struct clock_date l = local(date);
-	buf_printf(to, "%s, %02d %s ", DAYS[l.weekday], l.day, MONTHS[l.month - 1]);
-	add_time(to, &l, date.zone_minutes);
+	char text[WRITTEN_MAX], *end = put_name(text, DAYS[l.weekday], ", ");
+	end = put_digits(end, l.day, 2);
+	*end++ = ' ';
+	end = put_name(end, MONTHS[l.month - 1], " ");
+	end = put_time(end, &l, date.zone_minutes);
+	buf_add(to, text, (size_t)(end - text));
 }

@@ -239,3 +239,68 @@ def test_many_messages_in_one_fetch(imap: Imap) -> None:
     fetched = imap.ok("FETCH 1:* (UID ENVELOPE BODY.PEEK[])").fetched()
     assert len(fetched) == 1000
     assert all(one["BODY[]"] == message and one["UID"] == n for n, one in fetched.items())
+
+
+def test_field_names_sent_as_literals_come_back_quoted_or_bare(imap: Imap) -> None:
+    imap.append("INBOX", samples.PLAIN)
+    answer = imap.ok("FETCH 1 BODY.PEEK[HEADER.FIELDS ({} {})]", b"Subject", b"X(odd")
+    label = 'BODY[HEADER.FIELDS (Subject "X(odd")]'
+    assert answer.fetched()[1][label] == b"Subject: plain\r\n\r\n"
+    imap.bad("FETCH 1 BODY.PEEK[HEADER.FIELDS (\"a b\")]")
+
+
+def test_partial_names_only_where_it_begins(imap: Imap) -> None:
+    imap.append("INBOX", samples.PLAIN)
+    fetched = imap.ok("FETCH 1 BODY.PEEK[TEXT]<4.4>").fetched()[1]
+    assert fetched["BODY[TEXT]<4>"] == b"line"
+
+
+def test_a_missing_part_has_binary_size_0_and_no_bytes(imap: Imap) -> None:
+    imap.append("INBOX", samples.MULTIPART)
+    items = "(BINARY.SIZE[9] BINARY.PEEK[9] BODY.PEEK[9] BINARY.SIZE[2])"
+    fetched = imap.ok(f"FETCH 1 {items}").fetched()[1]
+    assert fetched == {"BINARY.SIZE[9]": 0, "BINARY[9]": None, "BODY[9]": None, "BINARY.SIZE[2]": 5}
+
+
+def test_a_malformed_second_message_swallows_what_was_sent_with_it(imap: Imap) -> None:
+    message = samples.PLAIN
+    inner = b"x CREATE injected\r\n"
+    imap.send(b"a APPEND INBOX {%d+}\r\n%s" % (len(message), message))
+    imap.send(b" BOGUS {%d+}\r\n%s\r\n" % (len(inner), inner))
+    assert imap.finish("a").status == "BAD"
+    imap.no("SELECT injected")
+    assert imap.ok("STATUS INBOX (MESSAGES)").one("STATUS")[1] == ["MESSAGES", 0]
+
+
+def test_a_message_past_the_limit_told_is_refused(imap: Imap) -> None:
+    limit = int(imap.ok("STATUS INBOX (APPENDLIMIT)").one("STATUS")[1][1])
+    imap.send(b"a APPEND INBOX {%d}\r\n" % (limit + 1))
+    assert imap.finish("a").code == "TOOBIG"
+    imap.ok("NOOP")
+
+
+def test_messages_come_in_the_order_of_their_numbers_whatever_the_set(imap: Imap) -> None:
+    for _ in range(6):
+        imap.append("INBOX", samples.PLAIN)
+    imap.ok("STORE 3 +FLAGS.SILENT (\\Deleted)")
+    imap.ok("EXPUNGE")
+    assert imap.ok("FETCH 5,1:2,4:3 (UID)").of("FETCH") == [
+        [1, ["UID", 1]], [2, ["UID", 2]], [3, ["UID", 4]], [4, ["UID", 5]], [5, ["UID", 6]]]  # fmt: skip
+    assert set(imap.ok("UID FETCH 3:5 (FLAGS)").fetched()) == {3, 4}
+
+
+def test_move_to_the_same_mailbox_gives_new_uids(imap: Imap) -> None:
+    imap.append("INBOX", samples.PLAIN)
+    answer = imap.ok("MOVE 1 INBOX")
+    assert answer.code_value("COPYUID").split()[1:] == ["1", "2"]
+    assert imap.ok("FETCH 1:* UID").fetched() == {1: {"UID": 2}}
+
+
+def test_savedate_is_the_time_of_saving_not_the_internal_date(imap: Imap) -> None:
+    imap.append("INBOX", samples.PLAIN, '"01-Jan-2001 10:00:00 +0000"')
+    fetched = imap.ok("FETCH 1 (SAVEDATE INTERNALDATE)").fetched()[1]
+    assert fetched["INTERNALDATE"] == b" 1-Jan-2001 10:00:00 +0000"
+    assert b"2001" not in fetched["SAVEDATE"]
+    imap.append("Drafts", samples.PLAIN)
+    assert imap.ok("SEARCH SAVEDSINCE 1-Jan-2002").one("SEARCH") == [1]
+    assert imap.ok("SEARCH SAVEDBEFORE 1-Jan-2002").one("SEARCH") == []

@@ -156,8 +156,8 @@ def test_special_use_can_be_made_selected_and_not_doubled(imap: Imap) -> None:
     imap.ok("CREATE Stars (USE (\\Flagged))")
     rows = imap.ok('LIST (SPECIAL-USE) "" *').of("LIST")
     assert "\\Flagged" in attributes(rows, "Stars") and "INBOX" not in names(rows)
-    imap.no("CREATE Sent2 (USE (\\Sent))")
-    imap.bad("CREATE x (USE (\\Unheard))")
+    assert imap.no("CREATE Sent2 (USE (\\Sent))").code == "USEATTR"
+    assert imap.no("CREATE x (USE (\\Unheard))").code == "USEATTR"
 
 
 def test_status_counts(imap: Imap) -> None:
@@ -230,3 +230,46 @@ def test_a_mailbox_deleted_by_another_session_ends_this_one(
     tag = imap.begin("NOOP")
     assert imap._response()[1][0] == "BYE"
     assert tag and imap.closed()
+
+
+def test_deleting_the_selected_mailbox_closes_it_and_the_session_goes_on(imap: Imap) -> None:
+    imap.ok("CREATE own")
+    imap.ok("SELECT own")
+    assert "CLOSED" in imap.ok("DELETE own").codes()
+    imap.bad("FETCH 1 FLAGS")
+    imap.ok("SELECT INBOX")
+
+
+def test_deleted_storage_is_what_expunge_would_free(imap: Imap) -> None:
+    imap.append("Drafts", MESSAGE, "(\\Deleted)")
+    imap.append("Drafts", MESSAGE)
+    items = imap.ok("STATUS Drafts (DELETED DELETED-STORAGE)").one("STATUS")[1]
+    assert items == ["DELETED", 1, "DELETED-STORAGE", len(MESSAGE)]
+
+
+def test_rev2_calls_implied_parents_nonexistent(imap: Imap) -> None:
+    imap.ok("CREATE implied/child")
+    imap.ok("ENABLE IMAP4rev2")
+    rows = imap.ok('LIST "" implied').of("LIST")
+    assert attributes(rows, "implied") == {"\\NonExistent", "\\HasChildren"}
+
+
+def test_a_child_that_matches_itself_needs_no_childinfo(imap: Imap) -> None:
+    imap.ok("CREATE r")
+    imap.ok("CREATE r/s")
+    imap.ok("SUBSCRIBE r/s")
+    rows = imap.ok('LIST (SUBSCRIBED RECURSIVEMATCH) "" r*').of("LIST")
+    assert names(rows) == ["r/s"]
+
+
+def test_special_uses_can_be_asked_for_by_return(imap: Imap) -> None:
+    rows = imap.ok('LIST "" (Sent Trash) RETURN (SPECIAL-USE CHILDREN)').of("LIST")
+    assert attributes(rows, "Sent") == {"\\Sent", "\\HasNoChildren"}
+    assert attributes(rows, "Trash") == {"\\Trash", "\\HasNoChildren"}
+
+
+def test_malformed_lists_are_bad(imap: Imap) -> None:
+    returns = ('"" * RETURN', '"" * RETURN (X)', '"" * RETURN (STATUS)')
+    for words in (*returns, '(X) "" *', '"" (a', '""'):
+        imap.bad(f"LIST {words}")
+    imap.ok("NOOP")

@@ -126,3 +126,32 @@ def test_malformed_searches_are_bad(imap: Imap) -> None:
     for keys in ("", "UNHEARD", "OR SEEN", "(SEEN", "LARGER x", "SINCE yesterday", "RETURN (X) ALL"):
         imap.bad(f"SEARCH {keys}".strip())
     imap.ok("NOOP")
+
+
+def test_no_message_has_a_threadid(imap: Imap) -> None:
+    assert found(imap, "THREADID x1") == []
+    assert imap.ok("FETCH 1 THREADID").fetched()[1]["THREADID"] is None
+
+
+def test_esearch_modseq_is_of_the_messages_told(imap: Imap) -> None:
+    imap.ok("STORE 3 +FLAGS.SILENT (\\Answered)")
+    fetched = imap.ok("FETCH 1:* MODSEQ").fetched()
+    for want, number in (("MIN", 1), ("MAX", 3), ("MIN MAX", 3), ("ALL", 3)):
+        answer = imap.ok(f"SEARCH RETURN ({want}) MODSEQ 1").one("ESEARCH")
+        assert answer[answer.index("MODSEQ") + 1] == fetched[number]["MODSEQ"][0], want
+
+
+def test_a_failed_search_empties_what_was_saved(imap: Imap) -> None:
+    imap.ok("SEARCH RETURN (SAVE) ALL")
+    imap.no("SEARCH RETURN (SAVE) CHARSET x-unheard ALL")
+    assert imap.ok("FETCH $ FLAGS").of("FETCH") == []
+    imap.ok("SEARCH RETURN (SAVE) ALL")
+    imap.bad("SEARCH RETURN (SAVE) UNHEARD")
+    assert len(imap.ok("FETCH $ UID").of("FETCH")) == 3
+
+
+def test_within_looks_at_the_age(imap: Imap) -> None:
+    imap.append("INBOX", b"Subject: old\r\n\r\n", '"01-Jan-2001 10:00:00 +0000"')
+    imap.ok("NOOP")
+    assert found(imap, "OLDER 86400 SUBJECT old") == [4]
+    assert 4 not in found(imap, "YOUNGER 86400")

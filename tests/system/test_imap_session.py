@@ -1,11 +1,15 @@
 """IMAP's commands that need no mailbox, logins, literals, and what is not a command."""
 
 import base64
+import hashlib
+import ssl
 import time
+from pathlib import Path
 
 import pytest
 from imap_client import Imap
-from shape import Node, User
+from shape import Node, Shape, User
+from smtp_client import Reply, administer, scram
 
 
 @pytest.fixture
@@ -161,3 +165,115 @@ def test_quota_is_told_and_kept(node: Node, user: User) -> None:
     assert answer.one("QUOTAROOT") == ["INBOX", b""]
     assert answer.one("QUOTA")[0] == b""
     client.no("GETQUOTA nonesuch")
+
+
+def test_past_the_quota_nothing_is_added(shape: Shape, node: Node, user: User) -> None:
+    administer(shape, "user", "set", user.name, "--quota", "10K", "--quota-messages", "3")
+    client = Imap(node, user)
+    client.ok("SELECT INBOX")
+    client.send(b"a APPEND INBOX {20000}\r\n")
+    assert client.finish("a").code == "OVERQUOTA"
+    for _ in range(3):
+        client.append("INBOX", b"Subject: x\r\n\r\n")
+    assert client.ok('GETQUOTA ""').one("QUOTA")[1] == ["STORAGE", 1, 10, "MESSAGE", 3, 3]
+    client.send(b"b APPEND INBOX {14+}\r\nSubject: x\r\n\r\n\r\n")
+    assert client.finish("b").code == "OVERQUOTA"
+    assert client.no("COPY 1 Drafts").code == "OVERQUOTA"
+    client.ok("MOVE 1 Drafts")
+
+
+class Exchange:
+    """AUTHENTICATE in the words of SMTP's AUTH."""
+
+    def __init__(self, imap: Imap) -> None:
+        self.imap = imap
+        self.tag = ""
+
+    def command(self, line: bytes) -> Reply:
+        if line.startswith(b"AUTH "):
+            self.tag = self.imap.begin(b"AUTHENTICATE " + line[5:])
+        else:
+            self.imap.send(line + b"\r\n")
+        line = self.imap._line()
+        if line.startswith(b"+ "):
+            return Reply(334, [line[2:]])
+        assert line.startswith(self.tag.encode() + b" "), line
+        return Reply(235 if b" OK " in line else 535, [line])
+
+
+def scram_code(imap: Imap, user: User, password: str, binding: bytes = b"") -> int:
+    return scram(Exchange(imap), user, password, binding).code  # type: ignore[arg-type]
+
+
+def test_scram_on_plain_and_on_tls_channels(node: Node, user: User) -> None:
+    assert scram_code(Imap(node), user, user.password) == 235
+    client = Imap(node, tls=True)
+    assert isinstance(client.socket, ssl.SSLSocket)
+    certificate = client.socket.getpeercert(binary_form=True)
+    assert certificate
+    binding = hashlib.sha256(certificate).digest()
+    assert scram_code(client, user, "wrong", binding) == 535
+    assert scram_code(client, user, user.password, b"x" * 32) == 535
+    assert scram_code(client, user, user.password, binding) == 235
+    client.ok("SELECT INBOX")
+
+
+def test_without_tls_no_password_is_taken(own_shape: Shape) -> None:
+    node, user = own_shape.nodes[0], own_shape.users[0]
+    path = own_shape.folder / node.name / "rookery.conf"
+    path.write_text(
+        path.read_text().replace("plain_login_on_loopback yes", "plain_login_on_loopback no")
+    )
+    node.do("stop")
+    node.do("start")
+    client = Imap(node)
+    words = client.ok("CAPABILITY").one("CAPABILITY")
+    assert "LOGINDISABLED" in words and "AUTH=PLAIN" not in words
+    assert client.no(f"LOGIN {user.name} {user.password}").code == "PRIVACYREQUIRED"
+    client.no("AUTHENTICATE PLAIN")
+    client.start_tls(node)
+    client.ok(f"LOGIN {user.name} {user.password}")
+
+
+def test_bad_commands_in_a_row_end_the_session_but_not_those_between_good_ones(imap: Imap) -> None:
+    for _ in range(15):
+        imap.bad("UNHEARD")
+        imap.ok("NOOP")
+    for _ in range(9):
+        imap.bad("UNHEARD")
+    imap.send(b"z UNHEARD\r\n")
+    assert imap.finish("z").status == "BAD"
+    assert imap._response()[1][0] == "BYE"
+    assert imap.closed()
+
+
+def test_a_large_literal_before_the_login_is_refused(node: Node) -> None:
+    client = Imap(node)
+    client.send(b"a LOGIN {5000}\r\n")
+    assert client.finish("a").code == "TOOBIG"
+    client.send(b"b LOGIN {5000+}\r\n")
+    assert client._response()[1][0] == "BYE"
+    assert client.closed()
+
+
+def test_what_is_sent_during_the_pause_of_a_refusal_is_done_after_it(
+    node: Node, user: User
+) -> None:
+    client = Imap(node)
+    client.send(f"a LOGIN {user.name} wrong\r\nb LOGIN {user.name} {user.password}\r\n".encode())
+    assert client.finish("a").code == "AUTHENTICATIONFAILED"
+    assert client.finish("b").status == "OK"
+
+
+def test_commands_cut_into_bytes_are_the_same_commands(imap: Imap) -> None:
+    for byte in b"a APPEND INBOX {12+}\r\nSubject: x\r\n\r\nb CAPABILITY\r\n":
+        imap.send(bytes([byte]))
+    assert imap.finish("a").status == "OK"
+    assert imap.finish("b").status == "OK"
+
+
+def test_every_capability_that_is_announced_is_one_with_a_test(imap: Imap) -> None:
+    words = {word.split("=")[0] for word in imap.ok("CAPABILITY").one("CAPABILITY")}
+    page = (Path(__file__).resolve().parents[2] / "docs" / "imap.md").read_text()
+    for word in words:
+        assert f"`{word}" in page, word

@@ -195,3 +195,48 @@ def test_new_keywords_are_told_to_all(imap: Imap, other: Imap) -> None:
 def test_a_move_by_another_session_is_an_expunge_here(imap: Imap, other: Imap) -> None:
     other.ok("MOVE 2:3 Archive")
     assert imap.ok("NOOP").of("EXPUNGE") == [[3], [2]]
+
+
+def test_vanished_earlier_tells_only_what_was_asked_for(imap: Imap, other: Imap) -> None:
+    since = highest(imap)
+    other.ok("STORE 2:4 +FLAGS.SILENT (\\Deleted)")
+    other.ok("EXPUNGE")
+    imap.ok("ENABLE QRESYNC")
+    answer = imap.ok(f"UID FETCH 1:2,4 (FLAGS) (CHANGEDSINCE {since} VANISHED)")
+    (row,) = [row for row in answer.of("VANISHED") if row[0] == ["EARLIER"]]
+    assert row[1] == "2,4"
+
+
+def test_idle_on_a_deleted_mailbox_ends(imap: Imap, other: Imap) -> None:
+    imap.ok("CREATE short-lived")
+    imap.ok("SELECT short-lived")
+    imap.begin("IDLE")
+    imap.continuation()
+    other.ok("DELETE short-lived")
+    assert imap._response()[1][0] == "BYE"
+    assert imap.closed()
+
+
+def test_what_stands_where_done_should_is_bad_and_ends_the_idle(imap: Imap) -> None:
+    tag = imap.begin("IDLE")
+    imap.continuation()
+    imap.send(b"NOOP\r\n")
+    assert imap.finish(tag).status == "BAD"
+    imap.ok("NOOP")
+
+
+def test_a_store_answers_with_the_uid_when_asked_by_uid(imap: Imap) -> None:
+    fetched = imap.ok("UID STORE 2 +FLAGS (\\Flagged)").fetched()
+    assert fetched[2]["UID"] == 2 and "\\Flagged" in fetched[2]["FLAGS"]
+    assert imap.ok("STORE 2 -FLAGS.SILENT (\\Flagged)").of("FETCH") == []
+
+
+def test_qresync_of_another_uidvalidity_tells_nothing_of_the_past(imap: Imap, other: Imap) -> None:
+    other.ok("STORE 1 +FLAGS.SILENT (\\Deleted)")
+    other.ok("EXPUNGE")
+    imap.ok("UNSELECT")
+    imap.ok("ENABLE QRESYNC")
+    answer = imap.ok("SELECT INBOX (QRESYNC (4294967295 1 1:4))")
+    assert answer.of("VANISHED") == [] and answer.of("FETCH") == []
+    imap.ok("UNSELECT")
+    imap.bad("SELECT INBOX (QRESYNC (1))")
