@@ -49,7 +49,7 @@ const struct conf_block conf_blocks[] = {
 const size_t conf_block_count = ARRAY_LEN(conf_blocks);
 
 const struct conf_option conf_options[] = {
-	{"", "hostname", CONF_HOST, CONF_RELOAD, FIELD(hostname), .fallback = "<host>",
+	{"", "hostname", CONF_HOST, CONF_RESTART, FIELD(hostname), .fallback = "<host>",
 		.example = "mail.example.org",
 		.help = "The name by which this machine calls itself in greetings and in Received "
 			"lines. Other servers expect that it resolves to this machine's address. "
@@ -106,12 +106,12 @@ const struct conf_option conf_options[] = {
 	{"limits", "connections_per_address", CONF_NUMBER, CONF_RESTART, 1, 10000000,
 		FIELD(limits.connections_per_address), .fallback = "1000",
 		.help = "Connections at the same time from one address (IPv6: one /64)."},
-	{"limits", "auth_failures_per_address", CONF_NUMBER, CONF_RELOAD, 1, 1000000,
+	{"limits", "auth_failures_per_address", CONF_NUMBER, CONF_RESTART, 1, 1000000,
 		FIELD(limits.auth_failures_per_address), .fallback = "20",
 		.help = "Wrong passwords from one address within auth_failure_window before "
 			"further "
 			"attempts are refused unseen until the window is over."},
-	{"limits", "auth_failure_window", CONF_DURATION, CONF_RELOAD, SECOND, 7 * DAY,
+	{"limits", "auth_failure_window", CONF_DURATION, CONF_RESTART, SECOND, 7 * DAY,
 		FIELD(limits.auth_failure_window_ms), .fallback = "10m",
 		.help = "How long a wrong password counts."},
 	{"limits", "workers", CONF_NUMBER, CONF_RESTART, 1, 4096, FIELD(limits.workers),
@@ -141,45 +141,40 @@ const struct conf_option conf_options[] = {
 		.fallback = "unix:<run>/authmod", .example = "unix:/run/rookery/authmod",
 		.help = "Address of the directory service (authmod protocol), which knows the "
 			"users."},
-	{"mx", "max_message_size", CONF_SIZE, CONF_RELOAD, 64 * KIB, 2 * GIB,
+	{"mx", "max_message_size", CONF_SIZE, CONF_RESTART, 64 * KIB, 2 * GIB,
 		FIELD(mx.max_message_size), .fallback = "64M",
 		.help = "Largest message taken from other servers; announced by SIZE."},
-	{"mx", "recipients_max", CONF_NUMBER, CONF_RELOAD, 100, 100000, FIELD(mx.recipients_max),
+	{"mx", "recipients_max", CONF_NUMBER, CONF_RESTART, 100, 100000, FIELD(mx.recipients_max),
 		.fallback = "1000",
 		.help = "Recipients of one message from another server; RFC 5321 asks for 100 at "
 			"least."},
-	{"mx", "submission_max_message_size", CONF_SIZE, CONF_RELOAD, 64 * KIB, 2 * GIB,
+	{"mx", "submission_max_message_size", CONF_SIZE, CONF_RESTART, 64 * KIB, 2 * GIB,
 		FIELD(mx.submission_max_message_size), .fallback = "64M",
 		.help = "Largest message that a user may submit."},
-	{"mx", "submission_recipients_max", CONF_NUMBER, CONF_RELOAD, 1, 100000,
+	{"mx", "submission_recipients_max", CONF_NUMBER, CONF_RESTART, 1, 100000,
 		FIELD(mx.submission_recipients_max), .fallback = "1000",
 		.help = "Recipients of one message that a user submits."},
-	{"mx", "command_timeout", CONF_DURATION, CONF_RELOAD, SECOND, HOUR,
+	{"mx", "command_timeout", CONF_DURATION, CONF_RESTART, SECOND, HOUR,
 		FIELD(mx.command_timeout_ms), .fallback = "5m",
 		.help = "How long the server waits for a command; RFC 5321 asks for 5 minutes."},
-	{"mx", "data_timeout", CONF_DURATION, CONF_RELOAD, SECOND, HOUR, FIELD(mx.data_timeout_ms),
+	{"mx", "data_timeout", CONF_DURATION, CONF_RESTART, SECOND, HOUR, FIELD(mx.data_timeout_ms),
 		.fallback = "3m", .help = "How long it waits for the next piece of a message."},
-	{"mx", "store_timeout", CONF_DURATION, CONF_RELOAD, SECOND, HOUR,
+	{"mx", "store_timeout", CONF_DURATION, CONF_RESTART, SECOND, HOUR,
 		FIELD(mx.store_timeout_ms), .fallback = "1m",
 		.help = "How long it waits for the store; then the sender is told to try again."},
-	{"mx", "directory_timeout", CONF_DURATION, CONF_RELOAD, SECOND, 10 * MINUTE,
+	{"mx", "directory_timeout", CONF_DURATION, CONF_RESTART, SECOND, 10 * MINUTE,
 		FIELD(mx.directory_timeout_ms), .fallback = "15s",
 		.help = "How long it waits for the directory; then the sender is told to try "
 			"again."},
-	{"mx", "errors_max", CONF_NUMBER, CONF_RELOAD, 1, 100000, FIELD(mx.errors_max),
+	{"mx", "errors_max", CONF_NUMBER, CONF_RESTART, 1, 100000, FIELD(mx.errors_max),
 		.fallback = "20",
 		.help = "Commands in one session that may fail before the connection is closed."},
-	{"mx", "xclient_trusted", CONF_NETWORKS, CONF_RELOAD, FIELD(mx.xclient_trusted),
-		.fallback = "", .example = "192.0.2.0/28",
-		.help = "Networks of filters and proxies that may say by XCLIENT who their client "
-			"is."},
 
 	{"store", "user", CONF_TEXT, CONF_RESTART, 1, 32, FIELD(store.user), .fallback = "<user>",
 		.example = "rookery-store",
 		.help = "The system user of this role; without it the user outside the block."},
-	{"store", "listen", CONF_LISTEN, CONF_RESTART,
-		.choices = "imap imaps pop3 pop3s lmtp managesieve", FIELD(store.listen),
-		.fallback = "imap *:143; imaps *:993; pop3 *:110; pop3s *:995",
+	{"store", "listen", CONF_LISTEN, CONF_RESTART, .choices = "imap imaps pop3 pop3s lmtp",
+		FIELD(store.listen), .fallback = "imap *:143; imaps *:993; pop3 *:110; pop3s *:995",
 		.help = "A protocol and an address; may be repeated. imap and pop3 offer STARTTLS, "
 			"imaps and pop3s are TLS at once. lmtp has no login: give it an address "
 			"that "
@@ -200,50 +195,46 @@ const struct conf_option conf_options[] = {
 		FIELD(store.compact_interval_ms), .fallback = "10m",
 		.help = "How often files of bodies that are mostly dead are looked for and "
 			"rewritten."},
-	{"store", "plus_separator", CONF_TEXT, CONF_RELOAD, 0, 1, FIELD(store.plus_separator),
+	{"store", "plus_separator", CONF_TEXT, CONF_RESTART, 0, 1, FIELD(store.plus_separator),
 		.fallback = "+",
 		.help = "What parts the user from the detail in user+detail@example.org; \"\" "
 			"turns "
 			"this off."},
-	{"store", "quota", CONF_SIZE, CONF_RELOAD, 0, 1024 * TIB, FIELD(store.quota),
+	{"store", "quota", CONF_SIZE, CONF_RESTART, 0, 1024 * TIB, FIELD(store.quota),
 		.fallback = "0",
 		.help = "Bytes that an account may hold where neither user nor domain says "
 			"otherwise; 0 means no limit."},
-	{"store", "quota_messages", CONF_NUMBER, CONF_RELOAD, 0, UINT32_MAX,
+	{"store", "quota_messages", CONF_NUMBER, CONF_RESTART, 0, UINT32_MAX,
 		FIELD(store.quota_messages), .fallback = "0",
 		.help = "Messages that an account may hold likewise; 0 means no limit."},
-	{"store", "append_limit", CONF_SIZE, CONF_RELOAD, 64 * KIB, 2 * GIB,
+	{"store", "append_limit", CONF_SIZE, CONF_RESTART, 64 * KIB, 2 * GIB,
 		FIELD(store.append_limit), .fallback = "64M",
 		.help = "Largest message that IMAP APPEND and LMTP take."},
-	{"store", "login_timeout", CONF_DURATION, CONF_RELOAD, SECOND, HOUR,
+	{"store", "login_timeout", CONF_DURATION, CONF_RESTART, SECOND, HOUR,
 		FIELD(store.login_timeout_ms), .fallback = "1m",
 		.help = "How long a connection may stay without logging in."},
-	{"store", "imap_idle_timeout", CONF_DURATION, CONF_RELOAD, SECOND, 7 * DAY,
+	{"store", "imap_idle_timeout", CONF_DURATION, CONF_RESTART, SECOND, 7 * DAY,
 		FIELD(store.imap_idle_timeout_ms), .fallback = "30m",
 		.help = "How long an IMAP client may say nothing; RFC 9051 asks for 30 minutes."},
-	{"store", "pop3_idle_timeout", CONF_DURATION, CONF_RELOAD, SECOND, 7 * DAY,
+	{"store", "pop3_idle_timeout", CONF_DURATION, CONF_RESTART, SECOND, 7 * DAY,
 		FIELD(store.pop3_idle_timeout_ms), .fallback = "10m",
 		.help = "How long a POP3 client may say nothing; RFC 1939 asks for 10 minutes."},
-	{"store", "managesieve_idle_timeout", CONF_DURATION, CONF_RELOAD, SECOND, 7 * DAY,
-		FIELD(store.managesieve_idle_timeout_ms), .fallback = "30m",
-		.help = "How long a ManageSieve client may say nothing; RFC 5804 asks for 30 "
-			"minutes."},
-	{"store", "lmtp_idle_timeout", CONF_DURATION, CONF_RELOAD, SECOND, 7 * DAY,
+	{"store", "lmtp_idle_timeout", CONF_DURATION, CONF_RESTART, SECOND, 7 * DAY,
 		FIELD(store.lmtp_idle_timeout_ms), .fallback = "5m",
 		.help = "How long an LMTP client may say nothing."},
-	{"store", "password_hash_memory", CONF_SIZE, CONF_RELOAD, MIB, 4 * GIB,
+	{"store", "password_hash_memory", CONF_SIZE, CONF_RESTART, MIB, 4 * GIB,
 		FIELD(store.password_hash_memory), .fallback = "19M",
 		.help = "Memory that hashing a new password takes (argon2id)."},
-	{"store", "password_hash_passes", CONF_NUMBER, CONF_RELOAD, 1, 100,
+	{"store", "password_hash_passes", CONF_NUMBER, CONF_RESTART, 1, 100,
 		FIELD(store.password_hash_passes), .fallback = "2",
 		.help = "Passes over that memory."},
-	{"store", "password_cache", CONF_DURATION, CONF_RELOAD, 0, DAY,
+	{"store", "password_cache", CONF_DURATION, CONF_RESTART, 0, DAY,
 		FIELD(store.password_cache_ms), .fallback = "10m",
 		.help = "How long a password that was right once is remembered as a keyed digest "
 			"in "
 			"memory, so that a client that logs in often is not hashed each time; 0s "
 			"turns this off."},
-	{"store", "scram_iterations", CONF_NUMBER, CONF_RELOAD, 4096, 10000000,
+	{"store", "scram_iterations", CONF_NUMBER, CONF_RESTART, 4096, 10000000,
 		FIELD(store.scram_iterations), .fallback = "15000",
 		.help = "Iterations of the SCRAM-SHA-256 keys of new passwords; RFC 7677 asks for "
 			"4096 at least."},

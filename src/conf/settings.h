@@ -26,7 +26,6 @@ enum conf_protocol {
 	CONF_POP3,
 	CONF_POP3S,
 	CONF_LMTP,
-	CONF_MANAGESIEVE,
 	CONF_PROTOCOLS, /* how many there are */
 };
 const char *conf_protocol_name(enum conf_protocol protocol); /* "imaps" */
@@ -84,7 +83,6 @@ struct conf_mx {
 	uint64_t submission_max_message_size, submission_recipients_max;
 	uint64_t command_timeout_ms, data_timeout_ms, store_timeout_ms, directory_timeout_ms;
 	uint64_t errors_max;
-	struct conf_list xclient_trusted;
 };
 
 struct conf_store {
@@ -97,8 +95,7 @@ struct conf_store {
 	const char *plus_separator;     /* "" turns plus addressing off */
 	uint64_t quota, quota_messages; /* 0: none */
 	uint64_t append_limit;
-	uint64_t login_timeout_ms, imap_idle_timeout_ms, pop3_idle_timeout_ms,
-		managesieve_idle_timeout_ms, lmtp_idle_timeout_ms;
+	uint64_t login_timeout_ms, imap_idle_timeout_ms, pop3_idle_timeout_ms, lmtp_idle_timeout_ms;
 	uint64_t password_hash_memory, password_hash_passes; /* argon2id: bytes, iterations */
 	uint64_t password_cache_ms;                          /* 0: none */
 	uint64_t scram_iterations;

@@ -19,7 +19,8 @@ static long pss_kib(pid_t pid)
 	FILE *file = fopen(path, "r");
 	assert_non_null(file);
 	while (kib < 0 && fgets(line, sizeof(line), file))
-		(void)sscanf(line, "Pss: %ld", &kib);
+		if (strncmp(line, "Pss:", 4) == 0)
+			kib = strtol(line + 4, NULL, 10);
 	(void)fclose(file);
 	return kib;
 }

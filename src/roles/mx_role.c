@@ -13,6 +13,7 @@ struct state {
 	const char *hostname;
 	struct directory *directory;
 	struct smtp_client_pool *store;
+	struct directory_throttle *throttle;
 	struct smtp_service exchanger, submission;
 };
 
@@ -148,6 +149,7 @@ static struct smtp_service service(struct role *role, struct state *s, enum smtp
 		.backend = &backend,
 		.context = s,
 		.directory = submission ? s->directory : NULL,
+		.throttle = s->throttle,
 		.spool_dir_fd = role->spool_fd,
 		.message_max =
 			submission ? conf->submission_max_message_size : conf->max_message_size,
@@ -176,6 +178,9 @@ static int open_role(struct role *role, struct err *err)
 		return -1;
 	s->hostname = role->settings->hostname;
 	s->store = smtp_client_pool_new(&store);
+	s->throttle =
+		directory_throttle_new((unsigned)role->settings->limits.auth_failures_per_address,
+			role->settings->limits.auth_failure_window_ms);
 	s->exchanger = service(role, s, SMTP_EXCHANGER);
 	s->submission = service(role, s, SMTP_SUBMISSION);
 	for (size_t i = 0; i < role->listener_count; i++) {
@@ -214,6 +219,7 @@ static void close_role(struct role *role)
 {
 	struct state *s = role->state;
 	smtp_client_pool_free(s->store);
+	directory_throttle_free(s->throttle);
 	directory_free(s->directory);
 	free(s);
 }

@@ -92,6 +92,7 @@ static void make_services(struct role *role, struct state *s)
 	s->imap = (struct imap_service){
 		.mail = s->floors.mail,
 		.directory = s->floors.directory,
+		.throttle = s->throttle,
 		.hostname = settings->hostname,
 		.spool_dir_fd = role->spool_fd,
 		.login_timeout_ms = (unsigned)settings->store.login_timeout_ms,

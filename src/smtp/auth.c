@@ -59,6 +59,7 @@ static enum smtp_run logged_in(struct smtp_session *s)
 
 static enum smtp_run refuse(struct smtp_session *s)
 {
+	directory_throttle_failed(s->service->throttle, slice_str(s->login.client));
 	log_warn(net_log(s->net), "login refused", F_STR("protocol", "submission"),
 		F_SLICE("login", sasl_user(s->sasl)));
 	atomic_fetch_add_explicit(&s->service->figures.logins_failed, 1, memory_order_relaxed);
@@ -147,6 +148,13 @@ enum smtp_run smtp_cmd_auth(struct smtp_session *s, struct slice arguments)
 		return smtp_reply(s, 501, "5.5.2", "Expected base64");
 	char client[NET_ADDRESS_TEXT];
 	net_address_host(net_peer(s->net), client);
+	/* Nothing is checked then, so nothing can be guessed. */
+	if (!directory_throttle_allows(s->service->throttle, slice_str(client))) {
+		log_warn(net_log(s->net), "login not tried, too many failures from this address",
+			F_STR("protocol", "submission"));
+		return smtp_reply(
+			s, 454, "4.7.0", "Too many failed logins from your address, wait a while");
+	}
 	s->login = (struct directory_login){
 		.directory = s->service->directory,
 		.service = DIRECTORY_SUBMISSION,

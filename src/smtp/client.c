@@ -119,8 +119,7 @@ static void write_rcpt(
 static void write_chunk(struct connection *c, const struct smtp_transaction *t)
 {
 	char line[64];
-	(void)snprintf(line, sizeof(line), "BDAT %llu LAST\r\n",
-		(unsigned long long)(t->extra.len + t->message.len));
+	(void)snprintf(line, sizeof(line), "BDAT %zu LAST\r\n", t->extra.len + t->message.len);
 	net_client_write(c->net, slice_str(line));
 	net_client_write(c->net, t->extra);
 	net_client_write(c->net, t->message);

@@ -4,6 +4,7 @@
 #define SMTP_SERVER_H
 
 #include "directory/directory.h"
+#include "directory/throttle.h"
 #include "envelope/command.h"
 #include "net/session.h"
 
@@ -53,7 +54,8 @@ struct smtp_service {
 	const char *hostname; /* all pointers are borrowed */
 	const struct smtp_backend *backend;
 	void *context;
-	struct directory *directory; /* for AUTH; NULL: not offered */
+	struct directory *directory;         /* for AUTH; NULL: not offered */
+	struct directory_throttle *throttle; /* of failed logins; NULL: none */
 	int spool_dir_fd;
 	uint64_t message_max;        /* 0: 64 MiB */
 	uint32_t recipients_max;     /* 0: 1,000 */

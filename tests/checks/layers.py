@@ -18,11 +18,10 @@ FLOORS = [
     ["store"],
     ["mail", "groupware", "directory", "mirror", "queue", "filter", "lists"],
     ["admin", "smtp", "lmtp", "imap", "pop3", "managesieve", "http", "dav", "webmail", "proxy"],
-    ["roles", "cli"],
+    ["roles"],
+    ["cli"],
 ]
 FLOOR_OF = {folder: floor for floor, folders in enumerate(FLOORS) for folder in folders}
-# The program starts the roles: the one step sideways.
-ACROSS = {("cli", "roles")}
 
 
 def problem(folder: str, name: str, src: Path) -> str | None:
@@ -36,7 +35,7 @@ def problem(folder: str, name: str, src: Path) -> str | None:
         return f'"{name}": folder {other}/ stands on no floor'
     if not (src / name).is_file():
         return f'"{name}" does not exist'
-    if other == folder or (folder, other) in ACROSS:
+    if other == folder:
         return None
     if FLOOR_OF[other] > FLOOR_OF[folder]:
         return f'"{name}" is on floor {FLOOR_OF[other]}, above {folder}/ on {FLOOR_OF[folder]}'
