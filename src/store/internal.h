@@ -4,12 +4,14 @@
 
 #include "store/key.h"
 #include "store/row.h"
+#include "store/row_cache.h"
 #include "store/store.h"
 #include "store/watch.h"
 
 struct store {
 	const struct store_driver *driver;
 	struct store_db *db;
+	struct row_cache *rows; /* NULL: none is kept */
 	struct watch_table watches;
 };
 

@@ -66,7 +66,7 @@ int read_damaged(struct slice key, struct err *err)
 static int get(struct store *store, struct store_txn *txn, const struct key *key, struct buf *row,
 	struct err *err)
 {
-	int r = store->driver->get(store->db, txn, key_slice(key), row, err);
+	int r = row_cache_get(store->rows, store->driver, store->db, txn, key_slice(key), row, err);
 	if (r == 0 && row->failed)
 		return err_temporary(err, ERR_OTHER, "no memory for a row");
 	return r;

@@ -60,6 +60,7 @@ int store_open(const struct store_options *options, struct store **ret_store, st
 		free(store);
 		return r;
 	}
+	store->rows = row_cache_new(store->driver);
 	watch_table_init(&store->watches);
 	*ret_store = store;
 	return 0;
@@ -70,6 +71,7 @@ void store_close(struct store *store)
 	if (!store)
 		return;
 	watch_table_deinit(&store->watches);
+	row_cache_free(store->rows);
 	store->driver->close(store->db);
 	free(store);
 }

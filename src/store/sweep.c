@@ -135,7 +135,7 @@ static int commit_piece(struct sweep *sweep, struct store *store, struct err *er
 	if (r == 0 && (batch.bytes.failed || batch.released.failed))
 		r = err_temporary(err, ERR_OTHER, "no memory for a piece of a deletion");
 	if (r == 0)
-		r = store->driver->commit(txn, &batch, NULL, 0, err);
+		r = row_cache_commit(store->rows, store->driver, txn, &batch, NULL, 0, err);
 	else
 		store->driver->abort(txn);
 	store_batch_free(&batch);

@@ -176,7 +176,7 @@ int store_write_commit(struct store_write *w, struct err *err)
 		return r;
 	}
 	struct store_new_blob *blobs = used_blobs(w, &blob_count);
-	r = store->driver->commit(w->txn, &w->batch, blobs, blob_count, err);
+	r = row_cache_commit(store->rows, store->driver, w->txn, &w->batch, blobs, blob_count, err);
 	for (size_t i = 0; r == 0 && i < w->account_count; i++)
 		if (w->accounts[i].changed)
 			watch_wake(&store->watches, w->accounts[i].row.id);
