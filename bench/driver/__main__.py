@@ -1,7 +1,11 @@
-"""script/bench: measures Rookery beside postfix + dovecot on this machine, in turn, and prints a table."""
+"""script/bench: measures Rookery beside postfix + dovecot on this machine, in turn, and prints a table.
+
+Medians of interleaved rounds. All servers and the load generator share the same cores; ratios are
+of one run. ROOKERY names another program than the release build's.
+"""
 
 import argparse
-import platform
+import json
 import shutil
 import signal
 import statistics
@@ -12,92 +16,148 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import machine  # noqa: E402
+import report  # noqa: E402
 from ours import Rookery  # noqa: E402
 from peers import Peers  # noqa: E402
-from report import Key, table  # noqa: E402
 from target import Target  # noqa: E402
-from workload import FULL, QUICK, WORKLOADS, Generator, fill  # noqa: E402
+from workload import FULL, QUICK, WORKLOADS, Generator, Size, fill  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[2]
-BUILT = ROOT / "build" / "bench"
 TARGETS: dict[str, type[Target]] = {"rookery": Rookery, "peers": Peers}
-LIMIT_SECONDS = 2
 
 
-def disk_limit(folder: Path, writers: int) -> float:
-    """Durable appends of 10 KiB a second by so many writers."""
-    words = [BUILT / "limit", folder / "limit", str(writers), "10240", str(LIMIT_SECONDS)]
-    said = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout
-    return float(dict(word.split("=") for word in said.split()[1:])["rate"])
+class Run:
+    def __init__(self, chosen: argparse.Namespace, folder: Path) -> None:
+        self.size: Size = QUICK if chosen.quick else FULL
+        self.rounds: int = chosen.rounds
+        self.folder = folder
+        self.built: Path = chosen.built
+        self.generator = Generator(self.built / "mailload", self.size, folder / "log")
+        self.workloads = [w for w in WORKLOADS if chosen.only.lower() in w.name.lower()]
+        self.targets: list[Target] = []
+        self.figures: report.Figures = {}
+        self.limits: dict[int, list[float]] = {64: [], 256: []}
+        self.failed = False
+
+    def disk_limit(self, writers: int) -> float:
+        """Durable appends of 10 KiB a second by so many writers."""
+        words = [self.built / "limit", self.folder / "limit", str(writers), "10240",
+                 str(self.size.limit_seconds)]  # fmt: skip
+        said = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout
+        return float(dict(word.split("=") for word in said.split()[1:])["rate"])
+
+    def start(self, names: list[str]) -> None:
+        for name in names:
+            target = TARGETS[name](self.folder, self.size.users)
+            self.targets.append(target)
+            self.figures[name] = {}
+            begun = time.monotonic()
+            target.start()
+            fill(target, self.generator, self.rounds, big=any(w.big for w in self.workloads))
+            _tell(f"{name} started and filled, {time.monotonic() - begun:.0f} s")
+
+    def round(self, number: int) -> None:
+        for writers, rates in self.limits.items():
+            rates.append(self.disk_limit(writers))
+        order = self.targets if number % 2 else self.targets[::-1]
+        for workload in self.workloads:
+            if workload.once and number > 1 and self.size.once:
+                continue
+            for target in order:
+                begun = time.monotonic()
+                try:
+                    got = workload.run(target, self.generator, number)
+                except RuntimeError as wrong:  # its row stays empty, the others go on
+                    _tell(f"{target.name}, {workload.name}: {wrong}")
+                    self.failed = True
+                    continue
+                seconds = time.monotonic() - begun
+                _tell(f"round {number}: {workload.name}, {target.name}, {seconds:.0f} s")
+                for figure, value in got.items():
+                    key = (workload.name, figure)
+                    self.figures[target.name].setdefault(key, []).append(value)
+
+    def limit_medians(self) -> dict[int, float]:
+        return {writers: statistics.median(rates) for writers, rates in self.limits.items()}
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def arguments() -> argparse.Namespace:
-    options = argparse.ArgumentParser(prog="script/bench", description=__doc__)
-    options.add_argument("--quick", action="store_true", help="one small round")
+    options = argparse.ArgumentParser(
+        prog="script/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("--quick", action="store_true", help="little work a round; within 3 minutes")
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--target", action="append", choices=sorted(TARGETS), help="only these")
     options.add_argument("--only", default="", help="workloads whose name has this in it")
     options.add_argument("--dir", type=Path, help="where servers keep their data (/var/tmp)")
+    options.add_argument("--json", type=Path, metavar="FILE", help="every figure of every round")
+    options.add_argument("--built", type=Path, required=True, help=argparse.SUPPRESS)
     return options.parse_args()
 
 
-def measure(
-    targets: list[Target], chosen: argparse.Namespace, folder: Path
-) -> tuple[str, bool]:
-    """The table, and whether every workload ran."""
-    size = QUICK if chosen.quick else FULL
-    rounds = 1 if chosen.quick else chosen.rounds
-    workloads = [w for w in WORKLOADS if chosen.only.lower() in w.name.lower()]
-    generator = Generator(BUILT / "mailload", size, folder / "log")
-    figures: dict[str, dict[Key, list[float]]] = {target.name: {} for target in targets}
-    limits: dict[int, list[float]] = {64: [], 256: []}
-    failed = False
-    for target in targets:
-        print(f"starting and filling {target.name}", file=sys.stderr)
-        target.start()
-        fill(target, generator, rounds, big=any(w.big for w in workloads))
-    for number in range(1, rounds + 1):
-        for writers, rates in limits.items():
-            rates.append(disk_limit(folder, writers))
-        order = targets if number % 2 else targets[::-1]
-        for workload in workloads:
-            for target in order:
-                begun = time.monotonic()
-                try:
-                    got = workload.run(target, generator, number)
-                except RuntimeError as wrong:  # its row stays empty, the others go on
-                    print(f"{target.name}, {workload.name}: {wrong}", file=sys.stderr)
-                    failed = True
-                    continue
-                seconds = time.monotonic() - begun
-                print(f"round {number}: {workload.name}, {target.name}, {seconds:.0f} s", file=sys.stderr)
-                for figure, value in got.items():
-                    figures[target.name].setdefault((workload.name, figure), []).append(value)
-    medians = {writers: statistics.median(rates) for writers, rates in limits.items()}
-    return table([target.name for target in targets], figures, medians), not failed
+def as_json(run: Run, others: machine.Others, found: report.Medians) -> str:
+    def nested(figures: dict[report.Key, object]) -> dict[str, dict[str, object]]:
+        result: dict[str, dict[str, object]] = {}
+        for (workload, figure), value in figures.items():
+            result.setdefault(workload, {})[figure] = value
+        return result
+
+    return json.dumps(
+        {
+            "machine": machine.describe(),
+            "load_before": others.load_before,
+            "other_cores": others.cores(),
+            "rounds": run.rounds,
+            "size": vars(run.size),
+            "disk_limit_per_s": run.limits,
+            "durability": {target.name: target.durability for target in run.targets},
+            "medians": {name: nested(dict(of)) for name, of in found.items()},
+            "figures": {name: nested(dict(of)) for name, of in run.figures.items()},
+        },
+        indent=1,
+        ensure_ascii=False,
+    )
+
+
+def measure(run: Run, chosen: argparse.Namespace) -> None:
+    others = machine.Others(lambda: sum(target.account.cpu_seconds() for target in run.targets))
+    begun = time.monotonic()
+    run.start(chosen.target or list(TARGETS))
+    for number in range(1, run.rounds + 1):
+        run.round(number)
+    limits = run.limit_medians()
+    found = report.medians(run.figures, limits)
+    print(report.table([target.name for target in run.targets], found, limits))
+    print(f"\n10 KiB messages, {run.size.users} users, "
+          f"{f'medians of {run.rounds} rounds' if run.rounds > 1 else 'one round'}"
+          f"{' (IDLE: one)' if run.size.once else ''}, {time.monotonic() - begun:.0f} s.")  # fmt: skip
+    print(f"{machine.describe()}; {others.text()}.")
+    for target in run.targets:
+        print(f"Durability, {target.name}: {target.durability}.")
+    if chosen.json:
+        chosen.json.write_text(as_json(run, others, found) + "\n")
 
 
 def main() -> int:
     chosen = arguments()
     folder = Path(tempfile.mkdtemp(prefix="rookery-bench-", dir=chosen.dir or "/var/tmp"))
     folder.chmod(0o755)  # servers that change their user go through it
-    targets: list[Target] = []
+    run = Run(chosen, folder)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are stopped then too
     try:
-        for name in chosen.target or TARGETS:
-            targets.append(TARGETS[name](folder, (QUICK if chosen.quick else FULL).users))
-        text, complete = measure(targets, chosen, folder)
-        print(text)
-        print(f"\n{platform.platform()}, medians of {1 if chosen.quick else chosen.rounds} rounds,"
-              f" 10 KiB messages, all servers and the generator on the same cores")  # fmt: skip
-        return 0 if complete else 1
+        measure(run, chosen)
+        return 1 if run.failed else 0
     except RuntimeError as wrong:
-        print(f"script/bench: {wrong}", file=sys.stderr)
+        _tell(f"script/bench: {wrong}")
         return 1
     except KeyboardInterrupt:
         return 130
     finally:
-        for target in targets:
+        for target in run.targets:
             target.close()
         shutil.rmtree(folder, ignore_errors=True)
 

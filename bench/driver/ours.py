@@ -11,6 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 class Rookery(Target):
     name = "rookery"
+    is_fast = True
+    durability = "body and index entry synced before 250 and OK, one fdatasync for all who wait"
 
     def start(self) -> None:
         words = ["up", "one", "--dir", str(self.folder), "--users", str(self.users)]

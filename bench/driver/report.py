@@ -1,63 +1,74 @@
-"""The table: medians over the rounds, ratios of ours to the peers'."""
+"""The table: medians over the rounds, ratios of ours to the peers', and the bars beside them."""
 
 import statistics
 
+from bars import BARS, SHARE
+
 Key = tuple[str, str]  # workload, figure
+Figures = dict[str, dict[Key, list[float]]]  # by target; one value a round
+Medians = dict[str, dict[Key, float]]
 
 
-def number(value: float) -> str:
+def medians(figures: Figures, limits: dict[int, float]) -> Medians:
+    """`limits`: durable appends a second of the disk, by writers; deliveries get their share of it."""
+    found: Medians = {}
+    for target, of_target in figures.items():
+        mine = found[target] = {}
+        for key, values in of_target.items():
+            mine[key] = statistics.median(values)
+            workload, figure = key
+            writers = int(workload.split()[1]) if figure == "delivered/s" else 0
+            if writers in limits and workload.startswith("LMTP"):
+                mine[workload, SHARE] = 100 * mine[key] / limits[writers]
+    return found
+
+
+def number(value: float | None) -> str:
+    if value is None:
+        return "–"
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def table(
-    targets: list[str], figures: dict[str, dict[Key, list[float]]], limits: dict[int, float]
-) -> str:
-    """`figures` by target; `limits`: appends a second of the disk, by writers."""
-    keys: list[Key] = []
-    for target in targets:
-        keys += [key for key in figures[target] if key not in keys]
+def ratio(ours: float | None, peers: float | None) -> str:
+    if not ours or not peers or ours < 0:
+        return "–"
+    return f"{ours / peers:.3g} ×" if ours >= peers else f"1/{peers / ours:.3g}"
+
+
+def table(targets: list[str], found: Medians, limits: dict[int, float]) -> str:
+    keys = list(dict.fromkeys(key for target in targets for key in found[target]))
     workloads = list(dict.fromkeys(workload for workload, _ in keys))
     keys.sort(key=lambda key: workloads.index(key[0]))
-    heads = ["workload", "figure", *targets]
-    if len(targets) == 2:
-        heads.append(f"{targets[0]} / {targets[1]}")
-    rows = [heads]
+    both = len(targets) == 2
+    heads = ["workload", "figure", *targets, *(["ratio", "bar", ""] if both else [])]
+    rows = [["raw append + group fsync", f"10 KiB/s, {writers} writers", number(rate)]
+            + [""] * (len(heads) - 3) for writers, rate in limits.items()]  # fmt: skip
+    last = ""
     for key in keys:
-        medians = [
-            statistics.median(figures[target][key]) if key in figures[target] else None
-            for target in targets
-        ]
-        row = [*key, *("–" if value is None else number(value) for value in medians)]
-        if len(targets) == 2:
-            ours, peers = medians
-            row.append(f"{ours / peers:.3g} ×" if ours is not None and peers else "–")
+        values = [found[target].get(key) for target in targets]
+        row = [key[0] if key[0] != last else "", key[1], *map(number, values)]
+        if both:
+            bar = BARS.get(key)
+            reached = bar.reached(values[0], values[1]) if bar else None
+            mark = {True: "reached", False: "missed", None: ""}[reached]
+            row += [ratio(values[0], values[1]), bar.text if bar else "", mark]
         rows.append(row)
-        rows += _share(key, medians, limits, len(heads))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
+        last = key[0]
+    return _lined([heads, *rows], left=2)
+
+
+def _lined(rows: list[list[str]], left: int) -> str:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
 
     def line(row: list[str]) -> str:
         cells = [
-            cell.ljust(width) if i < 2 else cell.rjust(width)
+            cell.ljust(width) if i < left else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         return "| " + " | ".join(cells) + " |"
 
-    rule = "|" + "|".join("-" * (width + 2) if i < 2 else "-" * (width + 1) + ":"
-                          for i, width in enumerate(widths)) + "|"  # fmt: skip
-    return "\n".join([line(rows[0]), rule, *map(line, rows[1:])])
-
-
-def _share(
-    key: Key, medians: list[float | None], limits: dict[int, float], width: int
-) -> list[list[str]]:
-    """A further row under deliveries a second: the share of the disk's limit."""
-    workload, figure = key
-    words = workload.split()
-    if figure != "delivered/s" or int(words[1]) not in limits:
-        return []
-    limit = limits[int(words[1])]
-    cells = ["–" if value is None else f"{100 * value / limit:.3g} %" for value in medians]
-    row = [workload, f"of the limit {number(limit)}/s", *cells]
-    return [row + [""] * (width - len(row))]
+    rules = ["-" * (width + 2) if i < left else "-" * (width + 1) + ":"
+             for i, width in enumerate(widths)]  # fmt: skip
+    return "\n".join([line(rows[0]), "|" + "|".join(rules) + "|", *map(line, rows[1:])])

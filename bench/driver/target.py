@@ -13,6 +13,9 @@ PASSWORD = "secret"
 
 class Target(ABC):
     name: str
+    durability: str  # what is on the disk before a delivery is answered
+    is_fast = False
+    idle_max = 1 << 30  # connections, for servers whose memory would not hold more
 
     def __init__(self, folder: Path, users: int) -> None:
         self.folder = folder / self.name

@@ -1,5 +1,6 @@
 """What is measured: each workload runs the load generator once and gives figures by name."""
 
+import resource
 import subprocess
 import time
 from collections.abc import Callable
@@ -17,15 +18,20 @@ class Size:
 
     messages: int  # of a delivery workload, over all connections
     operations: int  # of an IMAP or POP3 workload, likewise
-    big: int  # messages in the big mailbox
     idle: int  # connections
+    filled: int  # messages in each mailbox of mix_users
+    limit_seconds: float  # of each measurement of the disk
+    once: bool  # one big mailbox for all rounds, memory in the first round only
+    fast_times: int  # a fast target gets as many times the messages: a rate wants a second or two
+    big: int = 10000  # messages in a big mailbox
     users: int = 1000
     mix_users: int = 20  # of the users, the last ones: their mailboxes are filled
-    filled: int = 200  # messages each
 
 
-QUICK = Size(messages=1500, operations=1500, big=1000, idle=100)
-FULL = Size(messages=20000, operations=20000, big=10000, idle=1000)
+QUICK = Size(messages=1024, operations=1000, idle=1000, filled=50, limit_seconds=0.5, once=True,
+             fast_times=8)  # fmt: skip
+FULL = Size(messages=20000, operations=20000, idle=10000, filled=200, limit_seconds=2, once=False,
+            fast_times=1)  # fmt: skip
 
 
 class Generator:
@@ -60,8 +66,13 @@ def _measured(
 
 
 def _common(result: dict[str, str], seconds: float) -> Figures:
-    figures = {"p50 ms": float(result["p50_ms"]), "p99 ms": float(result["p99_ms"])}
-    figures["generator CPU %"] = 100 * float(result["driver_cpu_s"]) / seconds
+    cpu = float(result["driver_cpu_s"])
+    figures = {
+        "p50 ms": float(result["p50_ms"]),
+        "p99 ms": float(result["p99_ms"]),
+        "generator CPU µs each": 1e6 * cpu / max(int(result["ops"]), 1),
+        "generator % of a core": 100 * cpu / seconds,
+    }
     if errors := int(result["errors"]):
         figures["errors"] = errors
     return figures
@@ -72,9 +83,10 @@ def delivery(mode: str, connections: int) -> Callable[[Target, Generator, int], 
 
     def work(target: Target, generator: Generator, seed: int) -> Figures:
         size = generator.size
+        messages = size.messages * (size.fast_times if target.is_fast else 1)
         result, cpu, seconds = _measured(
             target, generator, mode, "lmtp" if mode == "lmtp" else "smtp",
-            conns=connections, msgs=max(size.messages // connections, 1), size=10,
+            conns=connections, msgs=max(messages // connections, 1), size=10,
             users=size.users, seed=seed,
         )  # fmt: skip
         delivered = int(result["deliveries"])
@@ -120,17 +132,23 @@ def pop3(target: Target, generator: Generator, seed: int) -> Figures:
 
 
 def fetch(target: Target, generator: Generator, seed: int) -> Figures:
-    """FETCH 1:* of a big mailbox that nobody has touched in this round."""
+    """FETCH 1:* of a big mailbox; `first`: nobody has touched it since it was filled."""
     size = generator.size
+    box = 1 if size.once else seed
     result, cpu, _ = _measured(
-        target, generator, "imap-fetchall", "imap", conns=1, users=1, user_base=seed,
-        mailbox=f"Big{size.big}", passes=2,
+        target, generator, "imap-fetchall", "imap", conns=1, users=1, user_base=box,
+        mailbox=f"Big{size.big}", passes=6,
     )  # fmt: skip
     figures: Figures = {}
-    for what in ("flags", "envelope", "body"):
-        figures[f"{what} first ms"] = 1000 * float(result[f"{what}_cold_s"])
-        figures[f"{what} again ms"] = 1000 * float(result[f"{what}_warm_s"])
-    return figures | {"CPU ms": cpu * 1000}
+    for word, what in (("flags", "FLAGS"), ("envelope", "ENVELOPE"), ("body", "BODY.PEEK[]")):
+        if box == seed:
+            figures[f"{what} first ms"] = 1000 * float(result[f"{word}_cold_s"])
+        figures[f"{what} again ms"] = 1000 * float(result[f"{word}_warm_s"])
+    messages = max(int(result["ops"]), 1)  # in all passes, of all three kinds
+    return figures | {
+        "CPU µs a message": cpu * 1e6 / messages,
+        "generator CPU µs a message": 1e6 * float(result["driver_cpu_s"]) / messages,
+    }
 
 
 def idle(target: Target, generator: Generator, seed: int) -> Figures:
@@ -140,25 +158,37 @@ def idle(target: Target, generator: Generator, seed: int) -> Figures:
     time.sleep(1)
     before = target.account.memory()
     size = generator.size
+    connections = min(size.idle, target.idle_max, _files_allowed() - FILES_BESIDE)
     words = [str(generator.program), "imap-idle", "--port", str(target.ports["imaps"]),
-             "--tls", "tls", "--conns", str(size.idle), "--users", str(size.users),
-             "--hold", "120"]  # fmt: skip
+             "--tls", "tls", "--conns", str(connections), "--users", str(size.users),
+             "--timeout", "300", "--hold", "300"]  # fmt: skip
+    cpu, begun = target.account.cpu_seconds(), time.monotonic()
     held = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert held.stdout is not None
+    assert held.stdout is not None and held.stderr is not None
     ready = held.stdout.readline()
     if not ready.startswith("READY"):
         held.wait()
-        raise RuntimeError(f"{target.name}: IDLE: {held.stderr.read() if held.stderr else ''}")
+        raise RuntimeError(f"{target.name}: IDLE: {held.stderr.read()}")
+    seconds, cpu = time.monotonic() - begun, target.account.cpu_seconds() - cpu
     time.sleep(2)
     after = target.account.memory()
     held.terminate()
     held.communicate()
-    connections = max(int(ready.split()[1]), 1)
+    count = max(int(ready.split()[1]), 1)
     return {
-        "KiB a connection": (after.pss_kib - before.pss_kib) / connections,
-        "connections held": connections,
+        "KiB a connection": (after.pss_kib - before.pss_kib) / count,
+        "connections held": count,
         "processes": after.processes,
+        "TLS logins/s": count / seconds,
+        "CPU µs a TLS login": 1e6 * cpu / count,
     }
+
+
+FILES_BESIDE = 200  # of a process that holds the connections
+
+
+def _files_allowed() -> int:
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
 
 @dataclass
@@ -166,6 +196,7 @@ class Workload:
     name: str
     run: Callable[[Target, Generator, int], Figures]
     big: bool = False  # needs the big mailboxes
+    once: bool = False  # its figures do not depend on other load: one round in a quick run
 
 
 WORKLOADS = [
@@ -176,16 +207,17 @@ WORKLOADS = [
     Workload("IMAP login", login),
     Workload("FETCH 1:*", fetch, big=True),
     Workload("POP3", pop3),
-    Workload("IDLE, TLS", idle),
+    Workload("IDLE, TLS", idle, once=True),
 ]
 
 
 def fill(target: Target, generator: Generator, rounds: int, big: bool) -> None:
     """The same contents everywhere, and mailboxes that exist, before anything is measured."""
     size = generator.size
-    generator.run(target, "lmtp", "lmtp", conns=20, msgs=size.users * 3 // 20, users=size.users)
+    generator.run(target, "lmtp", "lmtp", conns=20, msgs=size.users // 20, users=size.users)
     generator.run(target, "imap-fill", "imap", conns=size.mix_users, users=size.mix_users,
                   user_base=size.users - size.mix_users, count=size.filled, size="mix")  # fmt: skip
     if big:
-        generator.run(target, "imap-fill", "imap", conns=rounds, users=rounds, user_base=1,
+        boxes = 1 if size.once else rounds
+        generator.run(target, "imap-fill", "imap", conns=boxes, users=boxes, user_base=1,
                       mailbox=f"Big{size.big}", count=size.big, timeout=600)  # fmt: skip

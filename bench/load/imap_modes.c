@@ -126,7 +126,6 @@ void mode_imap_idle(struct conn *c)
 const struct fetch_command fetch_commands[FETCH_COMMANDS] = {{"flags", "FETCH 1:* (FLAGS)"},
 	{"envelope", "FETCH 1:* (ENVELOPE)"}, {"body", "FETCH 1:* (BODY.PEEK[])"}};
 double fetch_seconds[FETCH_COMMANDS][FETCH_PASSES_MAX];
-double fetch_megabytes[FETCH_COMMANDS][FETCH_PASSES_MAX];
 void mode_imap_fetchall(struct conn *c)
 {
 	c->user = options.user_base + c->id % options.users;
@@ -138,17 +137,33 @@ void mode_imap_fetchall(struct conn *c)
 	conn_wait_for_all(c);
 	for (int p = 0; p < options.passes && p < FETCH_PASSES_MAX; p++)
 		for (int i = 0; i < FETCH_COMMANDS; i++) {
-			uint64_t b0 = stats.bytes_in;
 			int64_t t0 = stats_now();
 			if (imap_command(c, fetch_commands[i].name, "%s", fetch_commands[i].cmd))
 				conn_fail(c, "%s failed", fetch_commands[i].name);
 			double s = (double)(stats_now() - t0) / 1e9;
-			if (c->id == 0) {
+			if (c->id == 0)
 				fetch_seconds[i][p] = s;
-				fetch_megabytes[i][p] = (double)(stats.bytes_in - b0) / 1e6;
-			}
 			stats.ok += c->exists;
 			histogram_add(&stats.all, (int64_t)(s * 1e9));
 		}
+	imap_close(c);
+}
+
+/* FETCH 1:* (--items), --passes times */
+void mode_imap_fetch(struct conn *c)
+{
+	c->user = options.user_base + c->id % options.users;
+	if (setjmp(c->failed)) {
+		conn_close(c);
+		return;
+	}
+	imap_open(c, 1);
+	for (int p = 0; p < options.passes && !run.stopping; p++) {
+		int64_t begin = stats_now();
+		if (imap_command(c, "FETCH", "FETCH 1:* (%s)", options.items))
+			conn_fail(c, "FETCH failed");
+		histogram_add(&stats.all, stats_now() - begin);
+		stats.ok += c->exists;
+	}
 	imap_close(c);
 }

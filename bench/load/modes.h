@@ -11,6 +11,7 @@ void mode_imap_fill(struct conn *c);
 void mode_imap_login(struct conn *c);
 void mode_imap_idle(struct conn *c);
 void mode_imap_fetchall(struct conn *c);
+void mode_imap_fetch(struct conn *c);
 void mode_pop3(struct conn *c);
 
 enum imap_op {
@@ -36,6 +37,5 @@ struct fetch_command {
 };
 extern const struct fetch_command fetch_commands[FETCH_COMMANDS];
 extern double fetch_seconds[FETCH_COMMANDS][FETCH_PASSES_MAX];
-extern double fetch_megabytes[FETCH_COMMANDS][FETCH_PASSES_MAX];
 
 #endif

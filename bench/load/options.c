@@ -14,6 +14,7 @@ struct options options = {
 	.rcpt_pattern = "user%04d@example.test",
 	.pass = "secret",
 	.mailbox = "INBOX",
+	.items = "FLAGS",
 	.helo = "load.example.test",
 	.from = "sender%d@source.test",
 	.conns = 10,
@@ -32,7 +33,7 @@ struct options options = {
 void options_usage(void)
 {
 	puts("mailload MODE [flags]   modes: smtp-in lmtp imap-fill imap-mix imap-login imap-idle "
-	     "imap-fetchall pop3\n"
+	     "imap-fetchall imap-fetch pop3\n"
 	     "  --host H (loopback, or unix:/path)  --port P  --tls none|starttls|tls\n"
 	     "  --user-pattern, --rcpt-pattern user%04d@example.test  --pass P  --users U  "
 	     "--user-base B\n"
@@ -40,7 +41,8 @@ void options_usage(void)
 	     "  --size KIB|mix (mix: 60% 4K 30% 16K 8% 64K 2% 512K)   --rcpts R per message\n"
 	     "  --per-conn K  reconnect after K messages (smtp, lmtp; 0: never)   --no-pipeline\n"
 	     "  --auth (AUTH PLAIN)   --mailbox INBOX   --count K (imap-fill: fill up to K)\n"
-	     "  --passes P (imap-fetchall)   --dele (pop3)\n"
+	     "  --passes P (imap-fetchall, imap-fetch)   --items FLAGS (imap-fetch)   --dele "
+	     "(pop3)\n"
 	     "  --ramp K  connections in login at one time (imap-idle)\n"
 	     "  --hold S  seconds (imap-idle)\n"
 	     "  --weights "
@@ -86,6 +88,7 @@ static const struct {
 	{"rcpt-pattern", 'r', &options.rcpt_pattern, NULL},
 	{"pass", 'w', &options.pass, NULL},
 	{"mailbox", 'b', &options.mailbox, NULL},
+	{"items", 'i', &options.items, NULL},
 	{"from", 'f', &options.from, NULL},
 	{"weights", 'W', &options.weights, NULL},
 	{"users", 'U', NULL, &options.users},

@@ -7,7 +7,8 @@
 enum { TLS_NONE, TLS_START, TLS_DIRECT };
 
 struct options {
-	const char *mode, *host, *port, *user_pattern, *rcpt_pattern, *pass, *mailbox, *helo, *from;
+	const char *mode, *host, *port, *user_pattern, *rcpt_pattern, *pass, *mailbox, *items,
+		*helo, *from;
 	int conns, msgs, rcpts, users, user_base, tls, per_conn, ramp, hold, auth, pipeline;
 	int count, dele, passes, delayed_ack;
 	int lmtp; /* of the mode: LMTP instead of SMTP */
