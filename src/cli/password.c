@@ -24,14 +24,16 @@ static char *read_line(void)
 static char *ask(const char *prompt, const char *what)
 {
 	struct termios before, silent;
-	fprintf(stderr, "%s%s%s: ", prompt, what[0] ? " for " : "", what);
 	if (tcgetattr(STDIN_FILENO, &before) < 0)
 		return NULL;
+	/* Silent first, then the prompt: what is typed in answer to it is neither shown nor thrown
+	 * away. */
 	silent = before;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+	fprintf(stderr, "%s%s%s: ", prompt, what[0] ? " for " : "", what);
 	char *line = read_line();
-	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
 	fprintf(stderr, "\n");
 	return line;
 }
