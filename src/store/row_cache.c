@@ -68,7 +68,11 @@ static size_t slot_of(struct slice key)
 	return bytes_hash(key) % ROW_CACHE_SLOTS;
 }
 
-/* Appends the row if it is kept; else gives the version that keep() wants to see again. */
+/* No slot ever has it. */
+#define VERSION_NONE UINT64_MAX
+
+/* Appends the row if it is kept; else gives the version that keep() wants to see again. What is
+ * read while a commit is under way may be the row before it or behind it: that is not kept. */
 static bool find(struct row_cache *cache, size_t at, struct slice key, struct buf *ret_value,
 	uint64_t *ret_version)
 {
@@ -77,7 +81,7 @@ static bool find(struct row_cache *cache, size_t at, struct slice key, struct bu
 	bool found = row && slice_eq(slice(row->bytes, row->key_len), key);
 	if (found)
 		buf_add(ret_value, row->bytes + row->key_len, row->value_len);
-	*ret_version = slot->version;
+	*ret_version = slot->changing ? VERSION_NONE : slot->version;
 	unlock(cache, at);
 	return found;
 }

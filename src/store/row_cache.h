@@ -3,10 +3,11 @@
  * costs twenty times as much.
  *
  * Never stale: while a commit that changes a slot's row is under way the slot is empty and stays
- * so, and its version grows when one begins. A row that was read is kept only if its slot has the
- * version it had before the reading began; what a commit wrote is kept only if no other commit
- * began since. So all changes of rows must go through row_cache_commit(), and a driver that other
- * nodes write to as well has no row cache (store_driver.shared).
+ * so, and its version grows when one begins. A row that was read is kept only if no commit was
+ * under way when the reading began and its slot has the version it had then; what a commit wrote is
+ * kept only if no other commit began since. So all changes of rows must go through
+ * row_cache_commit(), and a driver that other nodes write to as well has no row cache
+ * (store_driver.shared).
  *
  * Bounded: ROW_CACHE_SLOTS rows of ROW_CACHE_VALUE_MAX bytes; a row takes its slot from the one
  * before. All functions may be called by any thread. */

@@ -5,6 +5,9 @@
 
 #include "base/test.h"
 
+#include <pthread.h>
+#include <semaphore.h>
+
 static struct {
 	struct row_cache *cache;
 	struct key key;
@@ -165,6 +168,44 @@ static void write_third(void)
 	assert_int_equal(write_row("third"), 0);
 }
 
+/* A reader on a thread of its own, which stops between the driver's answer and the cache. */
+static sem_t reader_has_read, commit_is_done;
+
+static void stop_reader(void)
+{
+	(void)sem_post(&reader_has_read);
+	(void)sem_wait(&commit_is_done);
+}
+
+static void *read_slowly(void *context)
+{
+	AUTO(buf_free) struct buf value = BUF(100);
+	struct err err;
+	disk.in_get = stop_reader;
+	(void)!row_cache_get(disk.cache, &driver, NULL, NULL, key_slice(&disk.key), &value, &err);
+	return NULL;
+}
+
+static pthread_t reader;
+
+static void start_reader(void)
+{
+	assert_int_equal(pthread_create(&reader, NULL, read_slowly, NULL), 0);
+	(void)sem_wait(&reader_has_read);
+}
+
+static void a_read_that_begins_during_a_commit_and_ends_behind_it_is_not_kept(void **state)
+{
+	(void)sem_init(&reader_has_read, 0, 0);
+	(void)sem_init(&commit_is_done, 0, 0);
+	assert_int_equal(write_row("first"), 0);
+	disk.in_commit = start_reader;
+	assert_int_equal(write_row("second"), 0);
+	(void)sem_post(&commit_is_done);
+	(void)pthread_join(reader, NULL);
+	assert_string_equal(read_row(), "second");
+}
+
 static void the_last_of_two_commits_counts(void **state)
 {
 	disk.after_commit = write_third;
@@ -214,6 +255,7 @@ int main(void)
 		TEST(a_read_that_a_commit_overtakes_is_not_kept),
 		TEST(a_row_read_during_a_commit_is_not_kept),
 		TEST(the_old_row_is_not_given_once_a_commit_is_done),
+		TEST(a_read_that_begins_during_a_commit_and_ends_behind_it_is_not_kept),
 		TEST(the_last_of_two_commits_counts),
 		TEST(a_large_row_is_not_kept),
 		TEST(objects_of_mailboxes_are_not_kept),
