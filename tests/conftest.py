@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent / "lib"))
 import shape as shapes  # noqa: E402
 from shape import Node, Shape, User  # noqa: E402
 
-USERS = 240
+USERS = 500
 BROKEN = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|must\(|panic")
 
 

@@ -91,7 +91,7 @@ class Checker:
     def arrives(self, name: str, box: str, uid: int | None) -> None:
         """Something was put into a mailbox; its UID is told now or later."""
         event, mailbox, message = self.event, self.mailbox(box), self.message(name)
-        message.lowest_uid[box] = mailbox.uid_next.at(event["start"])
+        message.lowest_uid[box] = mailbox.uid_next.at(event.get("after", event["start"]))
         if uid is not None:
             self.has_uid(name, box, uid)
 

@@ -18,5 +18,5 @@ def up_to(events: Iterable[Event], begin: int, end: int) -> list[Event]:
         elif event["op"] not in ("fetch", "counters", "observe") and event["start"] < end:
             outcome = UNKNOWN if event["outcome"] == ACKNOWLEDGED else event["outcome"]
             kept.append({key: value for key, value in event.items() if key not in TOLD}
-                        | {"outcome": outcome})  # fmt: skip
+                        | {"outcome": outcome, "after": 0})  # fmt: skip
     return [event for event in kept if event["outcome"] != REFUSED]

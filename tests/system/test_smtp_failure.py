@@ -70,6 +70,8 @@ def test_mail_sent_while_the_store_dies_is_neither_lost_nor_doubled(own_shape: S
                 if client.command(b"RCPT TO:<%s>" % user.name.encode()).code == 250:
                     if client.data(samples.numbered(number)).code == 250:
                         accepted.append(number)
+                else:
+                    stop.wait(0.02)  # the store is away
                 client.command(b"RSET")
 
     sender = threading.Thread(target=send)
