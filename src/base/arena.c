@@ -17,7 +17,7 @@ struct arena_block {
 void *arena_alloc(struct arena *a, size_t size)
 {
 	size_t aligned = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
-	if (a->size - a->used < aligned) {
+	if (!a->blocks || a->size - a->used < aligned) {
 		size_t want = MAX(MIN(a->size * 2, (size_t)LARGEST_GROWTH), (size_t)FIRST_BLOCK);
 		want = MAX(want, aligned);
 		struct arena_block *block = alloc(sizeof(*block) + want);

@@ -432,7 +432,8 @@ def test_a_history_cut_at_a_copy_leaves_open_what_happened_meanwhile() -> None:
         {"op": "append", "outcome": "acknowledged", "start": 8, "end": 9, "uid": 3},
     ]
     cut = up_to(events, begin=4, end=7)
-    assert cut == [events[0], {"op": "append", "outcome": "unknown", "start": 3, "end": 5}]
+    unknown = {"op": "append", "outcome": "unknown", "start": 3, "end": 5, "after": 0}
+    assert cut == [events[0], unknown]
 
 
 def test_a_floor_tells_what_had_been_seen_by_a_time() -> None:

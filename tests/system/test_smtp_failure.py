@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import samples
-from shape import PATIENCE, Shape, fetch, wait_for_mail
+from shape import PATIENCE, SANITIZED, Shape, fetch, wait_for_mail
 from smtp_client import Client, log_lines, mx, plain, reconfigure, submission
 
 
@@ -274,6 +274,7 @@ def test_a_server_without_extensions_gets_data_with_dots_stuffed(
     assert not any(b"SIZE" in command or b"XSESSION" in command for command in store.commands)
 
 
+@pytest.mark.skipif(SANITIZED, reason="counts memory")
 def test_many_clients_in_the_middle_of_a_message_cost_little_memory(own_shape: Shape) -> None:
     """Their messages go to files before they are large."""
     node, user = own_shape.nodes[0], own_shape.users[0]
