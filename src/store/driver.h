@@ -13,6 +13,11 @@
 
 enum { STORE_KEY_MAX = 512 };
 enum { STORE_ABSENT = 1 }; /* positive outcome: no such key, object, collection, account, blob */
+/* The one failure of commit that does not say "no": see there. Passed up as any other. */
+enum { STORE_UNCERTAIN = -2 };
+/* So many txns may be held at once by a process. A driver may hold more; past what it does, begin
+ * waits as for a lock. */
+enum { STORE_TXNS = 16 };
 
 /* A blob lives as long as at least one key begins with this byte and its id:
  *     'r' blob-id(16) anything
@@ -55,17 +60,26 @@ typedef void store_report(void *context, const struct store_finding *finding);
 typedef bool store_progress(void *context, const char *what, uint64_t done, uint64_t total);
 
 struct store_driver_options {
-	const char *path;       /* folder of the embedded driver; created when missing */
+	const char *path; /* folder of the embedded driver; created when missing */
+	/* Of the postgres driver: libpq's connection string ("host=… dbname=… user=…"). The
+	 * database is this store's alone: tables are made when missing, and account locks are
+	 * advisory locks of the whole database. */
+	const char *database;
+	/* Of the postgres driver, at most: one a txn, and 4 for readers; 0: 32, 8 at least. */
+	unsigned connections;
 	uint64_t segment_bytes; /* a segment file is closed at this size; 0: 256 MiB */
 	uint64_t cache_bytes;   /* for keys; 0: 64 MiB */
-	bool no_sync;           /* benchmarks only: answers are not durable */
+	/* Benchmarks and tests only: answers are not durable. For the postgres driver: a server
+	 * that runs without fsync is not refused. */
+	bool no_sync;
 	bool read_only;
 };
 
 struct store_driver_figures {
 	uint64_t commits, syncs, bytes_written, blobs_read, blob_bytes_read;
 	uint64_t segments, segment_bytes, segment_dead_bytes;
-	bool failed; /* a write or fsync failed: no more writes until restart */
+	uint64_t round_trips; /* waits for the answer of a server */
+	bool failed;          /* a write or fsync failed: no more writes until restart */
 };
 
 struct store_db;  /* an open database; each driver has its own */
@@ -78,19 +92,24 @@ struct store_driver {
 	bool shared;
 
 	/* Opens and recovers: afterwards everything that was committed before is there. ERR_IN_USE
-	 * when another process has it open. */
+	 * when another process has it open (not for a shared one), ERR_BAD_INPUT when a newer
+	 * program made it. */
 	int (*open)(const struct store_driver_options *options, struct store_db **ret_db,
 		struct err *err);
 	/* No call is under way and no txn is held. */
 	void (*close)(struct store_db *db);
 
 	/* Locks the accounts, in an order of the driver's own, waiting at most 30 s
-	 * (ERR_TEMPORARY). Same account twice is fine. */
+	 * (ERR_TEMPORARY). Same account twice is fine. Of a shared driver, a txn whose server is
+	 * lost has lost its locks: from then on its calls fail, and so does commit. */
 	int (*begin)(struct store_db *db, const struct id *accounts, size_t count,
 		struct store_txn **ret_txn, struct err *err);
 	void (*abort)(struct store_txn *txn);
 	/* When it returns 0, batch and blobs are durable and visible to every reader; a negative
-	 * value means that nothing of it is or will be visible. The txn is over either way. */
+	 * value means that nothing of it is or will be visible. The txn is over either way.
+	 * STORE_UNCERTAIN (with a temporary err) is the exception: a server was lost in the middle
+	 * and could not be reached again in time, so all of it or nothing is or will be visible.
+	 * Who tries again may do it twice. */
 	int (*commit)(struct store_txn *txn, const struct store_batch *batch,
 		const struct store_new_blob *blobs, size_t blob_count, struct err *err);
 
@@ -99,7 +118,8 @@ struct store_driver {
 	int (*get)(struct store_db *db, struct store_txn *txn, struct slice key,
 		struct buf *ret_value, struct err *err);
 	/* Calls `visit` for keys in from <= key < to, ascending (descending if `backward`), on one
-	 * consistent state, until it returns false. Slices are valid during the call only. */
+	 * consistent state, until it returns false. Slices are valid during the call only. `visit`
+	 * may make other calls, on the same txn too, but not end it. */
 	int (*scan)(struct store_db *db, struct store_txn *txn, struct slice from, struct slice to,
 		bool backward, bool (*visit)(void *context, struct slice key, struct slice value),
 		void *context, struct err *err);
@@ -111,7 +131,9 @@ struct store_driver {
 	/* Length of a blob. STORE_ABSENT. */
 	int (*blob_len)(struct store_db *db, struct id blob, uint64_t *ret_len, struct err *err);
 
-	/* A copy in the new folder `path`, consistent at one moment, while serving. */
+	/* A copy in the new folder `path`, consistent at one moment, while serving. A permanent
+	 * error that says what to use instead, from a driver whose engine has a backup of its own;
+	 * then there is no folder. */
 	int (*backup)(struct store_db *db, const char *path, store_progress *progress,
 		void *context, struct err *err);
 	/* Reads everything and verifies every checksum and every reference to a blob. */
@@ -125,6 +147,7 @@ struct store_driver {
 };
 
 extern const struct store_driver store_driver_embedded; /* RocksDB and segment files */
+extern const struct store_driver store_driver_postgres; /* a server that many nodes share */
 extern const struct store_driver store_driver_memory;   /* for tests; nothing survives close */
 
 /* All of them, ended by NULL. */

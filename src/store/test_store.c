@@ -287,6 +287,7 @@ static void a_blob_is_stored_once_for_many_accounts_and_goes_with_the_last(void 
 		done(store_write_object_gone(w, c, &o, &f->err));
 		done(store_write_commit(w, &f->err));
 	}
+	drop_released(f->store);
 	assert_int_equal(store_read_blob(f->store, blob, 0, 100, &body, &f->err), STORE_ABSENT);
 }
 
@@ -327,6 +328,7 @@ static void a_changed_blob_replaces_the_old_one(void **state)
 	done(store_write_object(w, c, &o, SLICE("new facet"), &f->err));
 	done(store_write_commit(w, &f->err));
 	AUTO(buf_free) struct buf bytes = BUF(100);
+	drop_released(f->store);
 	assert_int_equal(store_read_blob(f->store, old, 0, 10, &bytes, &f->err), STORE_ABSENT);
 	done(store_get_facet(f->store, f->account, f->inbox, 1, &bytes, &f->err));
 	assert_slice(buf_slice(&bytes), "new facet");

@@ -17,7 +17,7 @@ from includes import closure, sources  # noqa: E402
 CLANG = 14  # other versions lay out and warn differently; this one decides
 CACHE = ROOT / "build" / "tidy"
 SHELL = re.compile(rb"^#!.*\bbash\b")
-LIBRARIES = ["libcrypto", "libssl", "icu-uc", "icu-i18n", "jansson", "libmicrohttpd", "libargon2"]
+LIBRARIES = ["libcrypto", "libssl", "icu-uc", "icu-i18n", "jansson", "libmicrohttpd", "libargon2", "libpq"]
 
 
 def script(name: str) -> Outcome:

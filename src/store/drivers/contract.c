@@ -3,6 +3,7 @@
 #include "store/drivers/contract.h"
 
 #include "base/alloc.h"
+#include "store/drivers/postgres/test_server.h"
 
 #include <ftw.h>
 #include <unistd.h>
@@ -22,6 +23,11 @@ int contract_set_up(void **state)
 	assert_non_null(mkdtemp(f->folder));
 	(void)snprintf(f->path, sizeof(f->path), "%s/store", f->folder);
 	struct store_driver_options options = {.path = f->path, .segment_bytes = 1 << 20};
+	if (contract_driver == &store_driver_postgres) {
+		test_server_database(f->database);
+		options.database = f->database;
+		options.no_sync = true; /* the tests' server does not sync */
+	}
 	if (contract_driver->open(&options, &f->db, &err) != 0)
 		fail_msg("%s: %s", contract_driver->name, err.text);
 	f->account = id_new();
@@ -149,8 +155,10 @@ int main(void)
 	for (size_t i = 0; store_drivers[i]; i++) {
 		contract_driver = store_drivers[i];
 		print_message("driver: %s\n", contract_driver->name);
-		failed +=
-			contract_keys() + contract_blobs() + contract_threads() + contract_upkeep();
+		if (contract_driver == &store_driver_postgres)
+			(void)test_server_folder(); /* says at once if there is none */
+		failed += contract_keys() + contract_blobs() + contract_threads() +
+			  contract_upkeep() + contract_trips();
 	}
 	return failed;
 }

@@ -11,6 +11,7 @@ extern const struct store_driver *contract_driver;
 struct fixture {
 	char folder[64];
 	char path[96];
+	char database[256]; /* of the postgres driver */
 	struct store_db *db;
 	struct id account;
 };
@@ -48,5 +49,6 @@ int contract_keys(void);
 int contract_blobs(void);
 int contract_threads(void);
 int contract_upkeep(void);
+int contract_trips(void);
 
 #endif

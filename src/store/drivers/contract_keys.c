@@ -177,6 +177,114 @@ static void test_scan_sees_one_state_while_others_commit(void **state)
 	contract_value(f, "k90", "late");
 }
 
+enum { LONG = 3000 };
+
+struct long_scan {
+	struct fixture *f;
+	size_t count;
+};
+
+/* At the first key the last one goes and another one comes behind it. */
+static bool change_the_end(void *context, struct slice key, struct slice value)
+{
+	struct long_scan *s = context;
+	struct store_batch batch;
+	if (s->count++ > 0)
+		return true;
+	store_batch_init(&batch);
+	store_batch_delete(&batch, SLICE("k02999"));
+	store_batch_put(&batch, SLICE("k03000"), SLICE_NONE);
+	store_batch_put(&batch, SLICE("k03001"), SLICE_NONE);
+	contract_commit(s->f, &batch, NULL, 0);
+	return true;
+}
+
+static void test_a_long_scan_sees_one_state_too(void **state)
+{
+	struct fixture *f = *state;
+	for (int locked = 0; locked < 2; locked++) {
+		struct long_scan s = {.f = f};
+		struct id other = id_new();
+		struct store_txn *txn = NULL;
+		struct store_batch batch;
+		struct err err = {0};
+		char key[16];
+		store_batch_init(&batch);
+		for (size_t i = 0; i < LONG; i++) {
+			(void)snprintf(key, sizeof(key), "k%05zu", i);
+			store_batch_put(&batch, slice_str(key), SLICE_NONE);
+		}
+		store_batch_delete(&batch, SLICE("k03000"));
+		store_batch_delete(&batch, SLICE("k03001"));
+		contract_commit(f, &batch, NULL, 0);
+		if (locked)
+			assert_int_equal(contract_driver->begin(f->db, &other, 1, &txn, &err), 0);
+		assert_int_equal(contract_driver->scan(f->db, txn, SLICE("k"), SLICE("l"), false,
+					 change_the_end, &s, &err),
+			0);
+		assert_int_equal(s.count, LONG);
+		if (locked)
+			contract_driver->abort(txn);
+		contract_no_key(f, "k02999");
+	}
+}
+
+enum { OUTER = 5, INNER = 700 };
+
+struct inside {
+	struct fixture *f;
+	struct store_txn *txn;
+	size_t outer, inner;
+};
+
+static bool count_inner(void *context, struct slice key, struct slice value)
+{
+	struct inside *inside = context;
+	inside->inner++;
+	return true;
+}
+
+static bool scan_and_get(void *context, struct slice key, struct slice value)
+{
+	struct inside *inside = context;
+	const struct store_driver *driver = contract_driver;
+	AUTO(buf_free) struct buf got = BUF(100);
+	struct err err = {0};
+	inside->outer++;
+	assert_slice(value, "outer");
+	assert_int_equal(driver->get(inside->f->db, inside->txn, key, &got, &err), 0);
+	assert_int_equal(driver->scan(inside->f->db, inside->txn, SLICE("i"), SLICE("j"),
+				 inside->outer % 2, count_inner, inside, &err),
+		0);
+	assert_slice(value, "outer");
+	return true;
+}
+
+static void test_a_scan_may_run_inside_another_one(void **state)
+{
+	struct inside inside = {.f = *state};
+	struct store_batch batch;
+	struct err err = {0};
+	char key[16];
+	store_batch_init(&batch);
+	for (size_t i = 0; i < OUTER + INNER; i++) {
+		(void)snprintf(key, sizeof(key), "%c%05zu", i < OUTER ? 'o' : 'i', i);
+		store_batch_put(&batch, slice_str(key), i < OUTER ? SLICE("outer") : SLICE_NONE);
+	}
+	contract_commit(inside.f, &batch, NULL, 0);
+	for (int locked = 0; locked < 2; locked++) {
+		inside.outer = inside.inner = 0;
+		inside.txn = locked ? contract_begin(inside.f) : NULL;
+		assert_int_equal(contract_driver->scan(inside.f->db, inside.txn, SLICE("o"),
+					 SLICE("p"), false, scan_and_get, &inside, &err),
+			0);
+		assert_int_equal(inside.outer, OUTER);
+		assert_int_equal(inside.inner, OUTER * INNER);
+		if (locked)
+			contract_driver->abort(inside.txn);
+	}
+}
+
 int contract_keys(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +298,8 @@ int contract_keys(void)
 		CONTRACT_CASE(test_scan_backward_begins_below_to),
 		CONTRACT_CASE(test_scan_stops_when_told),
 		CONTRACT_CASE(test_scan_sees_one_state_while_others_commit),
+		CONTRACT_CASE(test_a_long_scan_sees_one_state_too),
+		CONTRACT_CASE(test_a_scan_may_run_inside_another_one),
 	};
 	return cmocka_run_group_tests_name("keys", tests, NULL, NULL);
 }

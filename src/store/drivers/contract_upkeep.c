@@ -1,7 +1,9 @@
-/* The contract on upkeep: check and figures. */
+/* The contract on upkeep: check, backup and figures. */
 #include "store/drivers/contract.h"
 
 #include "base/alloc.h"
+
+#include <unistd.h>
 
 static void count_damage(void *context, const struct store_finding *finding)
 {
@@ -40,6 +42,25 @@ static void test_check_finds_a_reference_without_its_blob(void **state)
 	assert_findings(f, true);
 }
 
+static void test_a_backup_is_whole_or_refused_for_good(void **state)
+{
+	struct fixture *f = *state;
+	char path[128];
+	struct err err = {0};
+	contract_put(f, "a", "1");
+	(void)snprintf(path, sizeof(path), "%s/backup", f->folder);
+	if (contract_driver->backup(f->db, path, NULL, NULL, &err) < 0) {
+		assert_int_equal(err.class, ERR_PERMANENT);
+		assert_int_not_equal(access(path, F_OK), 0);
+		return;
+	}
+	struct fixture copy = {.account = f->account};
+	const struct store_driver_options options = {.path = path};
+	assert_int_equal(contract_driver->open(&options, &copy.db, &err), 0);
+	contract_value(&copy, "a", "1");
+	contract_driver->close(copy.db);
+}
+
 static void test_figures_count(void **state)
 {
 	struct fixture *f = *state;
@@ -55,6 +76,7 @@ int contract_upkeep(void)
 	const struct CMUnitTest tests[] = {
 		CONTRACT_CASE(test_check_finds_nothing_wrong_with_a_good_store),
 		CONTRACT_CASE(test_check_finds_a_reference_without_its_blob),
+		CONTRACT_CASE(test_a_backup_is_whole_or_refused_for_good),
 		CONTRACT_CASE(test_figures_count),
 	};
 	return cmocka_run_group_tests_name("upkeep", tests, NULL, NULL);
