@@ -78,7 +78,7 @@ static int read_refusal(const struct question *q, struct slice reason, struct er
 static int read_answer(
 	struct net_client *client, struct question *q, enum fate *ret_fate, struct err *err)
 {
-	struct directory_authmod_line line;
+	UNINITIALIZED struct directory_authmod_line line;
 	struct slice text;
 	*ret_fate = KEEP;
 	for (;;) {
