@@ -11,41 +11,34 @@ static json_t *alias_json(const struct directory_alias_info *a)
 		"created", admin_time(a->created));
 }
 
-/* The arguments behind the first one. */
-static struct slice *targets_of(
-	const struct admin_call *call, struct arena *arena, size_t *ret_count)
+/* Its targets are the arguments behind the first one. */
+static int give_targets(struct admin *admin, const struct admin_call *call,
+	int (*give)(struct directory *d, struct slice address, const struct slice *targets,
+		size_t count, struct err *err),
+	const char *done, json_t **ret_result, struct err *err)
 {
-	*ret_count = call->argument_count - 1;
-	struct slice *targets = ARENA_ARRAY(arena, struct slice, *ret_count);
-	for (size_t i = 0; i < *ret_count; i++)
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct slice name = admin_argument(call, 0);
+	size_t count = call->argument_count - 1;
+	struct slice *targets = ARENA_ARRAY(&arena, struct slice, count);
+	for (size_t i = 0; i < count; i++)
 		targets[i] = admin_argument(call, i + 1);
-	return targets;
+	if (give(admin->directory, name, targets, count, err) < 0)
+		return -1;
+	*ret_result = admin_message("Alias %.*s was %s.", SLICE_ARG(name), done);
+	return 0;
 }
 
 int admin_alias_add(
 	struct admin *admin, const struct admin_call *call, json_t **ret_result, struct err *err)
 {
-	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
-	size_t count;
-	const struct slice *targets = targets_of(call, &arena, &count);
-	struct slice name = admin_argument(call, 0);
-	if (directory_alias_add(admin->directory, name, targets, count, err) < 0)
-		return -1;
-	*ret_result = admin_message("Alias %.*s was added.", SLICE_ARG(name));
-	return 0;
+	return give_targets(admin, call, directory_alias_add, "added", ret_result, err);
 }
 
 int admin_alias_set(
 	struct admin *admin, const struct admin_call *call, json_t **ret_result, struct err *err)
 {
-	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
-	size_t count;
-	const struct slice *targets = targets_of(call, &arena, &count);
-	struct slice name = admin_argument(call, 0);
-	if (directory_alias_set(admin->directory, name, targets, count, err) < 0)
-		return -1;
-	*ret_result = admin_message("Alias %.*s was changed.", SLICE_ARG(name));
-	return 0;
+	return give_targets(admin, call, directory_alias_set, "changed", ret_result, err);
 }
 
 int admin_alias_remove(

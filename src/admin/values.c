@@ -127,7 +127,8 @@ json_t *admin_string(struct slice text)
 
 json_t *admin_limit(uint64_t limit)
 {
-	return limit ? json_integer((json_int_t)limit) : json_null();
+	return limit && limit != DIRECTORY_QUOTA_INHERIT ? json_integer((json_int_t)limit)
+							 : json_null();
 }
 
 json_t *admin_time(int64_t seconds)

@@ -18,7 +18,7 @@ int admin_values(const struct admin_call *call, struct directory_values *ret_val
 
 /* Bytes in text, cleaned to UTF-8 where they are not. */
 json_t *admin_string(struct slice text);
-json_t *admin_limit(uint64_t limit); /* null for none */
+json_t *admin_limit(uint64_t limit); /* null for none, and for none of its own */
 json_t *admin_time(int64_t seconds); /* "2026-11-24T21:00:00Z" */
 json_t *admin_services(unsigned services);
 /* {"message": …} */

@@ -93,9 +93,17 @@ int cli_print_completion(const struct cli *cli, const char *shell)
 {
 	if (strcmp(shell, "bash") != 0)
 		return cli_fail(cli, CLI_USAGE, "no completion for %s, only for bash", shell);
-	printf("_rookery() {\n\tlocal line=\"${COMP_WORDS[*]:1:COMP_CWORD-1}\" "
+	/* Options of all commands may stand in front; bash takes "--config=x" for three words. */
+	printf("_rookery() {\n\tlocal words=(\"${COMP_WORDS[@]:1:COMP_CWORD-1}\") "
 	       "word=\"${COMP_WORDS[COMP_CWORD]}\"\n"
-	       "\tlocal all=(");
+	       "\tlocal global=(--json --config) found=() one\n"
+	       "\twhile true; do\n\t\tcase \"${words[*]:0:3}\" in\n"
+	       "\t\t--json*) words=(\"${words[@]:1}\") ;;\n"
+	       "\t\t--config|'--config =') return ;;\n"
+	       "\t\t'--config = '*) words=(\"${words[@]:3}\") ;;\n"
+	       "\t\t'--config '*) words=(\"${words[@]:2}\") ;;\n"
+	       "\t\t*) break ;;\n\t\tesac\n\tdone\n"
+	       "\tlocal line=\"${words[*]}\" all=(");
 	for (size_t i = 0; i < ARRAY_LEN(LOCAL); i++) {
 		struct slice rest = slice_str(LOCAL[i].name), first = slice_cut(&rest, ' ');
 		struct slice second = slice_cut(&rest, ' ');
@@ -105,14 +113,15 @@ int cli_print_completion(const struct cli *cli, const char *shell)
 	}
 	for (size_t i = 0; i < admin_command_count; i++)
 		printf("'%s' ", admin_commands[i].name);
-	printf(")\n\tlocal found=() one\n\tcase \"$line\" in\n");
+	printf(")\n\tcase \"$line\" in\n");
 	for (size_t i = 0; i < admin_command_count; i++) {
 		printf("\t'%s'*) found=(--json --help", admin_commands[i].name);
 		for (const struct admin_option *o = admin_commands[i].options; o->name; o++)
 			printf(" --%s", o->name);
 		printf(") ;;\n");
 	}
-	printf("\t*) for one in \"${all[@]}\"; do\n"
+	printf("\t*) if [[ -z $line && $word == -* ]]; then found=(\"${global[@]}\"); fi\n"
+	       "\tfor one in \"${all[@]}\"; do\n"
 	       "\t\tif [ -z \"$line\" ]; then found+=(\"${one%%%% *}\")\n"
 	       "\t\telif [[ $one == \"$line \"* ]]; then one=${one#\"$line \"}; "
 	       "found+=(\"${one%%%% *}\"); fi\n"

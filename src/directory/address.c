@@ -191,6 +191,12 @@ bool directory_domain_parse(struct slice text, struct directory_domain_name *ret
 	return true;
 }
 
+struct slice directory_domain_of(struct slice name)
+{
+	const char *at = name.len ? memrchr(name.ptr, '@', name.len) : NULL;
+	return at ? slice_from(name, (size_t)(at - name.ptr) + 1) : SLICE("");
+}
+
 bool directory_address_parse(struct slice text, struct directory_address *ret_address)
 {
 	struct directory_domain_name domain;

@@ -46,6 +46,8 @@ static inline struct slice directory_domain_slice(const struct directory_domain_
 {
 	return slice(n->text, n->len);
 }
+/* Of a canonical name: what stands behind its last "@"; "" when there is none. */
+struct slice directory_domain_of(struct slice name);
 
 /* Valid UTF-8 without control characters (C0, DEL, C1): what names and passwords may hold. */
 WARN_UNUSED bool directory_text_is_plain(struct slice text);

@@ -94,9 +94,7 @@ int directory_alias_add(struct directory *d, struct slice address, const struct 
 {
 	struct directory_address canonical;
 	struct directory_change change;
-	int r = directory_admin_address(address, &canonical, err);
-	if (r == 0)
-		r = directory_change_begin(d, ID_NONE, &change, err);
+	int r = directory_change_begin_address(d, address, &canonical, &change, err);
 	if (r != 0)
 		return r;
 	r = add_alias(&change, &canonical, targets, count, err);
@@ -124,9 +122,7 @@ int directory_alias_set(struct directory *d, struct slice address, const struct 
 {
 	struct directory_address canonical;
 	struct directory_change change;
-	int r = directory_admin_address(address, &canonical, err);
-	if (r == 0)
-		r = directory_change_begin(d, ID_NONE, &change, err);
+	int r = directory_change_begin_address(d, address, &canonical, &change, err);
 	if (r != 0)
 		return r;
 	r = set_alias(&change, directory_address_slice(&canonical), targets, count, err);
@@ -139,9 +135,7 @@ int directory_alias_remove(struct directory *d, struct slice address, struct err
 	struct directory_change change;
 	struct directory_references refs;
 	struct store_object object;
-	int r = directory_admin_address(address, &canonical, err);
-	if (r == 0)
-		r = directory_change_begin(d, ID_NONE, &change, err);
+	int r = directory_change_begin_address(d, address, &canonical, &change, err);
 	if (r != 0)
 		return r;
 	struct slice name = directory_address_slice(&canonical);

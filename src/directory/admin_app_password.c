@@ -6,32 +6,6 @@
 
 enum { NAME_MAX_BYTES = 100 };
 
-/* Reads the user under the lock. On 0 the change is open and the caller ends it. */
-static int begin(struct directory *d, struct slice address, struct directory_change *change,
-	struct directory_found_user *found, struct err *err)
-{
-	struct directory_address canonical;
-	int r = directory_admin_address(address, &canonical, err);
-	if (r == 0)
-		r = directory_change_begin(d, ID_NONE, change, err);
-	if (r != 0)
-		return r;
-	struct slice name = directory_address_slice(&canonical);
-	r = directory_find_user(change->in, name, &change->arena, found, err);
-	r = directory_admin_found(r, "user", name, err);
-	return r != 0 ? directory_change_end(change, r, err) : 0;
-}
-
-static int end(
-	struct directory_change *change, struct directory_found_user *found, int r, struct err *err)
-{
-	if (r == 0) {
-		directory_user_row_encode(&found->row, found->object.data, &change->row);
-		r = directory_change_put(change, DIRECTORY_USERS, &found->object, err);
-	}
-	return directory_change_end(change, r, err);
-}
-
 static struct directory_app_password_row *find(struct directory_user_row *row, struct slice name)
 {
 	for (size_t i = 0; i < row->app_password_count; i++)
@@ -79,7 +53,7 @@ int directory_app_password_add(struct directory *d, struct slice address, struct
 		.services = services,
 		.created = clock_wall(),
 	};
-	int r = begin(d, address, &change, &found, err);
+	int r = directory_change_begin_user(d, address, &change, &found, err);
 	if (r != 0)
 		return r;
 	r = check(&found.row, name, services, err);
@@ -87,7 +61,7 @@ int directory_app_password_add(struct directory *d, struct slice address, struct
 		directory_app_password_make(&app, ret_password);
 		append(&change, &found.row, &app);
 	}
-	return end(&change, &found, r, err);
+	return directory_change_end_user(&change, &found, r, err);
 }
 
 int directory_app_password_list(struct directory *d, struct slice address, struct arena *arena,
@@ -123,7 +97,7 @@ int directory_app_password_remove(
 {
 	struct directory_change change;
 	struct directory_found_user found;
-	int r = begin(d, address, &change, &found, err);
+	int r = directory_change_begin_user(d, address, &change, &found, err);
 	if (r != 0)
 		return r;
 	struct directory_app_password_row *app = find(&found.row, name);
@@ -132,5 +106,5 @@ int directory_app_password_remove(
 	else
 		r = err_permanent(
 			err, ERR_ABSENT, "there is no app password \"%.*s\"", SLICE_ARG(name));
-	return end(&change, &found, r, err);
+	return directory_change_end_user(&change, &found, r, err);
 }

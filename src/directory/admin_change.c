@@ -21,6 +21,35 @@ int directory_change_begin(struct directory *d, struct id account,
 	return r;
 }
 
+int directory_change_begin_address(struct directory *d, struct slice text,
+	struct directory_address *ret_address, struct directory_change *ret_change, struct err *err)
+{
+	int r = directory_admin_address(text, ret_address, err);
+	return r != 0 ? r : directory_change_begin(d, ID_NONE, ret_change, err);
+}
+
+int directory_change_begin_domain(struct directory *d, struct slice text,
+	struct directory_domain_name *ret_name, struct directory_change *ret_change,
+	struct err *err)
+{
+	int r = directory_admin_domain(text, ret_name, err);
+	return r != 0 ? r : directory_change_begin(d, ID_NONE, ret_change, err);
+}
+
+int directory_change_begin_user(struct directory *d, struct slice address,
+	struct directory_change *ret_change, struct directory_found_user *ret_found,
+	struct err *err)
+{
+	struct directory_address canonical;
+	int r = directory_change_begin_address(d, address, &canonical, ret_change, err);
+	if (r != 0)
+		return r;
+	struct slice name = directory_address_slice(&canonical);
+	r = directory_find_user(ret_change->in, name, &ret_change->arena, ret_found, err);
+	r = directory_admin_found(r, "user", name, err);
+	return r != 0 ? directory_change_end(ret_change, r, err) : 0;
+}
+
 int directory_change_end(struct directory_change *change, int r, struct err *err)
 {
 	if (r == 0)
@@ -30,6 +59,16 @@ int directory_change_end(struct directory_change *change, int r, struct err *err
 	arena_free(&change->arena);
 	buf_free(&change->row);
 	return r;
+}
+
+int directory_change_end_user(
+	struct directory_change *change, struct directory_found_user *found, int r, struct err *err)
+{
+	if (r == 0) {
+		directory_user_row_encode(&found->row, found->object.data, &change->row);
+		r = directory_change_put(change, DIRECTORY_USERS, &found->object, err);
+	}
+	return directory_change_end(change, r, err);
 }
 
 /* The collection of a table under the lock; made when it is not there. Its id is learned from

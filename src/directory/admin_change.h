@@ -17,6 +17,19 @@ struct directory_change {
  * this returned 0, and only then. */
 int directory_change_begin(struct directory *d, struct id account,
 	struct directory_change *ret_change, struct err *err) WARN_UNUSED;
+/* The same, with the canonical form of an address or a domain. */
+int directory_change_begin_address(struct directory *d, struct slice text,
+	struct directory_address *ret_address, struct directory_change *ret_change,
+	struct err *err) WARN_UNUSED;
+int directory_change_begin_domain(struct directory *d, struct slice text,
+	struct directory_domain_name *ret_name, struct directory_change *ret_change,
+	struct err *err) WARN_UNUSED;
+/* The same, with a user as he is under the lock; directory_change_end_user() writes his row. */
+int directory_change_begin_user(struct directory *d, struct slice address,
+	struct directory_change *ret_change, struct directory_found_user *ret_found,
+	struct err *err) WARN_UNUSED;
+int directory_change_end_user(struct directory_change *change, struct directory_found_user *found,
+	int r, struct err *err) WARN_UNUSED;
 /* Commits when `r` is 0, else aborts; returns r or the commit's result. */
 int directory_change_end(struct directory_change *change, int r, struct err *err) WARN_UNUSED;
 /* The object's data is change->row, in each; which is empty afterwards. */
@@ -43,6 +56,8 @@ int directory_admin_is_free(struct directory_internal *in, const struct director
 /* ERR_ABSENT unless it is a user or an alias. */
 int directory_admin_is_target(
 	struct directory_internal *in, struct slice address, struct err *err) WARN_UNUSED;
+/* DIRECTORY_QUOTA_INHERIT is none of its own. */
+struct directory_maybe directory_admin_quota(uint64_t value);
 /* ERR_BAD_INPUT when a value makes no sense or is not among `allowed`. */
 int directory_admin_check_values(
 	const struct directory_values *v, unsigned allowed, struct err *err) WARN_UNUSED;

@@ -9,14 +9,6 @@ enum {
 		     DIRECTORY_HAS_USER_QUOTA_MESSAGES,
 };
 
-static struct directory_maybe quota(uint64_t value)
-{
-	return (struct directory_maybe){
-		.set = value != DIRECTORY_QUOTA_INHERIT,
-		.value = value,
-	};
-}
-
 /* `ret_catch_all` holds the canonical catch-all for as long as the row is used. */
 static int apply(struct directory_internal *in, const struct directory_values *v,
 	struct directory_domain_row *row, struct directory_address *ret_catch_all, struct err *err)
@@ -31,9 +23,9 @@ static int apply(struct directory_internal *in, const struct directory_values *v
 	if (v->has & DIRECTORY_HAS_QUOTA_MESSAGES)
 		row->quota_messages = v->quota_messages;
 	if (v->has & DIRECTORY_HAS_USER_QUOTA_BYTES)
-		row->user_quota_bytes = quota(v->user_quota_bytes);
+		row->user_quota_bytes = directory_admin_quota(v->user_quota_bytes);
 	if (v->has & DIRECTORY_HAS_USER_QUOTA_MESSAGES)
-		row->user_quota_messages = quota(v->user_quota_messages);
+		row->user_quota_messages = directory_admin_quota(v->user_quota_messages);
 	if (!(v->has & DIRECTORY_HAS_CATCH_ALL))
 		return 0;
 	row->catch_all = SLICE("");
@@ -69,9 +61,7 @@ int directory_domain_add(
 {
 	struct directory_domain_name canonical;
 	struct directory_change change;
-	int r = directory_admin_domain(name, &canonical, err);
-	if (r == 0)
-		r = directory_change_begin(d, ID_NONE, &change, err);
+	int r = directory_change_begin_domain(d, name, &canonical, &change, err);
 	if (r != 0)
 		return r;
 	r = add_domain(&change, directory_domain_slice(&canonical), v, err);
@@ -98,9 +88,7 @@ int directory_domain_set(
 {
 	struct directory_domain_name canonical;
 	struct directory_change change;
-	int r = directory_admin_domain(name, &canonical, err);
-	if (r == 0)
-		r = directory_change_begin(d, ID_NONE, &change, err);
+	int r = directory_change_begin_domain(d, name, &canonical, &change, err);
 	if (r != 0)
 		return r;
 	r = set_domain(&change, directory_domain_slice(&canonical), v, err);
@@ -131,9 +119,7 @@ int directory_domain_remove(struct directory *d, struct slice name, struct err *
 {
 	struct directory_domain_name canonical;
 	struct directory_change change;
-	int r = directory_admin_domain(name, &canonical, err);
-	if (r == 0)
-		r = directory_change_begin(d, ID_NONE, &change, err);
+	int r = directory_change_begin_domain(d, name, &canonical, &change, err);
 	if (r != 0)
 		return r;
 	r = remove_domain(&change, directory_domain_slice(&canonical), err);
@@ -180,9 +166,7 @@ static int by_domain(const void *name, const void *info)
 static bool count_row(void *context, const struct store_object *object)
 {
 	struct counting *c = context;
-	struct slice name = object->name;
-	const char *at = name.len ? memrchr(name.ptr, '@', name.len) : NULL;
-	struct slice domain = at ? slice_from(name, (size_t)(at - name.ptr) + 1) : name;
+	struct slice domain = directory_domain_of(object->name);
 	struct directory_domain_info *info =
 		bsearch(&domain, c->domains, c->count, sizeof(*c->domains), by_domain);
 	if (info && c->aliases)

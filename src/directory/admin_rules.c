@@ -62,6 +62,14 @@ int directory_admin_is_target(struct directory_internal *in, struct slice addres
 	return directory_admin_found(r, "user or alias", address, err);
 }
 
+struct directory_maybe directory_admin_quota(uint64_t value)
+{
+	return (struct directory_maybe){
+		.set = value != DIRECTORY_QUOTA_INHERIT,
+		.value = value,
+	};
+}
+
 static bool is_host(struct slice s)
 {
 	for (size_t i = 0; i < s.len; i++)

@@ -10,20 +10,12 @@ enum {
 		   DIRECTORY_HAS_TO_HOST,
 };
 
-static struct directory_maybe quota(uint64_t value)
-{
-	return (struct directory_maybe){
-		.set = value != DIRECTORY_QUOTA_INHERIT,
-		.value = value,
-	};
-}
-
 static void apply(const struct directory_values *v, struct directory_user_row *row)
 {
 	if (v->has & DIRECTORY_HAS_QUOTA_BYTES)
-		row->quota_bytes = quota(v->quota_bytes);
+		row->quota_bytes = directory_admin_quota(v->quota_bytes);
 	if (v->has & DIRECTORY_HAS_QUOTA_MESSAGES)
-		row->quota_messages = quota(v->quota_messages);
+		row->quota_messages = directory_admin_quota(v->quota_messages);
 	if (v->has & DIRECTORY_HAS_FULL_NAME)
 		row->full_name = v->full_name;
 	if (v->has & DIRECTORY_HAS_SERVICES)
@@ -166,23 +158,13 @@ int directory_user_add(struct directory *d, struct slice address, struct slice p
 static int edit_user(struct directory *d, struct slice address,
 	void (*edit)(void *context, struct directory_user_row *row), void *context, struct err *err)
 {
-	struct directory_address canonical;
 	struct directory_change change;
 	struct directory_found_user found;
-	int r = directory_admin_address(address, &canonical, err);
-	if (r == 0)
-		r = directory_change_begin(d, ID_NONE, &change, err);
+	int r = directory_change_begin_user(d, address, &change, &found, err);
 	if (r != 0)
 		return r;
-	struct slice name = directory_address_slice(&canonical);
-	r = directory_find_user(change.in, name, &change.arena, &found, err);
-	r = directory_admin_found(r, "user", name, err);
-	if (r == 0) {
-		edit(context, &found.row);
-		directory_user_row_encode(&found.row, found.object.data, &change.row);
-		r = directory_change_put(&change, DIRECTORY_USERS, &found.object, err);
-	}
-	return directory_change_end(&change, r, err);
+	edit(context, &found.row);
+	return directory_change_end_user(&change, &found, 0, err);
 }
 
 static void edit_values(void *context, struct directory_user_row *row)

@@ -46,8 +46,7 @@ struct walk {
 
 static int domain_of(struct walk *w, struct slice name, struct err *err)
 {
-	const char *at = name.len ? memrchr(name.ptr, '@', name.len) : NULL;
-	struct slice domain = at ? slice_from(name, (size_t)(at - name.ptr) + 1) : SLICE("");
+	struct slice domain = directory_domain_of(name);
 	if (slice_eq(w->last.object.name, domain))
 		return 0;
 	arena_free(&w->arena);

@@ -279,6 +279,8 @@ static enum net_next run(struct net_session *session, unsigned events)
 		if (slice_ends(line, SLICE("\r")))
 			line.len--;
 		bool over = serve_line(session, line);
+		if (end > 0)
+			explicit_bzero((char *)in.ptr, (size_t)end); /* it may have been "check" */
 		net_consume(session, (size_t)end + 1);
 		if (over)
 			return NET_CLOSE;

@@ -2,6 +2,8 @@
  * its default: all services, no limits, not suspended. */
 #include "directory/authmod_line.h"
 
+#include "directory/address.h"
+
 static void add_services(struct buf *to, unsigned services)
 {
 	const char *separator = "";
@@ -95,11 +97,10 @@ bool directory_authmod_take_user(const struct directory_authmod_line *line, stru
 		return false;
 	struct slice name = arena_copy(arena, line->words[1]);
 	struct slice status = directory_authmod_field(line, "mailstatus");
-	const char *at = memrchr(name.ptr, '@', name.len);
 	*ret_user = (struct directory_user){
 		.account = take_id(line, "account"),
 		.name = name,
-		.domain = at ? slice_from(name, (size_t)(at - name.ptr) + 1) : SLICE(""),
+		.domain = directory_domain_of(name),
 		.full_name = take_text(line, "name", arena),
 		.services = take_services(line),
 		/* whatever else a server calls it: not "ok" is not ok */

@@ -82,17 +82,4 @@ int directory_scram(struct directory *directory, struct slice user,
 	struct sasl_scram_keys *ret_keys, struct err *err) WARN_UNUSED;
 void directory_free(struct directory *directory); /* NULL is fine */
 
-/* The callbacks that sasl.h wants, answered by a directory. `user` is filled when the exchange is
- * done. */
-struct directory_login {
-	struct directory *directory;
-	enum directory_service service;
-	char client[64];     /* IP as text */
-	struct arena *arena; /* where `user` lies */
-	struct directory_user user;
-	struct err denied; /* why, when right but not allowed */
-};
-/* Acting for another (authzid) is refused in this version unless it is the user himself. */
-struct sasl_callbacks directory_sasl(struct directory_login *login);
-
 #endif

@@ -38,8 +38,8 @@ static const struct directory_fake_user *find(const struct fake *f, struct slice
 static void describe(const struct directory_fake_user *from, struct directory_user *ret_user)
 {
 	*ret_user = from->user;
-	ret_user->name = ret_user->domain = slice_str(from->name);
-	(void)slice_cut(&ret_user->domain, '@');
+	ret_user->name = slice_str(from->name);
+	ret_user->domain = directory_domain_of(ret_user->name);
 	if (!ret_user->services)
 		ret_user->services = DIRECTORY_ALL_SERVICES;
 }
@@ -49,9 +49,8 @@ static int fake_domain(struct directory *directory, struct slice domain, struct 
 	struct fake *f = fake_of(directory);
 	int r = begin(f, err);
 	for (size_t i = 0; r == 0 && i < f->count; i++) {
-		struct slice rest = slice_str(f->users[i].name);
-		(void)slice_cut(&rest, '@');
-		if (slice_eq_nocase(rest, domain))
+		struct slice ours = directory_domain_of(slice_str(f->users[i].name));
+		if (slice_eq_nocase(ours, domain))
 			return 0;
 	}
 	return r != 0 ? r : DIRECTORY_UNKNOWN;

@@ -133,11 +133,10 @@ void directory_describe(const struct directory_internal *in,
 	const struct directory_user_row *row = &found->row;
 	const struct directory_domain_row *d = domain ? &domain->row : &none.row;
 	struct slice name = found->object.name;
-	const char *at = name.len ? memrchr(name.ptr, '@', name.len) : NULL;
 	*ret_user = (struct directory_user){
 		.account = found->object.id,
 		.name = name,
-		.domain = at ? slice_from(name, (size_t)(at - name.ptr) + 1) : slice(name.ptr, 0),
+		.domain = directory_domain_of(name),
 		.full_name = row->full_name,
 		.services = row->services,
 		.suspended = row->suspended,

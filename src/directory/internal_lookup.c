@@ -42,10 +42,7 @@ static int load_domain(struct lookup *l, struct slice name)
 
 static int add_user(struct lookup *l, const struct directory_found_user *found)
 {
-	struct slice name = found->object.name;
-	const char *at = memrchr(name.ptr, '@', name.len);
-	int r = at ? load_domain(l, slice_from(name, (size_t)(at - name.ptr) + 1))
-		   : DIRECTORY_UNKNOWN;
+	int r = load_domain(l, directory_domain_of(found->object.name));
 	if (r < 0)
 		return r;
 	struct directory_route *route = l->route;

@@ -1,10 +1,10 @@
 /* What a SASL exchange asks, answered by a directory. */
-#include "directory/directory.h"
+#include "directory/sasl.h"
 
 #include "directory/address.h"
 
 /* Acting for another is not offered; naming oneself is the same as naming nobody. */
-static int refuse_other(struct directory_login *login, struct slice authzid, struct slice user)
+static int refuse_other(struct directory_sasl *asked, struct slice authzid, struct slice user)
 {
 	struct directory_address a, b;
 	if (authzid.len == 0 || slice_eq(authzid, user))
@@ -12,15 +12,15 @@ static int refuse_other(struct directory_login *login, struct slice authzid, str
 	if (directory_address_parse(authzid, &a) && directory_address_parse(user, &b) &&
 		slice_eq(directory_address_slice(&a), directory_address_slice(&b)))
 		return 0;
-	(void)err_permanent(&login->denied, ERR_DENIED, "acting for another user is not allowed");
+	(void)err_permanent(&asked->denied, ERR_DENIED, "acting for another user is not allowed");
 	return DIRECTORY_DENIED;
 }
 
 /* "Denied" keeps its reason; "can't tell" goes out by `err`. */
-static int conclude(struct directory_login *login, int r, const struct err *why, struct err *err)
+static int conclude(struct directory_sasl *asked, int r, const struct err *why, struct err *err)
 {
 	if (r == DIRECTORY_DENIED)
-		login->denied = *why;
+		asked->denied = *why;
 	else if (r < 0 && err)
 		*err = *why;
 	return r;
@@ -29,41 +29,41 @@ static int conclude(struct directory_login *login, int r, const struct err *why,
 static int check_password(void *context, struct slice authzid, struct slice user,
 	struct slice password, struct err *err)
 {
-	struct directory_login *login = context;
+	struct directory_sasl *asked = context;
 	struct err why = {0};
-	int r = refuse_other(login, authzid, user);
+	int r = refuse_other(asked, authzid, user);
 	if (r != 0)
 		return r;
-	r = directory_check(login->directory, user, password, slice_str(login->client),
-		login->service, login->arena, &login->user, &why);
-	return conclude(login, r, &why, err);
+	r = directory_check(asked->directory, user, password, slice_str(asked->client),
+		asked->service, asked->arena, &asked->user, &why);
+	return conclude(asked, r, &why, err);
 }
 
 static int scram_keys(
 	void *context, struct slice user, struct sasl_scram_keys *ret_keys, struct err *err)
 {
-	struct directory_login *login = context;
-	return directory_scram(login->directory, user, ret_keys, err);
+	struct directory_sasl *asked = context;
+	return directory_scram(asked->directory, user, ret_keys, err);
 }
 
 static int scram_done(void *context, struct slice authzid, struct slice user, struct err *err)
 {
-	struct directory_login *login = context;
+	struct directory_sasl *asked = context;
 	struct err why = {0};
-	int r = refuse_other(login, authzid, user);
+	int r = refuse_other(asked, authzid, user);
 	if (r != 0)
 		return r;
 	r = directory_user(
-		login->directory, user, login->service, login->arena, &login->user, &why);
-	return conclude(login, r, &why, err);
+		asked->directory, user, asked->service, asked->arena, &asked->user, &why);
+	return conclude(asked, r, &why, err);
 }
 
-struct sasl_callbacks directory_sasl(struct directory_login *login)
+struct sasl_callbacks directory_sasl_callbacks(struct directory_sasl *asked)
 {
 	return (struct sasl_callbacks){
 		.check_password = check_password,
 		.scram_keys = scram_keys,
 		.scram_done = scram_done,
-		.context = login,
+		.context = asked,
 	};
 }

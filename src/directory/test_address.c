@@ -115,6 +115,14 @@ static void a_detail_is_cut_at_the_first_separator(void **state)
 	}
 }
 
+static void the_domain_of_a_name_stands_behind_its_last_at(void **state)
+{
+	assert_slice(directory_domain_of(SLICE("ann@example.org")), "example.org");
+	assert_slice(directory_domain_of(SLICE("\"a@b\"@example.org")), "example.org");
+	assert_slice(directory_domain_of(SLICE("example.org")), "");
+	assert_slice(directory_domain_of(SLICE_NONE), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +133,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_address_is_refused),
 		cmocka_unit_test(parts_are_at_most_as_long_as_rfc_5321_says),
 		cmocka_unit_test(a_detail_is_cut_at_the_first_separator),
+		cmocka_unit_test(the_domain_of_a_name_stands_behind_its_last_at),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,11 @@
 /* SASL exchanges answered by a directory. */
 #include "base/test.h"
 #include "directory/fake.h"
-#include "sasl/sasl.h"
+#include "directory/sasl.h"
 
 struct world {
 	struct directory *fake;
-	struct directory_login login;
+	struct directory_sasl asked;
 	struct arena arena;
 	struct err err;
 };
@@ -18,7 +18,7 @@ static const struct directory_fake_user users[] = {
 static void begin(struct world *w)
 {
 	*w = (struct world){.fake = directory_fake_new(users, ARRAY_LEN(users))};
-	w->login = (struct directory_login){
+	w->asked = (struct directory_sasl){
 		.directory = w->fake,
 		.service = DIRECTORY_IMAP,
 		.client = "192.0.2.1",
@@ -35,11 +35,11 @@ static void end(struct world *w)
 static enum sasl_outcome plain(struct world *w, struct slice message)
 {
 	const struct sasl_offer offer = {.plain = true, .scram = true};
-	struct sasl_callbacks callbacks = directory_sasl(&w->login);
+	struct sasl_callbacks callbacks = directory_sasl_callbacks(&w->asked);
 	struct sasl_session *session = sasl_new(SLICE("PLAIN"), &offer, &callbacks);
 	AUTO(buf_free) struct buf reply = BUF(1000);
 	assert_non_null(session);
-	w->login.denied = (struct err){0};
+	w->asked.denied = (struct err){0};
 	enum sasl_outcome outcome = sasl_step(session, message, &reply, &w->err);
 	sasl_free(session);
 	return outcome;
@@ -50,7 +50,7 @@ static void the_right_password_fills_in_the_user(void **state)
 	struct world w;
 	begin(&w);
 	assert_int_equal(plain(&w, SLICE("\0ann@example.org\0secret")), SASL_DONE);
-	assert_slice(w.login.user.name, "ann@example.org");
+	assert_slice(w.asked.user.name, "ann@example.org");
 	end(&w);
 }
 
@@ -59,9 +59,9 @@ static void wrong_and_unknown_are_denied_without_a_reason(void **state)
 	struct world w;
 	begin(&w);
 	assert_int_equal(plain(&w, SLICE("\0ann@example.org\0wrong")), SASL_DENIED);
-	assert_int_equal(w.login.denied.class, ERR_NONE);
+	assert_int_equal(w.asked.denied.class, ERR_NONE);
 	assert_int_equal(plain(&w, SLICE("\0zoe@example.org\0secret")), SASL_DENIED);
-	assert_int_equal(w.login.denied.class, ERR_NONE);
+	assert_int_equal(w.asked.denied.class, ERR_NONE);
 	end(&w);
 }
 
@@ -70,7 +70,7 @@ static void a_service_that_is_not_his_is_denied_with_the_reason(void **state)
 	struct world w;
 	begin(&w);
 	assert_int_equal(plain(&w, SLICE("\0bob@example.org\0bob")), SASL_DENIED);
-	assert_string_equal(w.login.denied.text, "bob@example.org may not use imap");
+	assert_string_equal(w.asked.denied.text, "bob@example.org may not use imap");
 	end(&w);
 }
 
@@ -80,7 +80,7 @@ static void acting_for_oneself_is_fine_and_for_another_denied(void **state)
 	begin(&w);
 	assert_int_equal(plain(&w, SLICE("ANN@Example.org\0ann@example.org\0secret")), SASL_DONE);
 	assert_int_equal(plain(&w, SLICE("bob@example.org\0ann@example.org\0secret")), SASL_DENIED);
-	assert_int_equal(w.login.denied.kind, ERR_DENIED);
+	assert_int_equal(w.asked.denied.kind, ERR_DENIED);
 	end(&w);
 }
 
@@ -99,15 +99,15 @@ static void scram_asks_for_keys_and_then_for_the_user(void **state)
 	struct world w;
 	struct sasl_scram_keys keys;
 	begin(&w);
-	struct sasl_callbacks c = directory_sasl(&w.login);
+	struct sasl_callbacks c = directory_sasl_callbacks(&w.asked);
 	struct slice ann = SLICE("ann@example.org"), bob = SLICE("bob@example.org");
 	assert_int_equal(c.scram_keys(c.context, ann, &keys, &w.err), 0);
 	assert_int_equal(keys.iterations, 4096);
 	assert_true(c.scram_keys(c.context, SLICE("zoe@example.org"), &keys, &w.err) > 0);
 	assert_int_equal(c.scram_done(c.context, SLICE(""), ann, &w.err), 0);
-	assert_slice(w.login.user.name, "ann@example.org");
+	assert_slice(w.asked.user.name, "ann@example.org");
 	assert_true(c.scram_done(c.context, SLICE(""), bob, &w.err) > 0);
-	assert_string_equal(w.login.denied.text, "bob@example.org may not use imap");
+	assert_string_equal(w.asked.denied.text, "bob@example.org may not use imap");
 	assert_true(c.scram_done(c.context, bob, ann, &w.err) > 0);
 	directory_fake_set_dead(w.fake, true);
 	assert_true(c.scram_keys(c.context, ann, &keys, &w.err) < 0);

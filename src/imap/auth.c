@@ -1,101 +1,149 @@
-/* LOGIN and AUTHENTICATE. A refused login answers after a pause, during which the session is
- * parked. */
+/* LOGIN and AUTHENTICATE: the words for a login's outcomes. A refused login answers after a pause,
+ * during which the session is parked. */
 #include "imap/session_internal.h"
 
 #include "base/alloc.h"
-#include "base/base64.h"
-#include "base/clock.h"
-#include "net/tls.h"
+#include "directory/login.h"
 
-enum {
-	REFUSAL_PAUSE_MS = 1500,
-	REFUSALS_MAX = 5,
-	SASL_LINE_MAX = 16 * 1024,
+/* A login that waits for the client's next line, or for the end of its pause. */
+struct going_login {
+	struct imap_going going;
+	struct directory_login *login;
 };
 
-static enum imap_run greet(struct imap_session *s, const struct directory_user *user)
+static void free_login(struct imap_session *s, struct imap_going *going)
 {
-	imap_logged_in(s, user);
+	struct going_login *g = (struct going_login *)going;
+	directory_login_free(g->login);
+	free(g);
+}
+
+static struct going_login *begin(struct imap_session *s)
+{
+	struct directory_login_options options = {
+		.directory = s->service->directory,
+		.service = DIRECTORY_IMAP,
+		.protocol = "imap",
+		.throttle = s->service->throttle,
+		.logins = &s->service->figures.logins,
+		.failed = &s->service->figures.logins_failed,
+		.refusals = &s->failures,
+	};
+	directory_login_client(s->net, &options);
+	struct going_login *g = ALLOC(struct going_login);
+	g->going.free = free_login;
+	g->login = directory_login_new(&options);
+	s->going = &g->going;
+	return g;
+}
+
+/* Of what refuses a login: NO with a code, BAD without. */
+static const struct {
+	const char *code, *text;
+} WORDS[] = {
+	[DIRECTORY_LOGIN_REFUSED] = {"AUTHENTICATIONFAILED", "Wrong user or password"},
+	[DIRECTORY_LOGIN_REFUSED_LAST] = {"AUTHENTICATIONFAILED", "Wrong user or password"},
+	[DIRECTORY_LOGIN_DENIED] = {"AUTHORIZATIONFAILED", NULL}, /* the reason */
+	[DIRECTORY_LOGIN_NOT_NOW] = {"UNAVAILABLE",
+		"Can't check passwords just now, try again later"},
+	[DIRECTORY_LOGIN_BLOCKED] = {"UNAVAILABLE",
+		"Too many failed logins from your address, wait a while"},
+	[DIRECTORY_LOGIN_NO_MECHANISM] = {"CANNOT", "No such mechanism here; is TLS on?"},
+	[DIRECTORY_LOGIN_CANCELLED] = {NULL, "Cancelled"},
+	[DIRECTORY_LOGIN_NOT_BASE64] = {NULL, "Expected base64"},
+	[DIRECTORY_LOGIN_MALFORMED] = {NULL, "Not what the mechanism expects"},
+	[DIRECTORY_LOGIN_TOO_LONG] = {NULL, "Line too long"},
+};
+
+static enum imap_run logged_in(struct imap_session *s, const struct directory_user *user)
+{
 	AUTO(buf_free) struct buf code = BUF(4096);
+	imap_logged_in(s, user);
 	buf_add_str(&code, "CAPABILITY ");
 	imap_write_capabilities(s, &code);
 	return imap_ok(s, buf_cstr(&code), "Logged in");
 }
 
-/* A refusal that waits for its time. */
-struct pause {
-	struct imap_going going;
-	int64_t until_ms;
-};
+static enum imap_run pause_over(struct imap_session *s, struct imap_going *going, unsigned events);
+static enum imap_run take_line(struct imap_session *s, struct imap_going *going, unsigned events);
 
-static void set_login_timeout(struct imap_session *s)
+static enum imap_run answer(
+	struct imap_session *s, struct going_login *g, enum directory_login_outcome outcome)
 {
-	net_set_timeout(
-		s->net, s->service->login_timeout_ms ? s->service->login_timeout_ms : 180000);
+	const char *text = WORDS[outcome].text;
+	switch (outcome) {
+	case DIRECTORY_LOGIN_CHALLENGE:
+		g->going.resume = take_line;
+		net_printf(s->net, "+ %s\r\n", directory_login_challenge(g->login));
+		return IMAP_WAIT_INPUT;
+	case DIRECTORY_LOGIN_PAUSE:
+		g->going.resume = pause_over;
+		return pause_over(s, &g->going, 0);
+	case DIRECTORY_LOGIN_DONE:
+		return logged_in(s, directory_login_user(g->login));
+	case DIRECTORY_LOGIN_DENIED:
+		text = directory_login_reason(g->login);
+		break;
+	default:
+		break;
+	}
+	if (!WORDS[outcome].code)
+		return imap_bad_text(s, text);
+	(void)imap_no(s, WORDS[outcome].code, text);
+	if (outcome != DIRECTORY_LOGIN_REFUSED_LAST)
+		return IMAP_DONE;
+	net_write_str(s->net, "* BYE Too many failures\r\n");
+	return IMAP_CLOSE;
 }
 
 static enum imap_run pause_over(struct imap_session *s, struct imap_going *going, unsigned events)
 {
-	struct pause *pause = (struct pause *)going;
-	int64_t left = pause->until_ms - clock_mono_ms();
-	if (left > 0) {
-		net_set_timeout(s->net, (unsigned)left);
+	struct going_login *g = (struct going_login *)going;
+	unsigned left_ms;
+	enum directory_login_outcome outcome = directory_login_wait(g->login, &left_ms);
+	if (outcome == DIRECTORY_LOGIN_PAUSE) {
+		net_set_timeout(s->net, left_ms);
 		return IMAP_WAIT_INPUT;
 	}
-	(void)imap_no(s, "AUTHENTICATIONFAILED", "Wrong user or password");
-	if (++s->failures >= REFUSALS_MAX) {
-		net_write_str(s->net, "* BYE Too many failures\r\n");
+	imap_set_login_timeout(s);
+	return answer(s, g, outcome);
+}
+
+static void wipe(struct slice bytes)
+{
+	if (bytes.len > 0)
+		explicit_bzero((char *)bytes.ptr, bytes.len);
+}
+
+/* The command itself is still in the input, too. */
+static void wipe_command(struct imap_session *s, struct slice arguments)
+{
+	wipe(arguments);
+	wipe(slice_sub(net_input(s->net), 0, s->collect.at));
+}
+
+static enum imap_run take_line(struct imap_session *s, struct imap_going *going, unsigned events)
+{
+	struct going_login *g = (struct going_login *)going;
+	struct slice input = net_input(s->net);
+	ssize_t end = slice_find(input, '\n');
+	if (events & NET_TIMEOUT) {
+		net_write_str(s->net, "* BYE Autologout\r\n");
 		return IMAP_CLOSE;
 	}
-	set_login_timeout(s);
-	return IMAP_DONE;
+	size_t len = end < 0 ? input.len : (size_t)end;
+	if (len > DIRECTORY_LOGIN_LINE_MAX + 1) /* CR */
+		return IMAP_CLOSE;
+	if (end < 0)
+		return IMAP_WAIT_INPUT;
+	struct slice line = slice(input.ptr, len);
+	enum directory_login_outcome outcome = directory_login_line(g->login, line);
+	wipe(line);
+	net_consume(s->net, len + 1);
+	return answer(s, g, outcome);
 }
 
-static void pause_free(struct imap_session *s, struct imap_going *going)
-{
-	free(going);
-}
-
-/* Too many wrong passwords came from there: nothing is checked, so nothing can be guessed. */
-static bool is_blocked(struct imap_session *s)
-{
-	char client[NET_ADDRESS_TEXT];
-	net_address_host(net_peer(s->net), client);
-	if (directory_throttle_allows(s->service->throttle, slice_str(client)))
-		return false;
-	log_warn(net_log(s->net), "login not tried, too many failures from this address",
-		F_STR("protocol", "imap"));
-	return true;
-}
-
-static enum imap_run blocked(struct imap_session *s)
-{
-	return imap_no(s, "UNAVAILABLE", "Too many failed logins from your address, wait a while");
-}
-
-static enum imap_run refuse(struct imap_session *s, struct slice user)
-{
-	char client[NET_ADDRESS_TEXT];
-	net_address_host(net_peer(s->net), client);
-	directory_throttle_failed(s->service->throttle, slice_str(client));
-	atomic_fetch_add_explicit(&s->service->figures.logins_failed, 1, memory_order_relaxed);
-	log_warn(net_log(s->net), "login refused", F_STR("protocol", "imap"),
-		F_SLICE("login", user));
-	struct pause *pause = ALLOC(struct pause);
-	pause->going = (struct imap_going){.resume = pause_over, .free = pause_free};
-	pause->until_ms = clock_mono_ms() + REFUSAL_PAUSE_MS;
-	s->going = &pause->going;
-	net_set_timeout(s->net, REFUSAL_PAUSE_MS);
-	return IMAP_WAIT_INPUT;
-}
-
-static enum imap_run not_now(struct imap_session *s, const struct err *err)
-{
-	log_error(net_log(s->net), "directory can't tell", F_ERR(err));
-	return imap_no(s, "UNAVAILABLE", "Can't check passwords just now, try again later");
-}
-
-enum imap_run imap_cmd_login(struct imap_session *s, struct imap_parser *p)
+static enum imap_run login(struct imap_session *s, struct imap_parser *p)
 {
 	struct slice name, password;
 	if (!imap_space(p) || !imap_astring(p, &name) || !imap_space(p) ||
@@ -103,157 +151,37 @@ enum imap_run imap_cmd_login(struct imap_session *s, struct imap_parser *p)
 		return imap_bad(s, p);
 	if (!net_is_secure(s->net))
 		return imap_no(s, "PRIVACYREQUIRED", "Not without TLS");
-	if (is_blocked(s))
-		return blocked(s);
-	char client[NET_ADDRESS_TEXT];
-	net_address_host(net_peer(s->net), client);
-	struct directory_user user;
-	struct err err;
-	int r = directory_check(s->service->directory, name, password, slice_str(client),
-		DIRECTORY_IMAP, &s->arena, &user, &err);
-	explicit_bzero((char *)password.ptr, password.len);
-	if (r < 0)
-		return not_now(s, &err);
-	if (r == DIRECTORY_DENIED)
-		return imap_no(s, "AUTHORIZATIONFAILED", err.text);
-	return r == 0 ? greet(s, &user) : refuse(s, name);
+	struct going_login *g = begin(s);
+	enum directory_login_outcome outcome = directory_login_password(g->login, name, password);
+	wipe(password); /* a quoted one was copied */
+	return answer(s, g, outcome);
 }
 
-/* An AUTHENTICATE under way. */
-struct exchange {
-	struct imap_going going;
-	struct sasl_session *sasl;
-	struct directory_login login;
-	bool ending; /* SASL_DONE came with data: an empty response follows */
-};
-
-static void exchange_free(struct imap_session *s, struct imap_going *going)
+enum imap_run imap_cmd_login(struct imap_session *s, struct imap_parser *p)
 {
-	struct exchange *x = (struct exchange *)going;
-	sasl_free(x->sasl);
-	free(x);
+	struct slice arguments = p->rest;
+	enum imap_run r = login(s, p);
+	wipe_command(s, arguments);
+	return r;
 }
 
-static void challenge(struct imap_session *s, struct slice bytes)
+static enum imap_run authenticate(struct imap_session *s, struct imap_parser *p)
 {
-	AUTO(buf_free) struct buf text = BUF(2 * SASL_LINE_MAX);
-	base64_encode(&text, bytes);
-	net_write_str(s->net, "+ ");
-	net_write(s->net, buf_slice(&text));
-	net_write_str(s->net, "\r\n");
-}
-
-static enum imap_run finish(struct imap_session *s, struct exchange *x)
-{
-	struct directory_user user = x->login.user;
-	return greet(s, &user);
-}
-
-static enum imap_run take_message(struct imap_session *s, struct exchange *x, struct slice message)
-{
-	AUTO(buf_free) struct buf reply = BUF(SASL_LINE_MAX);
-	struct err err;
-	switch (sasl_step(x->sasl, message, &reply, &err)) {
-	case SASL_CONTINUE:
-		challenge(s, buf_slice(&reply));
-		return IMAP_WAIT_INPUT;
-	case SASL_DONE:
-		if (reply.len == 0)
-			return finish(s, x);
-		x->ending = true;
-		challenge(s, buf_slice(&reply));
-		return IMAP_WAIT_INPUT;
-	case SASL_MALFORMED:
-		return imap_bad_text(s, "Not what the mechanism expects");
-	case SASL_TEMPORARY:
-		return not_now(s, &err);
-	case SASL_DENIED:
-		break;
+	struct slice mechanism, initial = SLICE_NONE;
+	if (!imap_space(p) || !imap_atom(p, &mechanism))
+		return imap_bad(s, p);
+	if (imap_skip(p, ' ')) {
+		initial = p->rest;
+		p->rest = slice_from(p->rest, p->rest.len);
 	}
-	if (x->login.denied.class != ERR_NONE)
-		return imap_no(s, "AUTHORIZATIONFAILED", x->login.denied.text);
-	struct slice who = arena_copy(&s->arena, sasl_user(x->sasl));
-	imap_free_going(s);
-	return refuse(s, who);
-}
-
-static enum imap_run exchange_line(
-	struct imap_session *s, struct imap_going *going, unsigned events)
-{
-	struct exchange *x = (struct exchange *)going;
-	struct slice input = net_input(s->net);
-	ssize_t end = slice_find(input, '\n');
-	if (events & NET_TIMEOUT) {
-		net_write_str(s->net, "* BYE Autologout\r\n");
-		return IMAP_CLOSE;
-	}
-	if (end < 0 && input.len < SASL_LINE_MAX)
-		return IMAP_WAIT_INPUT;
-	if (end < 0)
-		return IMAP_CLOSE;
-	AUTO(buf_free) struct buf message = BUF(SASL_LINE_MAX);
-	struct slice line = slice_trim(slice(input.ptr, (size_t)end));
-	bool cancelled = slice_eq(line, SLICE("*"));
-	bool good = !cancelled && base64_decode(&message, line);
-	net_consume(s->net, (size_t)end + 1);
-	if (cancelled)
-		return imap_bad_text(s, "Cancelled");
-	if (!good)
-		return imap_bad_text(s, "Expected base64");
-	if (x->ending)
-		return message.len == 0 ? finish(s, x) : imap_bad_text(s, "Expected nothing");
-	return take_message(s, x, slice(message.data ? message.data : "", message.len));
-}
-
-static struct sasl_offer offer_of(struct imap_session *s)
-{
-	const struct net_tls_info *tls = net_tls_info(s->net);
-	struct sasl_offer offer = {.plain = net_is_secure(s->net), .scram = true};
-	if (tls) {
-		offer.exporter = tls->exporter;
-		offer.server_end_point = tls->server_end_point;
-	}
-	return offer;
-}
-
-/* "=" stands for an empty initial response (RFC 4959). */
-static bool initial_response(struct imap_parser *p, struct buf *to, bool *ret_given)
-{
-	*ret_given = imap_skip(p, ' ');
-	if (!*ret_given)
-		return true;
-	struct slice text = p->rest;
-	p->rest = slice_from(p->rest, p->rest.len);
-	return slice_eq(text, SLICE("=")) || base64_decode(to, text);
+	struct going_login *g = begin(s);
+	return answer(s, g, directory_login_sasl(g->login, mechanism, initial));
 }
 
 enum imap_run imap_cmd_authenticate(struct imap_session *s, struct imap_parser *p)
 {
-	struct slice mechanism;
-	AUTO(buf_free) struct buf first = BUF(SASL_LINE_MAX);
-	bool given;
-	if (!imap_space(p) || !imap_atom(p, &mechanism))
-		return imap_bad(s, p);
-	if (!initial_response(p, &first, &given))
-		return imap_bad_text(s, "Expected base64");
-	if (is_blocked(s))
-		return blocked(s);
-	struct exchange *x = ALLOC(struct exchange);
-	x->going = (struct imap_going){.resume = exchange_line, .free = exchange_free};
-	x->login = (struct directory_login){
-		.directory = s->service->directory,
-		.service = DIRECTORY_IMAP,
-		.arena = &s->arena,
-	};
-	char client[NET_ADDRESS_TEXT];
-	net_address_host(net_peer(s->net), client);
-	(void)snprintf(x->login.client, sizeof(x->login.client), "%.63s", client);
-	struct sasl_offer offer = offer_of(s);
-	struct sasl_callbacks callbacks = directory_sasl(&x->login);
-	x->sasl = sasl_new(mechanism, &offer, &callbacks);
-	s->going = &x->going;
-	if (!x->sasl)
-		return imap_no(s, "CANNOT", "No such mechanism here; is TLS on?");
-	return take_message(
-		s, x, given ? slice(first.data ? first.data : "", first.len) : SLICE_NONE);
+	struct slice arguments = p->rest;
+	enum imap_run r = authenticate(s, p);
+	wipe_command(s, arguments);
+	return r;
 }

@@ -1,7 +1,8 @@
 /* What is announced, by state. Nothing stands here before it works whole and a test would fail
  * without it. */
 #include "imap/session_internal.h"
-#include "net/tls.h"
+
+#include "directory/login.h"
 
 static const char ALWAYS[] = "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE";
 static const char LOGGED_IN[] = " IDLE NAMESPACE CHILDREN UIDPLUS UNSELECT MOVE MULTIAPPEND "
@@ -20,15 +21,9 @@ void imap_write_capabilities(struct imap_session *s, struct buf *to)
 	}
 	if (net_tls_offered(s->net))
 		buf_add_str(to, " STARTTLS");
-	bool secure = net_is_secure(s->net);
-	if (!secure)
+	struct sasl_offer offer = directory_login_offer(s->net);
+	if (!offer.plain)
 		buf_add_str(to, " LOGINDISABLED");
-	const struct net_tls_info *tls = net_tls_info(s->net);
-	struct sasl_offer offer = {.plain = secure, .scram = true};
-	if (tls) {
-		offer.exporter = tls->exporter;
-		offer.server_end_point = tls->server_end_point;
-	}
 	buf_add_str(to, " AUTH=");
 	sasl_list(&offer, " AUTH=", to);
 }

@@ -70,6 +70,12 @@ void imap_unselect(struct imap_session *s)
 	s->state = IMAP_AUTHENTICATED;
 }
 
+void imap_set_login_timeout(struct imap_session *s)
+{
+	net_set_timeout(s->net, s->service->login_timeout_ms ? s->service->login_timeout_ms
+							     : DEFAULT_LOGIN_TIMEOUT_MS);
+}
+
 void imap_logged_in(struct imap_session *s, const struct directory_user *user)
 {
 	s->user = alloc_zero(1, sizeof(*s->user) + user->name.len + 1);
@@ -80,12 +86,9 @@ void imap_logged_in(struct imap_session *s, const struct directory_user *user)
 	net_log_tag(s->net, "user", user->name);
 	net_set_timeout(s->net, s->service->idle_timeout_ms ? s->service->idle_timeout_ms
 							    : DEFAULT_IDLE_TIMEOUT_MS);
-	atomic_fetch_add_explicit(&s->service->figures.logins, 1, memory_order_relaxed);
-	log_info(net_log(s->net), "login", F_STR("protocol", "imap"),
-		F_STR("tls", net_is_tls(s->net) ? "yes" : "no"));
 }
 
-void imap_free_going(struct imap_session *s)
+static void free_going(struct imap_session *s)
 {
 	struct imap_going *going = s->going;
 	s->going = NULL;
@@ -95,7 +98,7 @@ void imap_free_going(struct imap_session *s)
 
 static void command_ended(struct imap_session *s)
 {
-	imap_free_going(s);
+	free_going(s);
 	s->by_uid = s->keep_expunged = false;
 	s->name = NULL;
 	s->tag = SLICE_NONE;
@@ -271,8 +274,7 @@ static enum net_next open_session(struct net_session *net)
 	s->net = net;
 	s->service = net_service(net);
 	s->state = IMAP_LOGIN;
-	net_set_timeout(net, s->service->login_timeout_ms ? s->service->login_timeout_ms
-							  : DEFAULT_LOGIN_TIMEOUT_MS);
+	imap_set_login_timeout(s);
 	struct buf *out = net_output(net);
 	buf_add_str(out, "* OK [CAPABILITY ");
 	imap_write_capabilities(s, out);
@@ -283,7 +285,7 @@ static enum net_next open_session(struct net_session *net)
 static void close_session(struct net_session *net)
 {
 	struct imap_session *s = net_state(net);
-	imap_free_going(s);
+	free_going(s);
 	imap_unselect(s);
 	arena_free(&s->arena);
 	free(s->user);

@@ -100,6 +100,7 @@ bool imap_has(const struct imap_session *s, enum imap_enabled what);
 /* Turns it on (QRESYNC brings CONDSTORE). Returns the bits that were off. */
 unsigned imap_enable(struct imap_session *s, unsigned what);
 void imap_unselect(struct imap_session *s);
+void imap_set_login_timeout(struct imap_session *s);
 /* After a login: fills user and state. */
 void imap_logged_in(struct imap_session *s, const struct directory_user *user);
 
@@ -138,8 +139,6 @@ void imap_tell_vanished(struct imap_session *s, uint64_t since, const struct mai
 WARN_UNUSED bool imap_message_set(
 	struct imap_session *s, struct imap_parser *p, struct mail_set *ret_uids);
 
-/* auth.c */
-void imap_free_going(struct imap_session *s);
 /* capability.c: "IMAP4rev1 …" for the session's state. */
 void imap_write_capabilities(struct imap_session *s, struct buf *to);
 

@@ -42,7 +42,7 @@ static enum pop3_run cmd_capa(struct pop3_session *s, struct slice argument)
 	struct buf *out = net_output(s->net);
 	buf_add_str(out, "+OK\r\nTOP\r\nUIDL\r\nPIPELINING\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n");
 	if (s->phase == POP3_AUTHORIZATION) {
-		struct sasl_offer offer = pop3_sasl_offer(s);
+		struct sasl_offer offer = directory_login_offer(s->net);
 		if (net_tls_offered(s->net))
 			buf_add_str(out, "STLS\r\n");
 		if (offer.plain)
@@ -60,7 +60,7 @@ static enum pop3_run cmd_stls(struct pop3_session *s, struct slice argument)
 	if (!net_tls_offered(s->net))
 		return pop3_err(s, NULL,
 			net_is_tls(s->net) ? "TLS is active already" : "There is no certificate");
-	pop3_forget_login(s); /* RFC 2595 section 4: nothing said in the clear counts */
+	pop3_forget_user(s); /* RFC 2595 section 4: nothing said in the clear counts */
 	(void)pop3_ok(s, "Begin the handshake");
 	net_start_tls(s->net);
 	return POP3_PARK;
@@ -123,9 +123,10 @@ static enum pop3_run take_line(struct pop3_session *s)
 	struct slice line = arena_copy(&arena, slice(input.ptr, (size_t)end));
 	if (line.len > 0 && line.ptr[line.len - 1] == '\r')
 		line.len--;
+	explicit_bzero((char *)input.ptr, (size_t)end); /* it may have been PASS */
 	net_consume(s->net, (size_t)end + 1);
 	enum pop3_run r = s->phase == POP3_IN_AUTH ? pop3_auth_line(s, line) : command(s, line);
-	explicit_bzero((char *)line.ptr, line.len); /* it may have been PASS */
+	explicit_bzero((char *)line.ptr, line.len);
 	must_doing(NULL, NULL);
 	return r;
 }
@@ -171,7 +172,7 @@ static void close_session(struct net_session *net)
 	struct pop3_session *s = net_state(net);
 	pop3_auth_end(s);
 	pop3_close_maildrop(s);
-	pop3_forget_login(s);
+	pop3_forget_user(s);
 }
 
 const struct net_protocol pop3_protocol = {

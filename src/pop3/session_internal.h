@@ -3,6 +3,7 @@
 #define POP3_SESSION_INTERNAL_H
 
 #include "base/bytes.h"
+#include "directory/login.h"
 #include "mail/message.h"
 #include "mail/set.h"
 #include "mail/view.h"
@@ -28,7 +29,7 @@ struct pop3_session {
 	struct net_session *net;
 	struct pop3_service *service;
 	enum pop3_phase phase;
-	struct slice login; /* of USER, on the heap */
+	struct slice user; /* what USER said, on the heap */
 	unsigned refusals, errors;
 	/* The maildrop, since the login: */
 	bool locked;
@@ -43,12 +44,7 @@ struct pop3_session {
 	uint64_t at, end, header_end;
 	int64_t lines_left; /* of the body; -1: all */
 	bool line_start;
-	/* AUTH under way: */
-	struct sasl_session *sasl;
-	struct directory_login sasl_login;
-	struct arena arena;
-	bool sasl_ending;
-	int64_t pause_until_ms;
+	struct directory_login *login; /* PASS or AUTH under way */
 };
 
 /* locks.c: false when somebody else has it. */
@@ -69,8 +65,7 @@ enum pop3_run pop3_cmd_auth(struct pop3_session *s, struct slice argument);
 enum pop3_run pop3_auth_line(struct pop3_session *s, struct slice line);
 enum pop3_run pop3_auth_pause(struct pop3_session *s);
 void pop3_auth_end(struct pop3_session *s);
-void pop3_forget_login(struct pop3_session *s); /* what USER said */
-struct sasl_offer pop3_sasl_offer(struct pop3_session *s);
+void pop3_forget_user(struct pop3_session *s);
 
 /* maildrop.c */
 enum pop3_run pop3_open_maildrop(struct pop3_session *s, const struct directory_user *user);

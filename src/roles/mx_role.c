@@ -178,9 +178,7 @@ static int open_role(struct role *role, struct err *err)
 		return -1;
 	s->hostname = role->settings->hostname;
 	s->store = smtp_client_pool_new(&store);
-	s->throttle =
-		directory_throttle_new((unsigned)role->settings->limits.auth_failures_per_address,
-			role->settings->limits.auth_failure_window_ms);
+	s->throttle = role_throttle_new(role);
 	s->exchanger = service(role, s, SMTP_EXCHANGER);
 	s->submission = service(role, s, SMTP_SUBMISSION);
 	for (size_t i = 0; i < role->listener_count; i++) {
@@ -204,8 +202,7 @@ static void service_metrics(
 	role_metric(role, to, "messages_accepted_total", label, f->accepted);
 	role_metric(role, to, "messages_refused_total", label, f->refused);
 	role_metric(role, to, "recipients_refused_total", label, f->recipients_refused);
-	role_metric(role, to, "logins_total", label, f->logins);
-	role_metric(role, to, "logins_failed_total", label, f->logins_failed);
+	role_login_metrics(role, to, protocol, f->logins, f->logins_failed);
 }
 
 static void metrics(struct role *role, struct buf *to)

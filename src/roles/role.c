@@ -87,6 +87,22 @@ void role_metric(
 		labels[0] ? "," : "", labels, (unsigned long long)value);
 }
 
+void role_login_metrics(
+	struct role *role, struct buf *to, const char *protocol, uint64_t logins, uint64_t failed)
+{
+	char label[64];
+	(void)snprintf(label, sizeof(label), "protocol=\"%s\"", protocol);
+	role_metric(role, to, "logins_total", label, logins);
+	role_metric(role, to, "logins_failed_total", label, failed);
+}
+
+struct directory_throttle *role_throttle_new(const struct role *role)
+{
+	const struct conf_limits *limits = &role->settings->limits;
+	return directory_throttle_new(
+		(unsigned)limits->auth_failures_per_address, limits->auth_failure_window_ms);
+}
+
 static void loop_metrics(struct role *role, struct buf *to)
 {
 	struct net_loop_figures f = net_loop_figures(role->loop);

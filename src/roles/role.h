@@ -3,6 +3,7 @@
 #define ROLES_ROLE_H
 
 #include "conf/settings.h"
+#include "directory/throttle.h"
 #include "net/loop.h"
 #include "net/tls.h"
 
@@ -68,5 +69,10 @@ int role_serve(struct role *role, const struct role_listener *listener,
 /* One line of the metrics page: rookery_<name>{role="…"<labels>} <value>. */
 void role_metric(
 	struct role *role, struct buf *to, const char *name, const char *labels, uint64_t value);
+/* The lines of a protocol's logins. */
+void role_login_metrics(
+	struct role *role, struct buf *to, const char *protocol, uint64_t logins, uint64_t failed);
+/* Of failed logins, by the settings; the caller frees it. */
+struct directory_throttle *role_throttle_new(const struct role *role);
 
 #endif

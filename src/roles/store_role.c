@@ -59,8 +59,7 @@ static int prepare(struct role *role, struct err *err)
 	if (sandbox_find_user(user(settings), &self, err) < 0 ||
 		floors_adopt(role->folder, &self, err) < 0)
 		return -1;
-	const char *mx = settings->mx.user[0] ? settings->mx.user : settings->user;
-	const char *peer = settings->mx.on ? mx : "";
+	const char *peer = settings->mx.on ? role_mx.user(settings) : "";
 	if (role_listen_unix(role, settings->control_socket, "control", "", err) < 0 ||
 		role_listen_unix(role, settings->store.lmtp_socket, "lmtp", peer, err) < 0 ||
 		role_listen_unix(role, settings->store.authmod_socket, "authmod", peer, err) < 0)
@@ -191,9 +190,7 @@ static int open_role(struct role *role, struct err *err)
 	if (floors_open(role->settings, role->folder, &s->floors, err) < 0)
 		return -1;
 	s->locks = pop3_locks_new();
-	s->throttle =
-		directory_throttle_new((unsigned)role->settings->limits.auth_failures_per_address,
-			role->settings->limits.auth_failure_window_ms);
+	s->throttle = role_throttle_new(role);
 	struct joining joining = {.mail = s->floors.mail, .err = err};
 	if (directory_user_scan(s->floors.directory, SLICE(""), SLICE(""), join, &joining, err) <
 			0 ||
@@ -228,13 +225,11 @@ static void metrics(struct role *role, struct buf *to)
 	const struct imap_figures *imap = &s->imap.figures;
 	const struct pop3_figures *pop3 = &s->pop3.figures;
 	store_metrics(role, s, to);
-	role_metric(role, to, "logins_total", "protocol=\"imap\"", imap->logins);
-	role_metric(role, to, "logins_failed_total", "protocol=\"imap\"", imap->logins_failed);
+	role_login_metrics(role, to, "imap", imap->logins, imap->logins_failed);
 	role_metric(role, to, "imap_commands_total", "", imap->commands);
 	role_metric(role, to, "imap_messages_fetched_total", "", imap->fetched);
 	role_metric(role, to, "imap_messages_appended_total", "", imap->appended);
-	role_metric(role, to, "logins_total", "protocol=\"pop3\"", pop3->logins);
-	role_metric(role, to, "logins_failed_total", "protocol=\"pop3\"", pop3->logins_failed);
+	role_login_metrics(role, to, "pop3", pop3->logins, pop3->logins_failed);
 	role_metric(role, to, "pop3_messages_retrieved_total", "", pop3->retrieved);
 	role_metric(role, to, "messages_accepted_total", "protocol=\"lmtp\"",
 		s->lmtp.figures.accepted + s->lmtp_local.figures.accepted);

@@ -50,10 +50,9 @@ static bool too_many_errors(const struct smtp_session *s)
 	return s->errors >= max && !s->service->trust_session;
 }
 
-static bool too_long(const struct smtp_session *s, struct slice line)
+static bool is_auth(const struct smtp_session *s, struct slice line)
 {
-	bool auth = s->phase == SMTP_IN_AUTH || slice_starts_nocase(line, SLICE("AUTH "));
-	return line.len > (auth ? AUTH_LINE_MAX : ENVELOPE_LINE_MAX);
+	return s->phase == SMTP_IN_AUTH || slice_starts_nocase(line, SLICE("AUTH "));
 }
 
 /* One line of the input, as a command or as AUTH's next message. It stays in the input until it
@@ -73,7 +72,8 @@ static enum smtp_run take_line(struct smtp_session *s)
 		line.len--;
 	enum smtp_run r;
 	must_doing(net_session_id(s->net), "an SMTP command");
-	if (too_long(s, line)) {
+	bool auth = is_auth(s, line);
+	if (line.len > (auth ? AUTH_LINE_MAX : ENVELOPE_LINE_MAX)) {
 		smtp_auth_end(s);
 		r = smtp_reply(s, 500, "5.5.6", "Line too long");
 	} else if (s->phase == SMTP_IN_AUTH) {
@@ -81,6 +81,8 @@ static enum smtp_run take_line(struct smtp_session *s)
 	} else {
 		r = smtp_command(s, line);
 	}
+	if (auth)
+		explicit_bzero((char *)line.ptr, line.len); /* it may have held a password */
 	net_consume(s->net, (size_t)end + 1);
 	return r;
 }

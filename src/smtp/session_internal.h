@@ -3,6 +3,7 @@
 #define SMTP_SESSION_INTERNAL_H
 
 #include "base/spool.h"
+#include "directory/login.h"
 #include "envelope/dots.h"
 #include "smtp/server.h"
 
@@ -28,7 +29,8 @@ struct smtp_session {
 	char *helo;    /* NULL: not yet */
 	bool extended; /* EHLO or LHLO */
 	char *user;    /* logged in; NULL: no */
-	uint32_t errors, login_failures;
+	uint32_t errors;
+	unsigned login_refusals;
 	struct smtp_transaction *transaction; /* since MAIL; NULL: none */
 	uint32_t recipients_tried;            /* RCPTs that the backend was asked about */
 	/* The message on its way in: */
@@ -39,12 +41,7 @@ struct smtp_session {
 	bool chunk_last, in_chunks; /* BDAT was used in this transaction */
 	int spool_result;           /* negative: spool_err is the answer when its end has come */
 	struct err spool_err;
-	/* AUTH under way: */
-	struct sasl_session *sasl;
-	struct directory_login login;
-	struct arena login_arena;
-	bool sasl_ending;
-	int64_t pause_until_ms;
+	struct directory_login *login; /* AUTH under way */
 };
 
 static inline bool smtp_is_lmtp(const struct smtp_session *s)
@@ -87,7 +84,6 @@ enum smtp_run smtp_auth_line(struct smtp_session *s, struct slice line);
 enum smtp_run smtp_auth_pause(struct smtp_session *s);
 void smtp_auth_end(struct smtp_session *s);
 bool smtp_auth_offered(const struct smtp_session *s);
-struct sasl_offer smtp_sasl_offer(struct smtp_session *s);
 
 /* commands.c */
 enum smtp_run smtp_command(struct smtp_session *s, struct slice line);

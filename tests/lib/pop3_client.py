@@ -1,10 +1,9 @@
 """POP3 over a raw socket: what is written is what the server gets."""
 
 import base64
-import hashlib
-import hmac
 import socket
 
+import smtp_client
 from shape import PATIENCE, Node, User
 
 
@@ -89,23 +88,19 @@ def encode(text: bytes) -> bytes:
     return base64.b64encode(text)
 
 
-def scram(client: Pop3, user: User, password: str) -> bytes:
-    """SCRAM-SHA-256; the last answer. The server's proof is checked."""
-    first = b"n=%s,r=abcdefghijkl" % user.name.encode()
-    answer = client.command(b"AUTH SCRAM-SHA-256 " + encode(b"n,," + first))
-    assert answer.startswith(b"+ "), answer
-    challenge = base64.b64decode(answer[2:])
-    part = dict(item.split(b"=", 1) for item in challenge.split(b","))
-    final = b"c=%s,r=%s" % (encode(b"n,,"), part[b"r"])
-    salt, rounds = base64.b64decode(part[b"s"]), int(part[b"i"])
-    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, rounds)
-    signed = b",".join([first, challenge, final])
-    key = hmac.digest(salted, b"Client Key", "sha256")
-    signature = hmac.digest(hashlib.sha256(key).digest(), signed, "sha256")
-    proof = bytes(a ^ b for a, b in zip(key, signature, strict=True))
-    answer = client.command(encode(final + b",p=" + encode(proof)))
-    if not answer.startswith(b"+ "):
-        return answer
-    server = hmac.digest(hmac.digest(salted, b"Server Key", "sha256"), signed, "sha256")
-    assert base64.b64decode(answer[2:]) == b"v=" + encode(server)
-    return client.command(b"")
+class Exchange:
+    """AUTH in the words of SMTP's."""
+
+    def __init__(self, client: Pop3) -> None:
+        self.client = client
+
+    def command(self, line: bytes) -> smtp_client.Reply:
+        answer = self.client.command(line)
+        if answer.startswith(b"+ "):
+            return smtp_client.Reply(334, [answer[2:]])
+        return smtp_client.Reply(235 if answer.startswith(b"+OK") else 535, [answer])
+
+
+def scram(client: Pop3, user: User, password: str, *binding: bytes) -> bytes:
+    """The last answer."""
+    return smtp_client.scram(Exchange(client), user, password, *binding).text  # type: ignore[arg-type]

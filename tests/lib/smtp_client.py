@@ -138,9 +138,15 @@ def plain(user: User, password: str | None = None) -> bytes:
     return encode(b"\0%s\0%s" % (user.name.encode(), secret.encode()))
 
 
-def scram(client: Client, user: User, password: str, binding: bytes = b"") -> Reply:
-    """SCRAM-SHA-256, with tls-server-end-point data -PLUS; the server's proof is checked."""
-    header = b"p=tls-server-end-point,," if binding else b"n,,"
+def scram(
+    client: Client,
+    user: User,
+    password: str,
+    binding: bytes = b"",
+    kind: bytes = b"tls-server-end-point",
+) -> Reply:
+    """SCRAM-SHA-256, with channel binding data -PLUS; the server's proof is checked."""
+    header = b"p=%s,," % kind if binding else b"n,,"
     name = b"SCRAM-SHA-256-PLUS" if binding else b"SCRAM-SHA-256"
     first = b"n=%s,r=abcdefghijkl" % user.name.encode()
     reply = client.command(b"AUTH %s %s" % (name, encode(header + first)))
@@ -164,12 +170,13 @@ def scram(client: Client, user: User, password: str, binding: bytes = b"") -> Re
     return client.command(b"")
 
 
-def administer(shape: Shape, *words: str) -> dict[str, object]:
-    """`rookery … --json`"""
+def administer(shape: Shape, *words: str, text: str = "") -> dict[str, object]:
+    """`rookery … --json`, with the text as its standard input."""
     folder = shape.folder / shape.nodes[0].name
     program = json.loads((folder / "node.json").read_text())["program"]
     done = subprocess.run(
         [program, "--config", str(folder / "rookery.conf"), "--json", *words],
+        input=text,
         capture_output=True,
         text=True,
         timeout=PATIENCE,

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 from pathlib import Path
 
@@ -54,6 +55,11 @@ def test_every_command_and_its_json(command: Command) -> None:
     assert "birds.test" in ok("domain", "list")
     assert json.loads(ok("--json", "domain", "show", "birds.test"))["user_quota"] == 10 << 20
     ok("domain", "set", "birds.test", "--quota=1G")
+    ok("domain", "add", "fish.test")
+    assert json.loads(ok("--json", "domain", "show", "fish.test"))["user_quota"] is None
+    assert re.search(r"^user quota +-$", ok("domain", "show", "fish.test"), re.MULTILINE)
+    assert re.search(r"^user quota messages +-$", ok("domain", "show", "fish.test"), re.MULTILINE)
+    ok("domain", "remove", "fish.test")
     assert "was added" in ok("user", "add", "ann@birds.test", "--name", "Ann Ö", text="pass word\n")
     assert "ann@birds.test" in ok("user", "list", "birds.test")
     assert len(json.loads(ok("--json", "user", "list", "--match", "user000*"))["rows"]) == 4
@@ -166,6 +172,13 @@ def test_bash_completes(shape: Shape, tmp_path: Path) -> None:
     assert {"add", "list", "show", "remove"} <= complete("user", "")
     assert "--batch" in complete("user", "add", "--")
     assert {"check", "show", "explain"} <= complete("config", "")
+    assert complete("--") == {"--json", "--config"}
+    for options in (["--json"], ["--config", "x"], ["--json", "--config", "=", "x"]):
+        assert complete(*options, "us") == {"user"}
+        assert "show" in complete(*options, "user", "")
+        assert "--batch" in complete(*options, "user", "add", "--")
+    for unfinished in (["--config"], ["--config", "="]):
+        assert complete(*unfinished, "") == set(), "bash completes file names then"
 
 
 def test_manual_pages_render_without_warnings(shape: Shape) -> None:

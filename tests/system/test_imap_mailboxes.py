@@ -115,6 +115,30 @@ def test_rename_of_inbox_moves_its_messages(imap: Imap) -> None:
     assert imap.ok("STATUS INBOX (MESSAGES)").one("STATUS")[1] == ["MESSAGES", 0]
 
 
+def test_rev2_is_told_the_right_name_of_what_it_named_otherwise(imap: Imap) -> None:
+    loose, right = "Vo\N{COMBINING DIAERESIS}gel", "V\N{LATIN SMALL LETTER O WITH DIAERESIS}gel"
+
+    def told(command: str) -> list[object]:
+        return imap.ok(command.encode()).of("LIST")
+
+    def row(name: str, old: str, *attribute: str) -> list[object]:
+        values = [name if name.isascii() else name.encode(), old if old.isascii() else old.encode()]
+        return [list(attribute), b"/", values[0], [b"OLDNAME", [values[1]]]]
+
+    assert told(f'CREATE "{loose}"') == told(f'DELETE "{loose}"') == []
+    imap.ok("ENABLE IMAP4rev2")
+    assert told("CREATE plain") == []
+    assert told("RENAME plain other") == []
+    assert told(f'RENAME other "{loose}"') == [row(right, "other")]
+    assert told(f'RENAME "{loose}" again') == [row("again", loose)]
+    assert told("RENAME inbox inbox/moved") == []
+    assert told(f'RENAME INBOX "{loose}"') == [row(right, loose)]
+    assert told(f'DELETE "{loose}"') == [row(right, loose, "\\NonExistent")]
+    assert told(f'CREATE "{loose}"') == [row(right, loose)]
+    assert told(f'DELETE "{loose}"') == [row(right, loose, "\\NonExistent")]
+    assert told("DELETE again") == []
+
+
 def test_subscriptions_outlive_their_mailboxes(imap: Imap) -> None:
     imap.ok("CREATE sub")
     imap.ok("SUBSCRIBE sub")

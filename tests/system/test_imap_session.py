@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from channel_binding import LoggedNode
 from imap_client import Imap
 from shape import Node, Shape, User
 from smtp_client import Reply, administer, scram
@@ -201,8 +202,8 @@ class Exchange:
         return Reply(235 if b" OK " in line else 535, [line])
 
 
-def scram_code(imap: Imap, user: User, password: str, binding: bytes = b"") -> int:
-    return scram(Exchange(imap), user, password, binding).code  # type: ignore[arg-type]
+def scram_code(imap: Imap, user: User, password: str, *binding: bytes) -> int:
+    return scram(Exchange(imap), user, password, *binding).code  # type: ignore[arg-type]
 
 
 def test_scram_on_plain_and_on_tls_channels(node: Node, user: User) -> None:
@@ -215,6 +216,16 @@ def test_scram_on_plain_and_on_tls_channels(node: Node, user: User) -> None:
     assert scram_code(client, user, "wrong", binding) == 535
     assert scram_code(client, user, user.password, b"x" * 32) == 535
     assert scram_code(client, user, user.password, binding) == 235
+    client.ok("SELECT INBOX")
+
+
+def test_scram_is_bound_to_the_channel_by_its_exporter(
+    node: Node, user: User, tmp_path: Path
+) -> None:
+    node = LoggedNode(node, tmp_path)
+    client = Imap(node, tls=True)
+    assert scram_code(client, user, user.password, bytes(32), b"tls-exporter") == 535
+    assert scram_code(client, user, user.password, node.exporter(), b"tls-exporter") == 235
     client.ok("SELECT INBOX")
 
 

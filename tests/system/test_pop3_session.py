@@ -2,8 +2,10 @@
 
 import socket
 import time
+from pathlib import Path
 
 import pytest
+from channel_binding import LoggedNode
 from pop3_client import Pop3, encode, scram
 from samples import numbered
 from shape import Node, Shape, User, wait_for_mail
@@ -102,6 +104,18 @@ def test_scram_proves_both_sides(node: Node, user: User) -> None:
         client.ok("STAT")
     with Pop3(node) as client:
         assert scram(client, user, "wrong").startswith(b"-ERR [AUTH]")
+
+
+def test_scram_is_bound_to_the_channel_by_its_exporter(
+    node: Node, user: User, tmp_path: Path
+) -> None:
+    node = LoggedNode(node, tmp_path)
+    with Pop3(node, tls=True) as client:
+        other = bytes(32)
+        assert scram(client, user, user.password, other, b"tls-exporter").startswith(b"-ERR [AUTH]")
+        bound = scram(client, user, user.password, node.exporter(), b"tls-exporter")
+        assert bound.startswith(b"+OK")
+        client.ok("STAT")
 
 
 def test_sasl_can_be_cancelled_and_garbage_is_refused(node: Node, user: User) -> None:

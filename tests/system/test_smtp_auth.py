@@ -3,9 +3,11 @@
 import hashlib
 import ssl
 import time
+from pathlib import Path
 
 import pytest
 import samples
+from channel_binding import LoggedNode
 from shape import Node, Shape, User, fetch, wait_for_mail
 from smtp_client import (
     Client,
@@ -93,6 +95,18 @@ def test_scram_on_another_channel_is_refused(node: Node, user: User) -> None:
         assert scram(client, user, user.password, b"x" * 32).code == 535
         assert scram(client, user, "wrong").code == 535
         assert scram(client, user, user.password).code == 235
+
+
+def test_scram_is_bound_to_the_channel_by_its_exporter(
+    node: Node, user: User, tmp_path: Path
+) -> None:
+    node = LoggedNode(node, tmp_path)
+    with submission(node) as first, submission(node) as client:
+        right = node.exporter()
+        assert scram(first, user, user.password, right, b"tls-exporter").code == 535
+        assert scram(client, user, user.password, right, b"tls-exporter").code == 235
+        client.begin(user.name, sender=user.name.encode())
+        assert client.data(samples.PLAIN).code == 250
 
 
 def test_a_login_can_be_cancelled_and_tried_again(node: Node, user: User) -> None:
