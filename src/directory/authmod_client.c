@@ -120,6 +120,7 @@ static int ask_once(
 		return -1;
 	net_client_write(client, buf_slice(&q->command));
 	r = read_answer(client, q, ret_fate, err);
+	net_client_wipe_sent(client); /* it may have been a password */
 	if (*ret_fate == KEEP)
 		net_pool_give(a->pool, client);
 	else
@@ -201,7 +202,8 @@ static int authmod_check(struct directory *directory, struct slice user, struct 
 	};
 	if (!can_ask(user) || !can_ask(password))
 		return DIRECTORY_WRONG;
-	buf_add_str(&q.command, "check");
+	if (buf_reserve(&q.command, COMMAND_MAX)) /* growing would leave copies behind */
+		buf_add_str(&q.command, "check");
 	directory_authmod_add_word(&q.command, user);
 	directory_authmod_add_word(&q.command, password);
 	if (client.len > 0 && can_ask(client))

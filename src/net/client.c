@@ -201,6 +201,12 @@ int net_client_flush(struct net_client *client, struct err *err)
 	return 0;
 }
 
+void net_client_wipe_sent(struct net_client *client)
+{
+	if (client->out.len == 0 && client->out.data)
+		explicit_bzero(client->out.data, client->out.cap);
+}
+
 /* At least one byte into `to`; a count, or negative. */
 static ssize_t read_some(struct net_client *client, char *to, size_t len, struct err *err)
 {
