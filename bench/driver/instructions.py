@@ -117,7 +117,11 @@ def measure(chosen: argparse.Namespace, folder: Path) -> dict[str, dict[str, int
 
 def compare(found: dict[str, dict[str, int]]) -> bool:
     """Prints a table; true when nothing grew too much."""
-    known = json.loads(RECORD.read_text())["instructions"] if RECORD.exists() else {}
+    record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    known = record.get("instructions", {})
+    if known and (differs := others(record["built_with"])):
+        print(f"recorded with {differs}: not compared", file=sys.stderr)
+        known = {}
     good = True
     print(f"| {'figure':17} | role  | instructions | recorded | change |")
     print("|-------------------|-------|-------------:|---------:|-------:|")
@@ -137,6 +141,16 @@ def versions() -> dict[str, str]:
              "libc6"]  # fmt: skip
     said = subprocess.run(words, capture_output=True, text=True).stdout
     return dict(line.split(" ", 1) for line in said.splitlines() if " " in line)
+
+
+def others(recorded: dict[str, str]) -> str:
+    """What the record was made with, where another compiler or RocksDB is here."""
+    here = versions()
+    return ", ".join(
+        f"{name} {recorded[name]}"
+        for name in ("gcc", "librocksdb-dev")
+        if recorded.get(name, "").split("-")[0] != here.get(name, "").split("-")[0]
+    )
 
 
 def main() -> int:

@@ -5,6 +5,11 @@
 
 #include "base/buf.h"
 
+static inline void bytes_put_be16(void *to, uint16_t v)
+{
+	v = __builtin_bswap16(v);
+	memcpy(to, &v, sizeof(v));
+}
 static inline void bytes_put_be32(void *to, uint32_t v)
 {
 	v = __builtin_bswap32(v);
@@ -14,6 +19,12 @@ static inline void bytes_put_be64(void *to, uint64_t v)
 {
 	v = __builtin_bswap64(v);
 	memcpy(to, &v, sizeof(v));
+}
+static inline uint16_t bytes_get_be16(const void *from)
+{
+	uint16_t v;
+	memcpy(&v, from, sizeof(v));
+	return __builtin_bswap16(v);
 }
 static inline uint32_t bytes_get_be32(const void *from)
 {

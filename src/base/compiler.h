@@ -9,7 +9,9 @@
 #define LIKELY(x)         __builtin_expect(!!(x), 1)
 #define UNLIKELY(x)       __builtin_expect(!!(x), 0)
 /* `AUTO(buf_free) struct buf b;`: buf_free(&b) runs when b goes out of scope. */
-#define AUTO(function)                  __attribute__((cleanup(function)))
+#define AUTO(function) __attribute__((cleanup(function)))
+/* For large arrays that are written before they are read: spares zeroing them. */
+#define UNINITIALIZED                   __attribute__((uninitialized))
 #define ARRAY_LEN(a)                    (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b)                       ((a) < (b) ? (a) : (b))
 #define MAX(a, b)                       ((a) > (b) ? (a) : (b))

@@ -8,7 +8,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { LONGEST_LINE = 8192, LONGEST_VALUE = 1024 };
+enum { LONGEST_LINE = 8192, LONGEST_VALUE = 1024, USUAL_LINE = 600 };
 
 static atomic_int least_level = LOG_INFO;
 static enum log_format line_format = LOG_LOGFMT;
@@ -55,20 +55,29 @@ static bool is_plain(struct slice s)
 }
 
 /* JSON string escapes, used in logfmt too; bytes that are no valid UTF-8 are shown as \u00XX. */
+static void add_escaped(struct buf *line, unsigned char c)
+{
+	if (c == '"' || c == '\\') {
+		buf_add_byte(line, '\\');
+		buf_add_byte(line, (char)c);
+	} else {
+		buf_printf(line, "\\u%04x", c);
+	}
+}
+
 static void add_quoted(struct buf *line, struct slice s)
 {
+	size_t done = 0;
 	buf_add_byte(line, '"');
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.ptr[i];
-		if (c == '"' || c == '\\') {
-			buf_add_byte(line, '\\');
-			buf_add_byte(line, (char)c);
-		} else if (c < ' ' || c >= 0x7f) {
-			buf_printf(line, "\\u%04x", c);
-		} else {
-			buf_add_byte(line, (char)c);
-		}
+		if (c >= ' ' && c < 0x7f && c != '"' && c != '\\')
+			continue;
+		buf_add(line, s.ptr + done, i - done);
+		add_escaped(line, c);
+		done = i + 1;
 	}
+	buf_add(line, s.ptr + done, s.len - done);
 	buf_add_byte(line, '"');
 }
 
@@ -77,9 +86,9 @@ static void add_key(struct buf *line, const char *key)
 	if (line->len > 1)
 		buf_add_byte(line, line_format == LOG_JSON ? ',' : ' ');
 	if (line_format == LOG_JSON)
-		buf_printf(line, "\"%s\":", key);
-	else
-		buf_printf(line, "%s=", key);
+		buf_add_byte(line, '"');
+	buf_add_str(line, key);
+	buf_add_str(line, line_format == LOG_JSON ? "\":" : "=");
 }
 
 static void add_text(struct buf *line, const char *key, struct slice value)
@@ -103,7 +112,9 @@ static void add_field(struct buf *line, const struct log_field *f)
 		return;
 	case LOG_INT:
 		add_key(line, f->key);
-		buf_printf(line, "%lld", (long long)f->i);
+		if (f->i < 0)
+			buf_add_byte(line, '-');
+		buf_add_u64(line, f->i < 0 ? -(uint64_t)f->i : (uint64_t)f->i);
 		return;
 	case LOG_UINT:
 		add_key(line, f->key);
@@ -124,15 +135,32 @@ static void add_scope(struct buf *line, const struct log_scope *scope)
 		add_field(line, &scope->fields[i]);
 }
 
+/* `digits` digits of `number`, and what follows them. */
+static void add_digits(struct buf *line, int64_t number, int digits, char then)
+{
+	char text[8];
+	for (int i = digits; i-- > 0; number /= 10)
+		text[i] = (char)('0' + number % 10);
+	text[digits] = then;
+	buf_add(line, text, (size_t)digits + 1);
+}
+
 static void add_time(struct buf *line)
 {
 	int64_t ms = clock_wall_ms();
 	struct clock_date d = clock_to_date(ms / 1000);
 	add_key(line, "time");
-	buf_printf(line,
-		line_format == LOG_JSON ? "\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\""
-					: "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-		(int)d.year, d.month, d.day, d.hour, d.minute, d.second, (int)(ms % 1000));
+	if (line_format == LOG_JSON)
+		buf_add_byte(line, '"');
+	add_digits(line, d.year, 4, '-');
+	add_digits(line, d.month, 2, '-');
+	add_digits(line, d.day, 2, 'T');
+	add_digits(line, d.hour, 2, ':');
+	add_digits(line, d.minute, 2, ':');
+	add_digits(line, d.second, 2, '.');
+	add_digits(line, ms % 1000, 3, 'Z');
+	if (line_format == LOG_JSON)
+		buf_add_byte(line, '"');
 }
 
 void log_write(const struct log_scope *scope, enum log_level level, const char *event,
@@ -141,6 +169,8 @@ void log_write(const struct log_scope *scope, enum log_level level, const char *
 	if (!log_enabled(level))
 		return;
 	AUTO(buf_free) struct buf line = BUF(LONGEST_LINE);
+	if (!buf_reserve(&line, USUAL_LINE))
+		return;
 	if (line_format == LOG_JSON)
 		buf_add_byte(&line, '{');
 	add_time(&line);

@@ -78,7 +78,7 @@ static int read_refusal(const struct question *q, struct slice reason, struct er
 static int read_answer(
 	struct net_client *client, struct question *q, enum fate *ret_fate, struct err *err)
 {
-	struct directory_authmod_line line;
+	UNINITIALIZED struct directory_authmod_line line;
 	struct slice text;
 	*ret_fate = KEEP;
 	for (;;) {
@@ -120,6 +120,7 @@ static int ask_once(
 		return -1;
 	net_client_write(client, buf_slice(&q->command));
 	r = read_answer(client, q, ret_fate, err);
+	net_client_wipe_sent(client); /* it may have been a password */
 	if (*ret_fate == KEEP)
 		net_pool_give(a->pool, client);
 	else
@@ -201,7 +202,8 @@ static int authmod_check(struct directory *directory, struct slice user, struct 
 	};
 	if (!can_ask(user) || !can_ask(password))
 		return DIRECTORY_WRONG;
-	buf_add_str(&q.command, "check");
+	if (buf_reserve(&q.command, COMMAND_MAX)) /* growing would leave copies behind */
+		buf_add_str(&q.command, "check");
 	directory_authmod_add_word(&q.command, user);
 	directory_authmod_add_word(&q.command, password);
 	if (client.len > 0 && can_ask(client))

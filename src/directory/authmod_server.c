@@ -242,7 +242,7 @@ static void run_command(struct request *q)
 /* Answers one line. True when the session is over. */
 static bool serve_line(struct net_session *session, struct slice text)
 {
-	struct directory_authmod_line line;
+	UNINITIALIZED struct directory_authmod_line line;
 	struct request q = {
 		.service = net_service(session),
 		.log = net_log(session),

@@ -8,6 +8,7 @@ struct idle {
 	struct imap_going going;
 	struct store_watch *watch;
 	struct net_session *net;
+	char tag[]; /* all that is kept of the command while it is parked */
 };
 
 static void woken(void *context, struct id account)
@@ -47,6 +48,7 @@ static enum imap_run idle_resume(struct imap_session *s, struct imap_going *goin
 	}
 	if ((events & NET_WOKEN) && s->selected && imap_sync(s, false, &err) < 0)
 		log_warn(net_log(s->net), "mailbox news not available", F_ERR(&err));
+	arena_free(&s->arena);
 	if (s->shutting_down)
 		return IMAP_CLOSE;
 	return net_output_full(s->net) ? IMAP_WAIT_OUTPUT : IMAP_WAIT_INPUT;
@@ -57,7 +59,9 @@ enum imap_run imap_cmd_idle(struct imap_session *s, struct imap_parser *p)
 	struct err err;
 	if (!imap_end(p))
 		return imap_bad(s, p);
-	struct idle *idle = ALLOC(struct idle);
+	struct idle *idle = alloc_zero(1, sizeof(*idle) + s->tag.len + 1);
+	memcpy(idle->tag, s->tag.ptr, s->tag.len);
+	s->tag = slice(idle->tag, s->tag.len);
 	idle->going = (struct imap_going){.resume = idle_resume, .free = idle_free};
 	idle->net = net_session_ref(s->net);
 	/* Watched first, looked at second: nothing is missed in between. */
@@ -66,5 +70,6 @@ enum imap_run imap_cmd_idle(struct imap_session *s, struct imap_parser *p)
 	net_write_str(s->net, "+ idling\r\n");
 	if (s->selected && imap_sync(s, false, &err) < 0)
 		log_warn(net_log(s->net), "mailbox news not available", F_ERR(&err));
+	arena_free(&s->arena);
 	return s->shutting_down ? IMAP_CLOSE : IMAP_WAIT_INPUT;
 }

@@ -175,11 +175,8 @@ void imap_write_keywords_news(struct imap_session *s, const struct mail_view *vi
 		news = !mail_keywords_has(&box->told, all.names[i]);
 	if (!news)
 		return;
-	arena_free(&box->told_arena);
-	struct slice *names = ARENA_ARRAY(&box->told_arena, struct slice, all.count);
-	for (uint32_t i = 0; i < all.count; i++)
-		names[i] = arena_copy(&box->told_arena, all.names[i]);
-	box->told = (struct mail_keywords){.count = all.count, .names = names};
+	free((void *)box->told.names);
+	box->told = mail_keywords_copy(&all);
 	struct buf *out = net_output(s->net);
 	uint8_t system = MAIL_ANSWERED | MAIL_FLAGGED | MAIL_DELETED | MAIL_SEEN | MAIL_DRAFT;
 	buf_add_str(out, "* FLAGS ");

@@ -64,7 +64,7 @@ void imap_unselect(struct imap_session *s)
 	mail_view_unref(box->view);
 	mail_set_free(&box->found);
 	mail_set_free(&box->quiet);
-	arena_free(&box->told_arena);
+	free((void *)box->told.names);
 	free(box);
 	s->selected = NULL;
 	s->state = IMAP_AUTHENTICATED;

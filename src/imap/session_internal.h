@@ -38,8 +38,7 @@ struct imap_selected {
 	/* STORE.SILENT: these UIDs at this modseq were changed by us, and need no FETCH answer. */
 	struct mail_set quiet;
 	uint64_t quiet_modseq;
-	struct mail_keywords told; /* keywords of the last FLAGS answer, in told_arena */
-	struct arena told_arena;
+	struct mail_keywords told; /* keywords of the last FLAGS answer; one block */
 };
 
 struct imap_session;

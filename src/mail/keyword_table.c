@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { FIRST_SEGMENT = 64, SEGMENTS = 26 };
+enum { FIRST_SEGMENT = 8, SEGMENTS = 26 };
 
 struct keyword_set {
 	struct mail_keywords keywords;
@@ -74,22 +74,6 @@ static uint64_t hash_of(const struct mail_keywords *keywords)
 	return hash ^ hash >> 32;
 }
 
-/* Names and their bytes in one block that begins with the array. */
-static struct mail_keywords copy_of(const struct mail_keywords *keywords)
-{
-	size_t bytes = 0;
-	for (uint32_t i = 0; i < keywords->count; i++)
-		bytes += keywords->names[i].len;
-	struct slice *names = alloc(sizeof(*names) * keywords->count + bytes);
-	char *at = (char *)(names + keywords->count);
-	for (uint32_t i = 0; i < keywords->count; i++) {
-		memcpy(at, keywords->names[i].ptr, keywords->names[i].len);
-		names[i] = slice(at, keywords->names[i].len);
-		at += keywords->names[i].len;
-	}
-	return (struct mail_keywords){.count = keywords->count, .names = names};
-}
-
 static void grow_slots(struct keyword_table *table)
 {
 	uint32_t slot_count = table->slot_count ? table->slot_count * 2 : 16;
@@ -114,7 +98,7 @@ static uint32_t add(
 			alloc_zero((size_t)FIRST_SEGMENT << segment, sizeof(struct keyword_set));
 	table->count++;
 	*set_at(table, table->count) =
-		(struct keyword_set){.keywords = copy_of(keywords), .hash = hash};
+		(struct keyword_set){.keywords = mail_keywords_copy(keywords), .hash = hash};
 	return table->count;
 }
 

@@ -120,3 +120,19 @@ uint32_t mail_keywords_without(
 			ret_names[count++] = a->names[i];
 	return count;
 }
+
+/* The block begins with the array. */
+struct mail_keywords mail_keywords_copy(const struct mail_keywords *keywords)
+{
+	size_t bytes = 0;
+	for (uint32_t i = 0; i < keywords->count; i++)
+		bytes += keywords->names[i].len;
+	struct slice *names = alloc(sizeof(*names) * keywords->count + bytes);
+	char *at = (char *)(names + keywords->count);
+	for (uint32_t i = 0; i < keywords->count; i++) {
+		memcpy(at, keywords->names[i].ptr, keywords->names[i].len);
+		names[i] = slice(at, keywords->names[i].len);
+		at += keywords->names[i].len;
+	}
+	return (struct mail_keywords){.count = keywords->count, .names = names};
+}

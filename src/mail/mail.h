@@ -30,6 +30,8 @@ struct mail_keywords {
  * what is no atom. */
 int mail_keywords_make(const struct slice *names, size_t count, struct arena *arena,
 	struct mail_keywords *ret_keywords, struct err *err) WARN_UNUSED;
+/* Names and their bytes in one block: free((void *)copy.names). */
+WARN_UNUSED struct mail_keywords mail_keywords_copy(const struct mail_keywords *keywords);
 bool mail_keywords_has(const struct mail_keywords *keywords, struct slice name);
 
 /* What an account may hold; 0 means no limit. Operations that add messages get it from the caller,

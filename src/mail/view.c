@@ -4,11 +4,27 @@
 #include "base/alloc.h"
 #include "base/must.h"
 
-static struct view_chunk *chunk_new(void)
+enum { FIRST_ROWS = 16 };
+
+static size_t chunk_size(uint32_t rows)
 {
-	struct view_chunk *chunk = alloc(sizeof(*chunk));
+	return sizeof(struct view_chunk) + sizeof(struct mail_row) * rows;
+}
+
+static struct view_chunk *chunk_new(uint32_t room)
+{
+	struct view_chunk *chunk = alloc(chunk_size(room));
 	atomic_init(&chunk->refs, 1);
 	chunk->count = 0;
+	chunk->room = room;
+	return chunk;
+}
+
+/* Nobody else has it yet. */
+static struct view_chunk *chunk_resize(struct view_chunk *chunk, uint32_t room)
+{
+	chunk = alloc_resize(chunk, chunk_size(room), 1);
+	chunk->room = room;
 	return chunk;
 }
 
@@ -21,7 +37,7 @@ static void chunk_unref(struct view_chunk *chunk)
 static void push(struct view_builder *builder, struct view_chunk *chunk, bool ours)
 {
 	if (builder->count == builder->room) {
-		builder->room = builder->room ? builder->room * 2 : 8;
+		builder->room = builder->room ? builder->room * 2 : 1;
 		builder->chunks =
 			alloc_resize(builder->chunks, builder->room, sizeof(struct view_chunk *));
 	}
@@ -29,30 +45,44 @@ static void push(struct view_builder *builder, struct view_chunk *chunk, bool ou
 	builder->last_is_ours = ours;
 }
 
+/* The last chunk gives back what it does not need: most mailboxes are smaller than a chunk. */
+static void trim_last(struct view_builder *builder)
+{
+	if (builder->count == 0 || !builder->last_is_ours)
+		return;
+	struct view_chunk **last = &builder->chunks[builder->count - 1];
+	if ((*last)->count < (*last)->room)
+		*last = chunk_resize(*last, (*last)->count);
+}
+
 /* The last chunk, fit to be added to, or NULL when it is full or there is none. */
 static struct view_chunk *open_chunk(struct view_builder *builder)
 {
 	if (builder->count == 0)
 		return NULL;
-	struct view_chunk *last = builder->chunks[builder->count - 1];
-	if (last->count == VIEW_CHUNK_ROWS)
+	struct view_chunk **last = &builder->chunks[builder->count - 1];
+	uint32_t count = (*last)->count;
+	if (count == VIEW_CHUNK_ROWS)
 		return NULL;
 	if (!builder->last_is_ours) {
-		struct view_chunk *copy = chunk_new();
-		copy->count = last->count;
-		memcpy(copy->rows, last->rows, sizeof(last->rows[0]) * last->count);
-		chunk_unref(last);
-		builder->chunks[builder->count - 1] = last = copy;
+		struct view_chunk *copy =
+			chunk_new(MIN(count + FIRST_ROWS, (uint32_t)VIEW_CHUNK_ROWS));
+		copy->count = count;
+		memcpy(copy->rows, (*last)->rows, sizeof(copy->rows[0]) * count);
+		chunk_unref(*last);
+		*last = copy;
 		builder->last_is_ours = true;
 	}
-	return last;
+	if (count == (*last)->room)
+		*last = chunk_resize(*last, MIN(count * 2, (uint32_t)VIEW_CHUNK_ROWS));
+	return *last;
 }
 
 void view_builder_add(struct view_builder *builder, const struct mail_row *row)
 {
 	struct view_chunk *chunk = open_chunk(builder);
 	if (!chunk) {
-		chunk = chunk_new();
+		chunk = chunk_new(FIRST_ROWS);
 		push(builder, chunk, true);
 	}
 	chunk->rows[chunk->count++] = *row;
@@ -61,14 +91,18 @@ void view_builder_add(struct view_builder *builder, const struct mail_row *row)
 void view_builder_share(struct view_builder *builder, struct view_chunk *chunk)
 {
 	if (builder->count > 0 && builder->last_is_ours) {
-		struct view_chunk *last = builder->chunks[builder->count - 1];
-		if (last->count + chunk->count <= VIEW_CHUNK_ROWS) {
-			memcpy(&last->rows[last->count], chunk->rows,
+		struct view_chunk **last = &builder->chunks[builder->count - 1];
+		uint32_t count = (*last)->count + chunk->count;
+		if (count <= VIEW_CHUNK_ROWS) {
+			if (count > (*last)->room)
+				*last = chunk_resize(*last, count);
+			memcpy(&(*last)->rows[(*last)->count], chunk->rows,
 				sizeof(chunk->rows[0]) * chunk->count);
-			last->count += chunk->count;
+			(*last)->count = count;
 			return;
 		}
 	}
+	trim_last(builder);
 	atomic_fetch_add_explicit(&chunk->refs, 1, memory_order_relaxed);
 	push(builder, chunk, false);
 }
@@ -76,6 +110,7 @@ void view_builder_share(struct view_builder *builder, struct view_chunk *chunk)
 struct mail_view *view_builder_finish(struct view_builder *builder, uint32_t uid_validity,
 	uint32_t uid_next, uint64_t change, struct keyword_table *keywords)
 {
+	trim_last(builder);
 	struct mail_view *view =
 		alloc_zero(1, sizeof(*view) + sizeof(uint32_t) * ((size_t)builder->count + 1));
 	view->magic = VIEW_MAGIC;

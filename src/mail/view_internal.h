@@ -12,8 +12,8 @@ enum { VIEW_CHUNK_ROWS = 256 };
 /* Immutable once a view has it. 1 to VIEW_CHUNK_ROWS rows, ascending by UID. */
 struct view_chunk {
 	atomic_uint refs;
-	uint32_t count;
-	struct mail_row rows[VIEW_CHUNK_ROWS];
+	uint32_t count, room; /* rows; those there is memory for */
+	struct mail_row rows[];
 };
 _Static_assert(sizeof(struct mail_row) <= 32, "a row's memory is bounded");
 

@@ -113,7 +113,7 @@ int net_client_start_tls(struct net_client *client, struct err *err)
 		return -1;
 	int64_t until = time_out(client);
 	for (;;) {
-		int done = client->top->ops->handshake(client->top, err);
+		int done = client->top->ops->handshake(&client->top, err);
 		if (done == 0)
 			break;
 		if (done == NET_LAYER_BROKEN || wait_wanted(client, done, until, err) != 0)
@@ -199,6 +199,12 @@ int net_client_flush(struct net_client *client, struct err *err)
 	}
 	client->out.len = 0;
 	return 0;
+}
+
+void net_client_wipe_sent(struct net_client *client)
+{
+	if (client->out.len == 0 && client->out.data)
+		explicit_bzero(client->out.data, client->out.cap);
 }
 
 /* At least one byte into `to`; a count, or negative. */

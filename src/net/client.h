@@ -25,6 +25,8 @@ int net_client_start_tls(struct net_client *client, struct err *err) WARN_UNUSED
 /* Queues; net_client_flush sends. A full queue sends by itself. */
 void net_client_write(struct net_client *client, struct slice bytes);
 int net_client_flush(struct net_client *client, struct err *err) WARN_UNUSED;
+/* Overwrites what was sent last: it was a secret. */
+void net_client_wipe_sent(struct net_client *client);
 /* Flushes, then reads one line; without CR LF; valid until the next call. A line past `max` is an
  * error, so is the end of the stream. */
 int net_client_read_line(

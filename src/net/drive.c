@@ -168,7 +168,7 @@ static enum step step_proxy(struct net_session *s)
 static enum step step_handshake(struct net_session *s)
 {
 	struct err err = {0};
-	int done = s->top->ops->handshake(s->top, &err);
+	int done = s->top->ops->handshake(&s->top, &err);
 	if (done == NET_LAYER_WANT_WRITE)
 		s->blocked = true;
 	if (done == NET_LAYER_WANT_READ || done == NET_LAYER_WANT_WRITE)
@@ -437,7 +437,6 @@ static void end_session(struct net_session *s)
 		net_limits_leave(&loop->limits, s->limit);
 	buf_free(&s->in);
 	buf_free(&s->out);
-	free(s->tls_info);
 	free(s->client_text);
 	for (size_t i = 0; i < NET_TAGS; i++)
 		free(s->tags[i]);

@@ -17,8 +17,9 @@ enum {
 struct net_layer;
 
 struct net_layer_ops {
-	/* 0 when done. Called before any read or write of this layer. */
-	int (*handshake)(struct net_layer *layer, struct err *err);
+	/* 0 when done. Called before any read or write of this layer. Then another layer may stand
+	 * in its place. */
+	int (*handshake)(struct net_layer **layer, struct err *err);
 	/* Count read; 0 at the end of the stream. */
 	ssize_t (*read)(struct net_layer *layer, void *to, size_t len);
 	/* False when a read is known to give WANT_READ. */
@@ -28,6 +29,8 @@ struct net_layer_ops {
 	/* Says goodbye in the layer's own way (close_notify); as far as the socket takes it. */
 	void (*finish)(struct net_layer *layer);
 	void (*free)(struct net_layer *layer);
+	/* What the handshake came to; borrowed from the layer. NULL: it is no TLS layer. */
+	const struct net_tls_info *(*tls_info)(struct net_layer *layer);
 };
 
 struct net_layer {
@@ -63,8 +66,8 @@ void net_tls_client_free(struct net_tls_client *client); /* NULL is fine */
 int net_tls_connect(struct net_tls_client *client, const char *name, struct net_layer *below,
 	struct net_layer **ret_layer, struct err *err) WARN_UNUSED;
 
-/* What was negotiated by the TLS layer of this stack, whose handshake is done. Freed with free().
- */
-struct net_tls_info *net_tls_info_new(struct net_layer *top);
+/* What was negotiated by the TLS layer of this stack, whose handshake is done; borrowed from it.
+ * NULL when there is none. */
+const struct net_tls_info *net_layer_tls_info(struct net_layer *top);
 
 #endif

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-static int socket_handshake(struct net_layer *layer, struct err *err)
+static int socket_handshake(struct net_layer **layer, struct err *err)
 {
 	return 0;
 }
@@ -64,6 +64,13 @@ static const struct net_layer_ops SOCKET_OPS = {
 	.finish = socket_finish,
 	.free = socket_free,
 };
+
+const struct net_tls_info *net_layer_tls_info(struct net_layer *top)
+{
+	while (top && !top->ops->tls_info)
+		top = top->below;
+	return top ? top->ops->tls_info(top) : NULL;
+}
 
 void net_socket_init(struct net_socket *sock, int fd)
 {

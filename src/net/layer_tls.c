@@ -1,28 +1,33 @@
-/* TLS as a layer. OpenSSL reads and writes through a BIO that calls the layer below. */
+/* TLS as a layer. OpenSSL reads and writes through a BIO that calls the layer below.
+ *
+ * A server's connection leaves OpenSSL once a TLS 1.3 handshake is done: a layer of records
+ * (layer_record.c) takes this one's place, which spares 14 KiB for as long as the connection lasts.
+ * It needs the two traffic secrets, which OpenSSL tells to whoever wants to write a key log, and
+ * how many records went out under the server's: the session tickets. Nothing that was read may stay
+ * behind in OpenSSL, so during the handshake it gets no more than it asks for, and what came
+ * together with the client's last message waits here. */
 #include "net/layer.h"
 #include "net/tls_internal.h"
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/must.h"
 
-#include <arpa/inet.h>
 #include <openssl/err.h>
-#include <openssl/x509v3.h>
 #include <pthread.h>
 
-enum { BINDING_SIZE = 32, DIGEST_MAX = EVP_MAX_MD_SIZE };
+enum { HANDSHAKE_READ = 4096 };
 
 struct tls_layer {
 	struct net_layer layer;
 	SSL *ssl;
+	struct net_tls_info *info;     /* made when asked for */
+	struct tls_handover *handover; /* NULL for a client, and after the handshake */
+	struct buf in;                 /* read ahead in the handshake */
+	size_t in_at;
 	struct net_tls_set *set; /* the server's half: SNI looks in it */
 	bool below_ended;        /* for OpenSSL's question after the end of the stream */
 	bool broken;             /* after a fatal error OpenSSL must not be called */
-};
-
-struct net_tls_client {
-	SSL_CTX *context;
-	bool verify;
 };
 
 static int bio_result(BIO *bio, ssize_t count)
@@ -35,10 +40,38 @@ static int bio_result(BIO *bio, ssize_t count)
 	return count < 0 ? -1 : (int)count;
 }
 
+static size_t input_left(const struct tls_layer *tls)
+{
+	return tls->in.len - tls->in_at;
+}
+
+/* One recv() for all that is there, though OpenSSL asks for little at a time. */
+static ssize_t read_ahead(struct tls_layer *tls)
+{
+	struct net_layer *below = tls->layer.below;
+	buf_clear(&tls->in);
+	tls->in_at = 0;
+	char *room = buf_reserve(&tls->in, HANDSHAKE_READ);
+	if (!room)
+		return NET_LAYER_BROKEN;
+	ssize_t got = below->ops->read(below, room, HANDSHAKE_READ);
+	tls->in.len = got > 0 ? (size_t)got : 0;
+	return got;
+}
+
 static int bio_read(BIO *bio, char *to, int len)
 {
 	struct tls_layer *tls = BIO_get_data(bio);
-	ssize_t got = tls->layer.below->ops->read(tls->layer.below, to, (size_t)len);
+	ssize_t got = 1;
+	if (input_left(tls) == 0 && tls->handover)
+		got = read_ahead(tls);
+	else if (input_left(tls) == 0)
+		got = tls->layer.below->ops->read(tls->layer.below, to, (size_t)len);
+	if (got > 0 && input_left(tls) > 0) {
+		got = (ssize_t)MIN(input_left(tls), (size_t)len);
+		memcpy(to, tls->in.data + tls->in_at, (size_t)got);
+		tls->in_at += (size_t)got;
+	}
 	tls->below_ended = got == 0;
 	return bio_result(bio, got);
 }
@@ -85,15 +118,67 @@ static int failure(struct tls_layer *tls, int result)
 	}
 }
 
-static int tls_handshake(struct net_layer *layer, struct err *err)
+static void tls_free(struct net_layer *layer)
 {
 	struct tls_layer *tls = (struct tls_layer *)layer;
+	struct net_layer *below = layer->below;
+	SSL_free(tls->ssl);
+	net_tls_set_unref(tls->set);
+	tls_handover_free(tls->handover);
+	buf_free(&tls->in);
+	free(tls->info);
+	free(tls);
+	if (below)
+		below->ops->free(below);
+}
+
+void net_tls_on_secret(const SSL *ssl, const char *line)
+{
+	struct tls_layer *tls = BIO_get_data(SSL_get_rbio(ssl));
+	if (tls->handover)
+		tls_handover_secret(tls->handover, line);
+}
+
+static void on_message(int written, int version, int content, const void *bytes, size_t len,
+	SSL *ssl, void *context)
+{
+	struct tls_layer *tls = context;
+	if (written && content == SSL3_RT_HEADER && tls->handover)
+		tls_handover_record(tls->handover);
+}
+
+/* The handshake is done. Puts a layer of records in this one's place, where that can be. */
+static void hand_over(struct tls_layer *tls, struct net_layer **place)
+{
+	struct slice input = slice(tls->in.data + tls->in_at, input_left(tls));
+	struct net_layer *records =
+		tls_handover_finish(tls->handover, tls->ssl, input, tls->layer.below);
+	if (records) {
+		*place = records;
+		/* The connection goes on: its ticket stays good. */
+		SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+		tls->layer.below = NULL;
+		tls_free(&tls->layer);
+		return;
+	}
+	tls_handover_free(tls->handover);
+	tls->handover = NULL;
+	SSL_set_msg_callback(tls->ssl, NULL);
+	SSL_set_read_ahead(tls->ssl, 1);
+}
+
+static int tls_handshake(struct net_layer **layer, struct err *err)
+{
+	struct tls_layer *tls = (struct tls_layer *)*layer;
 	if (tls->broken)
 		return err_temporary(err, ERR_OTHER, "TLS handshake failed before");
 	ERR_clear_error();
 	int result = SSL_do_handshake(tls->ssl);
-	if (result == 1)
+	if (result == 1) {
+		if (tls->handover)
+			hand_over(tls, layer);
 		return 0;
+	}
 	int why = failure(tls, result);
 	if (why == NET_LAYER_WANT_READ || why == NET_LAYER_WANT_WRITE)
 		return why;
@@ -122,7 +207,8 @@ static ssize_t tls_read(struct net_layer *layer, void *to, size_t len)
 static bool tls_may_read(struct net_layer *layer)
 {
 	struct tls_layer *tls = (struct tls_layer *)layer;
-	return layer->below->ops->may_read(layer->below) || SSL_has_pending(tls->ssl);
+	return layer->below->ops->may_read(layer->below) || input_left(tls) > 0 ||
+	       SSL_has_pending(tls->ssl);
 }
 
 static ssize_t tls_write(struct net_layer *layer, const void *from, size_t len)
@@ -148,15 +234,12 @@ static void tls_finish(struct net_layer *layer)
 	ERR_clear_error();
 }
 
-static void tls_free(struct net_layer *layer)
+static const struct net_tls_info *tls_info(struct net_layer *layer)
 {
 	struct tls_layer *tls = (struct tls_layer *)layer;
-	struct net_layer *below = layer->below;
-	SSL_free(tls->ssl);
-	net_tls_set_unref(tls->set);
-	free(tls);
-	if (below)
-		below->ops->free(below);
+	if (!tls->info)
+		tls->info = net_tls_info_new(tls->ssl);
+	return tls->info;
 }
 
 static const struct net_layer_ops TLS_OPS = {
@@ -166,6 +249,7 @@ static const struct net_layer_ops TLS_OPS = {
 	.write = tls_write,
 	.finish = tls_finish,
 	.free = tls_free,
+	.tls_info = tls_info,
 };
 
 static struct tls_layer *new_layer(SSL_CTX *context, struct net_layer *below, struct err *err)
@@ -180,7 +264,8 @@ static struct tls_layer *new_layer(SSL_CTX *context, struct net_layer *below, st
 		return NULL;
 	}
 	struct tls_layer *tls = ALLOC(struct tls_layer);
-	*tls = (struct tls_layer){.layer = {.ops = &TLS_OPS, .below = below}, .ssl = ssl};
+	*tls = (struct tls_layer){
+		.layer = {.ops = &TLS_OPS, .below = below}, .ssl = ssl, .in = BUF(HANDSHAKE_READ)};
 	BIO_set_data(bio, tls);
 	BIO_set_init(bio, 1);
 	SSL_set_bio(ssl, bio, bio);
@@ -199,112 +284,21 @@ int net_tls_serve(struct net_tls_slot *slot, struct net_layer *below, struct net
 		return -1;
 	}
 	tls->set = set;
+	tls->handover = tls_handover_new();
+	SSL_set_msg_callback(tls->ssl, on_message);
+	SSL_set_msg_callback_arg(tls->ssl, tls);
 	SSL_set_accept_state(tls->ssl);
 	*ret_layer = &tls->layer;
 	return 0;
 }
 
-int net_tls_client_new(
-	const char *ca_file, bool verify, struct net_tls_client **ret_client, struct err *err)
+SSL *net_tls_begin(
+	SSL_CTX *context, struct net_layer *below, struct net_layer **ret_layer, struct err *err)
 {
-	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-	must(context);
-	net_tls_context_common(context);
-	SSL_CTX_set_verify(context, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
-	int loaded = !verify   ? 1
-		     : ca_file ? SSL_CTX_load_verify_file(context, ca_file)
-			       : SSL_CTX_set_default_verify_paths(context);
-	if (loaded != 1) {
-		SSL_CTX_free(context);
-		return net_tls_error(
-			err, ERR_PERMANENT, ca_file ? ca_file : "the system's certificates");
-	}
-	struct net_tls_client *client = ALLOC(struct net_tls_client);
-	*client = (struct net_tls_client){.context = context, .verify = verify};
-	*ret_client = client;
-	return 0;
-}
-
-void net_tls_client_free(struct net_tls_client *client)
-{
-	if (!client)
-		return;
-	SSL_CTX_free(client->context);
-	free(client);
-}
-
-/* SNI carries host names only (RFC 6066 section 3); an IP is checked against the certificate's IPs.
- */
-static bool set_name(struct net_tls_client *client, SSL *ssl, const char *name)
-{
-	uint8_t ip[16];
-	if (inet_pton(AF_INET, name, ip) == 1 || inet_pton(AF_INET6, name, ip) == 1)
-		return !client->verify ||
-		       X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1;
-	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	return SSL_set_tlsext_host_name(ssl, name) == 1 &&
-	       (!client->verify || SSL_set1_host(ssl, name) == 1);
-}
-
-int net_tls_connect(struct net_tls_client *client, const char *name, struct net_layer *below,
-	struct net_layer **ret_layer, struct err *err)
-{
-	struct tls_layer *tls = new_layer(client->context, below, err);
+	struct tls_layer *tls = new_layer(context, below, err);
 	if (!tls)
-		return -1;
-	if (name && !set_name(client, tls->ssl, name)) {
-		tls->layer.below = NULL;
-		tls_free(&tls->layer);
-		return net_tls_error(err, ERR_PERMANENT, "no name for TLS");
-	}
-	SSL_set_connect_state(tls->ssl);
+		return NULL;
+	SSL_set_read_ahead(tls->ssl, 1); /* one recv() a record instead of two */
 	*ret_layer = &tls->layer;
-	return 0;
-}
-
-/* RFC 5929 section 4.1: the hash of the certificate's signature, SHA-256 instead of MD5 and
- * SHA-1. */
-static size_t server_end_point(SSL *ssl, unsigned char to[DIGEST_MAX])
-{
-	X509 *cert = SSL_is_server(ssl) ? SSL_get_certificate(ssl) : SSL_get0_peer_certificate(ssl);
-	int digest = NID_undef;
-	unsigned len = 0;
-	if (!cert || X509_get_signature_info(cert, &digest, NULL, NULL, NULL) != 1)
-		return 0;
-	if (digest == NID_undef || digest == NID_md5 || digest == NID_sha1)
-		digest = NID_sha256;
-	const EVP_MD *hash = EVP_get_digestbynid(digest);
-	return hash && X509_digest(cert, hash, to, &len) == 1 ? len : 0;
-}
-
-/* Everything lies behind the struct, so that one free() is enough. */
-struct info_block {
-	struct net_tls_info info;
-	unsigned char exporter[BINDING_SIZE], end_point[DIGEST_MAX];
-	char sni[];
-};
-
-struct net_tls_info *net_tls_info_new(struct net_layer *top)
-{
-	static const char LABEL[] = "EXPORTER-Channel-Binding";
-	while (top && top->ops != &TLS_OPS)
-		top = top->below;
-	must(top);
-	struct tls_layer *tls = (struct tls_layer *)top;
-	const char *sni = SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name);
-	size_t sni_len = sni ? strlen(sni) : 0;
-	struct info_block *block = alloc_zero(1, sizeof(*block) + sni_len + 1);
-	block->info.version = SSL_get_version(tls->ssl);
-	block->info.cipher = SSL_get_cipher_name(tls->ssl);
-	if (sni_len > 0)
-		memcpy(block->sni, sni, sni_len);
-	block->info.sni = block->sni;
-	if (SSL_version(tls->ssl) >= TLS1_3_VERSION &&
-		SSL_export_keying_material(tls->ssl, block->exporter, BINDING_SIZE, LABEL,
-			sizeof(LABEL) - 1, (const unsigned char *)"", 0, 1) == 1)
-		block->info.exporter = slice(block->exporter, BINDING_SIZE);
-	block->info.server_end_point =
-		slice(block->end_point, server_end_point(tls->ssl, block->end_point));
-	ERR_clear_error();
-	return &block->info;
+	return tls->ssl;
 }

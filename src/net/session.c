@@ -242,10 +242,7 @@ bool net_is_secure(const struct net_session *session)
 
 const struct net_tls_info *net_tls_info(const struct net_session *session)
 {
-	struct net_session *s = (struct net_session *)session; /* a cache, of the claim's owner */
-	if (!s->tls_info && s->secure && s->top)
-		s->tls_info = net_tls_info_new(s->top);
-	return s->tls_info;
+	return session->secure ? net_layer_tls_info(session->top) : NULL;
 }
 
 void net_session_wake(struct net_session *session)

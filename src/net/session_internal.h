@@ -62,7 +62,6 @@ struct net_session {
 	unsigned lingered;    /* bytes dropped */
 
 	struct net_address peer, local;
-	struct net_tls_info *tls_info; /* made when asked for */
 	char text_id[NET_SESSION_ID + 1];
 	char *client_text, *tags[NET_TAGS];
 	struct log_scope log;

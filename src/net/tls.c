@@ -53,8 +53,6 @@ void net_tls_context_common(SSL_CTX *context)
 	/* A parked connection keeps no record buffers; partial and moving writes suit a queue. */
 	(void)SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 						SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	/* One recv() a record instead of two (header, then body). */
-	SSL_CTX_set_read_ahead(context, 1);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -154,6 +152,7 @@ static SSL_CTX *new_context(
 	(void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	must(SSL_CTX_set_session_id_context(context, (const unsigned char *)"rookery", 7) == 1);
 	must(SSL_CTX_set_num_tickets(context, 1) == 1);
+	SSL_CTX_set_keylog_callback(context, net_tls_on_secret); /* no log: see there */
 	(void)SSL_CTX_set_tlsext_servername_callback(context, on_sni);
 	(void)SSL_CTX_set_tlsext_servername_arg(context, set);
 	if (load_chain(context, certificate->chain_pem, err) == 0 &&

@@ -2,6 +2,7 @@
 #ifndef NET_TLS_INTERNAL_H
 #define NET_TLS_INTERNAL_H
 
+#include "net/layer.h"
 #include "net/tls.h"
 
 #include <openssl/ssl.h>
@@ -19,5 +20,38 @@ SSL_CTX *net_tls_set_context(struct net_tls_set *set);
 int net_tls_error(struct err *err, enum err_class class, const char *text);
 /* Settings that both halves share. */
 void net_tls_context_common(SSL_CTX *context);
+
+/* layer_tls.c: a layer for a client, whose SSL the caller sets up further. NULL on failure. */
+SSL *net_tls_begin(SSL_CTX *context, struct net_layer *below, struct net_layer **ret_layer,
+	struct err *err) WARN_UNUSED;
+/* layer_tls.c: what OpenSSL would write to a key log. */
+void net_tls_on_secret(const SSL *ssl, const char *line);
+
+/* tls_handover.c: what the records need, collected while a server's handshake is under way. */
+struct tls_handover;
+struct tls_handover *tls_handover_new(void);
+void tls_handover_free(struct tls_handover *handover); /* wipes; NULL is fine */
+void tls_handover_secret(struct tls_handover *handover, const char *line);
+/* OpenSSL wrote a record. It tells the server's secret when the last one under the handshake's keys
+ * is written, so those from then on are counted. */
+void tls_handover_record(struct tls_handover *handover);
+/* The layer that goes on, `below` under it, or NULL: this connection stays with OpenSSL (TLS 1.2).
+ * `input` was read from below and not given to OpenSSL. */
+struct net_layer *tls_handover_finish(struct tls_handover *handover, SSL *ssl, struct slice input,
+	struct net_layer *below) WARN_UNUSED;
+
+/* tls_info.c: what a finished handshake came to; freed with free(). */
+struct net_tls_info *net_tls_info_new(SSL *ssl);
+
+/* layer_record.c: what a finished TLS 1.3 handshake hands on. */
+struct net_records_start {
+	unsigned suite;                            /* the cipher suite's number */
+	struct slice client_secret, server_secret; /* application traffic secrets, number 0 */
+	uint64_t records_written;                  /* with the server's secret */
+	struct slice input;                        /* read from below, not looked at yet */
+	struct net_tls_info *info;                 /* owned by the layer when it is made */
+};
+/* Owns `below` then. NULL when the cipher suite is none that it knows. */
+struct net_layer *net_records_new(const struct net_records_start *start, struct net_layer *below);
 
 #endif

@@ -1,7 +1,8 @@
 """script/test: runs the parts of a test run and counts.
 
 The plans: by default the release build with all tests and checks; with --asan or --tsan that build
-instead; with --ci all of them, clang-tidy, fuzzing and torture.
+instead; with --ci all of them, clang-tidy, fuzzing, torture and the count of
+instructions a delivery and a FETCH take.
 """
 
 import argparse
@@ -52,6 +53,7 @@ def main() -> int:
         parts = source_checks(tidy=True) + tests("release", None, True)
         if (ROOT / "script" / "torture").exists():
             parts.append(Part("torture", lambda: system.torture(TORTURE_ROUNDS)))
+        parts.append(Part("instructions", system.instructions))
         parts += tests("asan", None, True) + tests("tsan", None, False)
         parts.append(Part("fuzz", lambda: system.fuzz(FUZZ_SECONDS)))
         return run_all(parts)

@@ -1,4 +1,4 @@
-"""Scenarios against the real program: pytest, torture, fuzzing."""
+"""Scenarios against the real program: pytest, torture, fuzzing, instructions counted."""
 
 import tempfile
 import xml.etree.ElementTree as xml
@@ -32,6 +32,16 @@ def pytest(kind: str, only: str | None) -> Outcome:
 def torture(rounds: int) -> Outcome:
     status, said = command(["script/torture", "--rounds", str(rounds)], timeout=600)
     return Outcome(0, 1, said) if status else Outcome(1)
+
+
+def instructions() -> Outcome:
+    """Each figure counts one; script/bench ends the line of one that grew with "grew"."""
+    status, said = command(["script/bench", "--instructions"], timeout=600)
+    figures = [line for line in said.splitlines() if line.startswith("| ") and "recorded" not in line]
+    grew = sum("grew" in line for line in figures)
+    if status and not grew:
+        return Outcome(0, 1, said)
+    return Outcome(len(figures) - grew, grew, said)
 
 
 def fuzz(seconds: int) -> Outcome:

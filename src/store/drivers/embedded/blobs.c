@@ -150,13 +150,25 @@ static int read_at(struct store_db *db, struct id blob, const struct embedded_po
 	return rc;
 }
 
+/* `fresh`: what is remembered did not lead to the blob. */
+static int find_place(struct store_db *db, struct id blob, bool fresh,
+	struct embedded_position *ret_place, struct err *err)
+{
+	if (!fresh && embedded_places_find(&db->places, blob, ret_place))
+		return 0;
+	int rc = embedded_index_place(&db->index, blob, ret_place, err);
+	if (rc == 0)
+		embedded_places_keep(&db->places, blob, ret_place);
+	return rc;
+}
+
 int embedded_blob_read(struct store_db *db, struct id blob, uint64_t offset, uint64_t len,
 	struct buf *to, struct err *err)
 {
 	struct embedded_position place, before = {0};
 	for (int i = 0; i < TRIES; i++) {
 		struct err own = {0};
-		int rc = embedded_index_place(&db->index, blob, &place, err);
+		int rc = find_place(db, blob, i > 0, &place, err);
 		if (rc != 0)
 			return rc;
 		struct embedded_segment *segment =
@@ -183,7 +195,7 @@ int embedded_blob_read(struct store_db *db, struct id blob, uint64_t offset, uin
 int embedded_blob_len(struct store_db *db, struct id blob, uint64_t *ret_len, struct err *err)
 {
 	struct embedded_position place;
-	int rc = embedded_index_place(&db->index, blob, &place, err);
+	int rc = find_place(db, blob, false, &place, err);
 	if (rc == 0)
 		*ret_len = place.number;
 	return rc;

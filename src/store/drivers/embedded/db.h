@@ -7,13 +7,15 @@
  *     segments/   the journal: docs/formats/segment.md
  *
  * Locks, in the order of taking: account locks > upkeep > the journal's turn > its apply_lock >
- * the set of segments. Readers take the last one only, for the time of finding a segment. */
+ * the set of segments. Readers take the last one only, for the time of finding a segment, and one
+ * of places.h for moments. */
 #ifndef STORE_DRIVERS_EMBEDDED_DB_H
 #define STORE_DRIVERS_EMBEDDED_DB_H
 
 #include "store/drivers/embedded/index.h"
 #include "store/drivers/embedded/journal.h"
 #include "store/drivers/embedded/locks.h"
+#include "store/drivers/embedded/places.h"
 #include "store/drivers/embedded/segments.h"
 
 struct store_db {
@@ -27,6 +29,7 @@ struct store_db {
 	struct embedded_segments segments;
 	struct embedded_journal journal;
 	struct embedded_locks *locks;
+	struct embedded_places places;
 	pthread_mutex_t upkeep; /* check, backup and compact: one at a time */
 	_Atomic uint64_t blobs_read, blob_bytes_read;
 };

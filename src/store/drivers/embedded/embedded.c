@@ -27,6 +27,7 @@ static void free_db(struct store_db *db)
 	embedded_journal_free(&db->journal);
 	embedded_segments_free(&db->segments);
 	embedded_index_close(&db->index);
+	embedded_places_deinit(&db->places);
 	if (db->locks)
 		embedded_locks_free(db->locks);
 	if (db->lock_fd >= 0)
@@ -66,6 +67,7 @@ int embedded_open(const struct store_driver_options *options, const struct embed
 	db->read_only = options->read_only;
 	db->lock_wait_ms = LOCK_WAIT_MS;
 	db->locks = embedded_locks_new();
+	embedded_places_init(&db->places);
 	(void)pthread_mutex_init(&db->upkeep, NULL);
 	if (open_parts(db, options, err) < 0) {
 		free_db(db);

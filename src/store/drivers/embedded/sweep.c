@@ -49,6 +49,7 @@ static int look(struct sweep *s, struct id blob, rocksdb_iterator_t *all, struct
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	rocksdb_writebatch_delete(s->batch, key, sizeof(key));
+	embedded_places_forget(&s->db->places, blob);
 	lose(s, &place);
 	return 0;
 }
