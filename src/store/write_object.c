@@ -191,7 +191,7 @@ int store_write_object_new(struct store_write *w, struct store_collection *colle
 	struct store_object *object, struct slice facet, struct err *err)
 {
 	struct write_collection *c;
-	struct write_object *o;
+	struct write_object *o = NULL;
 	struct write_blob *new_blob = NULL;
 	struct store_object new = *object;
 	int r = write_collection_of(w, collection, &c, err);
