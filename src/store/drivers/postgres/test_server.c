@@ -87,11 +87,13 @@ static void make_folder(void)
 		"host=%s port=5432 user=rookery dbname=postgres", server.folder);
 }
 
-/* In the keeper: a program of PostgreSQL's as the right user. */
-static pid_t spawn(const char *program, const char *const *arguments)
+/* In the keeper: a program of PostgreSQL's as the right user. arguments[0] becomes its whole path,
+ * for it looks beside itself for others. */
+static pid_t spawn(const char *program, const char **arguments)
 {
 	char path[PATH + 32];
 	(void)snprintf(path, sizeof(path), "%s/%s", server.bin, program);
+	arguments[0] = path;
 	pid_t pid = fork();
 	if (pid != 0)
 		return pid;
@@ -109,7 +111,7 @@ static pid_t spawn(const char *program, const char *const *arguments)
 
 static bool run_initdb(const char *data)
 {
-	const char *const arguments[] = {"initdb", "-D", data, "-U", "rookery", "-A", "trust", "-E",
+	const char *arguments[] = {"initdb", "-D", data, "-U", "rookery", "-A", "trust", "-E",
 		"UTF8", "--no-locale", "--no-sync", NULL};
 	int status = -1;
 	pid_t pid = spawn("initdb", arguments);
@@ -130,7 +132,7 @@ static bool start(const char *data)
 {
 	char sockets[PATH];
 	(void)snprintf(sockets, sizeof(sockets), "unix_socket_directories=%s", server.folder);
-	const char *const arguments[] = {"postgres", "-D", data, "-c", sockets, "-c",
+	const char *arguments[] = {"postgres", "-D", data, "-c", sockets, "-c",
 		"listen_addresses=", "-c", "port=5432", "-c", "fsync=off", "-c",
 		"full_page_writes=off", "-c", "shared_buffers=32MB", "-c", "max_wal_size=64MB",
 		"-c", "max_connections=200", "-c", "autovacuum=off", NULL};
