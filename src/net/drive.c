@@ -1,23 +1,15 @@
 /* Running a session: from the event that woke it to its next wait.
  *
  * A session goes through stages; step() does one step of the present stage and says whether another
- * may follow at once. When none may, the session is parked: its memory is given back, its deadline
- * set, and the claim given up with one compare-and-swap, unless news came meanwhile.
- *
- * The epoll set is edge-triggered and the claim word (slots.h) takes the place of EPOLLONESHOT, so
- * parking needs no system call. */
+ * may follow at once. When none may, the session is parked (park.c). */
 #include "net/session_internal.h"
 
-#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/must.h"
-#include "base/random.h"
 #include "net/proxy_header.h"
 
 #include <errno.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 enum {
 	CLOSE_MS = 30 * 1000, /* for the rest of the output */
@@ -26,48 +18,9 @@ enum {
 	/* A client that keeps its session busy goes to the end of the queue after as long. */
 	TURN_STEPS = 64,
 	TURN_MS = 10,
-	SPARE_MAX = 64 * 1024, /* larger buffers are not kept for the next session */
 };
 
 enum step { STEP_AGAIN, STEP_WAIT, STEP_GONE };
-
-static struct net_session *of_task(struct net_task *task)
-{
-	return CONTAINER_OF(task, struct net_session, task);
-}
-
-static void run_task(struct net_task *task, struct net_worker *worker)
-{
-	net_session_drive(of_task(task), worker);
-}
-
-void net_session_queue(struct net_session *s)
-{
-	net_ready_push(&s->loop->ready, &s->task);
-}
-
-/* Under the timers' lock. `at` was unset before the deadline is read here, and session_park() sets
- * the deadline before it reads `at`: one of the two sees the other. */
-static int64_t timer_due(struct net_timer *timer, int64_t now)
-{
-	struct net_session *s = CONTAINER_OF(timer, struct net_session, timer);
-	int64_t deadline = atomic_load(&s->deadline);
-	if (deadline > now)
-		return deadline;
-	if (net_slots_post(&s->loop->slots, s->id, NET_SLOT_TIMEOUT))
-		net_session_queue(s);
-	return NET_NEVER;
-}
-
-static void make_text_id(char to[NET_SESSION_ID + 1])
-{
-	static const char ALPHABET[] = "abcdefghijklmnopqrstuvwxyz234567";
-	uint8_t bytes[NET_SESSION_ID];
-	random_bytes(bytes, sizeof(bytes));
-	for (size_t i = 0; i < NET_SESSION_ID; i++)
-		to[i] = ALPHABET[bytes[i] & 31];
-	to[NET_SESSION_ID] = '\0';
-}
 
 static void enter_stage(struct net_session *s, enum net_stage stage, int64_t ms)
 {
@@ -366,86 +319,6 @@ static enum step absorb(struct net_session *s, unsigned bits)
 	return STEP_AGAIN;
 }
 
-/* Gives a buffer's memory back to the worker when it is empty; else keeps no more than it needs. */
-static void give_back(struct buf *b, size_t *at, struct buf *spare)
-{
-	if (!b->data)
-		return;
-	size_t len = b->len - *at;
-	if (len > 0 && b->cap <= 2 * len + 64)
-		return;
-	struct buf kept = BUF(b->max);
-	buf_add(&kept, b->data + *at, len);
-	if (kept.failed)
-		return;
-	if (!spare->data && b->cap <= SPARE_MAX) {
-		spare->data = b->data;
-		spare->cap = b->cap;
-	} else {
-		free(b->data);
-	}
-	*b = kept;
-	*at = 0;
-}
-
-static int64_t deadline_of(struct net_session *s)
-{
-	if (s->active_ms == 0)
-		s->active_ms = clock_mono_ms();
-	if (s->stage != NET_STAGE_SERVE)
-		return s->stage_ends;
-	if (net_output_len(s) > 0)
-		return s->active_ms + s->loop->options.write_timeout_ms;
-	return s->timeout_ms ? s->active_ms + s->timeout_ms : NET_NEVER;
-}
-
-/* False when news came meanwhile. After true the session is not this thread's any more. */
-static bool session_park(struct net_session *s)
-{
-	struct net_worker *worker = s->worker;
-	give_back(&s->in, &s->in_at, &worker->spare_input);
-	give_back(&s->out, &s->out_at, &worker->spare_output);
-	if (s->blocked && !s->watches_output) {
-		/* From now on for good: with edges it costs nothing while the socket takes all. */
-		struct epoll_event event = {
-			.events = EPOLLIN | EPOLLRDHUP | EPOLLOUT | EPOLLET, .data.u64 = s->id};
-		must(epoll_ctl(s->loop->epoll, EPOLL_CTL_MOD, s->socket.fd, &event) == 0);
-		s->watches_output = true;
-	}
-	int64_t deadline = deadline_of(s);
-	atomic_store(&s->deadline, deadline);
-	if (deadline < atomic_load(&s->timer.at))
-		net_timers_set(&s->loop->timers, &s->timer, deadline);
-	s->worker = NULL;
-	if (net_slots_park(&s->loop->slots, s->id))
-		return true;
-	s->worker = worker;
-	return false;
-}
-
-static void end_session(struct net_session *s)
-{
-	struct net_loop *loop = s->loop;
-	net_timers_cancel(&loop->timers, &s->timer);
-	net_slots_release(&loop->slots, s->id);
-	if (s->opened)
-		s->protocol->close(s);
-	s->top->ops->free(s->top);
-	s->top = NULL;
-	(void)close(s->socket.fd);
-	if (s->limit)
-		net_limits_leave(&loop->limits, s->limit);
-	buf_free(&s->in);
-	buf_free(&s->out);
-	free(s->client_text);
-	for (size_t i = 0; i < NET_TAGS; i++)
-		free(s->tags[i]);
-	s->worker = NULL;
-	if (atomic_fetch_sub(&loop->connections, 1) == 1 && atomic_load(&loop->stopping))
-		net_loop_call_main(loop);
-	net_session_unref(s);
-}
-
 static void drive_on(struct net_session *s)
 {
 	int64_t turn_ends = 0;
@@ -455,10 +328,10 @@ static void drive_on(struct net_session *s)
 		if (next == STEP_AGAIN)
 			next = step(s);
 		if (next == STEP_GONE) {
-			end_session(s);
+			net_session_end(s);
 			return;
 		}
-		if (next == STEP_WAIT && session_park(s))
+		if (next == STEP_WAIT && net_session_park(s))
 			return;
 		if (steps % TURN_STEPS == 0) {
 			int64_t now = clock_mono_ms();
@@ -480,54 +353,4 @@ void net_session_drive(struct net_session *s, struct net_worker *worker)
 	must_doing(s->text_id, s->protocol->name);
 	drive_on(s);
 	must_doing(NULL, NULL);
-}
-
-void net_session_begin(struct net_listener *listener, int fd, const struct net_address *peer)
-{
-	struct net_loop *loop = listener->loop;
-	const struct net_protocol *protocol = listener->options.protocol;
-	struct net_session *s = alloc_zero(1, sizeof(struct net_session) + protocol->session_size);
-	s->magic = NET_SESSION_MAGIC;
-	atomic_init(&s->refs, 1);
-	s->loop = loop;
-	s->listener = listener;
-	s->protocol = protocol;
-	s->task.run = run_task;
-	net_timer_init(&s->timer, timer_due);
-	atomic_init(&s->deadline, NET_NEVER);
-	net_socket_init(&s->socket, fd);
-	s->socket.dry = true; /* epoll will say what is there */
-	s->top = &s->socket.layer;
-	s->timeout_ms = protocol->timeout_ms;
-	s->in = BUF(protocol->input_max);
-	s->out = BUF(NET_OUTPUT_MAX);
-	s->peer = *peer;
-	s->peer_trusted =
-		net_address_is_unix(peer) || net_trusted_has(listener->options.trusted, peer);
-	s->local.len = sizeof(s->local.storage);
-	if (getsockname(fd, (struct sockaddr *)&s->local.storage, &s->local.len) != 0)
-		s->local.len = 0;
-	net_address_normalise(&s->local);
-	make_text_id(s->text_id);
-	s->log.fields[0] = F_STR("session", s->text_id);
-	if (listener->options.proxy_header && s->peer_trusted)
-		enter_stage(s, NET_STAGE_PROXY, loop->options.handshake_timeout_ms);
-	else
-		s->stage = NET_STAGE_PROXIED;
-	(void)atomic_fetch_add(&loop->refs, 1);
-	if (!net_slots_take(&loop->slots, s, &s->id)) {
-		(void)close(fd);
-		net_session_unref(s);
-		return;
-	}
-	(void)atomic_fetch_add(&loop->connections, 1);
-	if (net_loop_watch(loop, fd, EPOLLIN | EPOLLRDHUP, s->id) != 0) {
-		log_warn(&s->log, "connection refused", F_STR("why", "epoll"));
-		end_session(s);
-		return;
-	}
-	/* net_loop_stop() may have gone through the slots just before. */
-	if (atomic_load(&loop->stopping))
-		(void)!net_slots_post(&loop->slots, s->id, NET_SLOT_SHUTDOWN);
-	net_session_queue(s);
 }

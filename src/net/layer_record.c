@@ -111,7 +111,8 @@ static ssize_t take_data(struct record_layer *r, struct slice data, void *to, si
 	r->in_vain = 0;
 	memcpy(to, data.ptr, count);
 	buf_add_slice(&r->plain, slice_from(data, count));
-	explicit_bzero((char *)data.ptr, data.len); /* it lies on the stack, and may be a password */
+	explicit_bzero(
+		(char *)data.ptr, data.len); /* it lies on the stack, and may be a password */
 	if (r->plain.failed)
 		return refuse(r, TLS_INTERNAL_ERROR);
 	return (ssize_t)count;

@@ -80,5 +80,9 @@ static inline size_t net_output_len(const struct net_session *s)
 bool net_session_fill(struct net_session *session);
 /* session.c: sends what the socket takes. Sets blocked or broken. */
 void net_session_send(struct net_session *session);
+/* park.c: false when news came meanwhile. After true the session is not this thread's any more. */
+WARN_UNUSED bool net_session_park(struct net_session *session);
+/* session_life.c: closes the connection and frees what belongs to it. */
+void net_session_end(struct net_session *session);
 
 #endif

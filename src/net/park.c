@@ -1,0 +1,69 @@
+/* Parking a session: its memory is given back, its deadline set, and the claim given up with one
+ * compare-and-swap, unless news came meanwhile.
+ *
+ * The epoll set is edge-triggered and the claim word (slots.h) takes the place of EPOLLONESHOT, so
+ * parking needs no system call. */
+#include "net/session_internal.h"
+
+#include "base/clock.h"
+#include "base/must.h"
+
+#include <sys/epoll.h>
+
+enum { SPARE_MAX = 64 * 1024 }; /* larger buffers are not kept for the next session */
+
+/* Gives a buffer's memory back to the worker when it is empty; else keeps no more than it needs. */
+static void give_back(struct buf *b, size_t *at, struct buf *spare)
+{
+	if (!b->data)
+		return;
+	size_t len = b->len - *at;
+	if (len > 0 && b->cap <= 2 * len + 64)
+		return;
+	struct buf kept = BUF(b->max);
+	buf_add(&kept, b->data + *at, len);
+	if (kept.failed)
+		return;
+	if (!spare->data && b->cap <= SPARE_MAX) {
+		spare->data = b->data;
+		spare->cap = b->cap;
+	} else {
+		free(b->data);
+	}
+	*b = kept;
+	*at = 0;
+}
+
+static int64_t deadline_of(struct net_session *s)
+{
+	if (s->active_ms == 0)
+		s->active_ms = clock_mono_ms();
+	if (s->stage != NET_STAGE_SERVE)
+		return s->stage_ends;
+	if (net_output_len(s) > 0)
+		return s->active_ms + s->loop->options.write_timeout_ms;
+	return s->timeout_ms ? s->active_ms + s->timeout_ms : NET_NEVER;
+}
+
+bool net_session_park(struct net_session *s)
+{
+	struct net_worker *worker = s->worker;
+	give_back(&s->in, &s->in_at, &worker->spare_input);
+	give_back(&s->out, &s->out_at, &worker->spare_output);
+	if (s->blocked && !s->watches_output) {
+		/* From now on for good: with edges it costs nothing while the socket takes all. */
+		struct epoll_event event = {
+			.events = EPOLLIN | EPOLLRDHUP | EPOLLOUT | EPOLLET, .data.u64 = s->id};
+		must(epoll_ctl(s->loop->epoll, EPOLL_CTL_MOD, s->socket.fd, &event) == 0);
+		s->watches_output = true;
+	}
+	int64_t deadline = deadline_of(s);
+	atomic_store(&s->deadline, deadline);
+	if (deadline < atomic_load(&s->timer.at))
+		net_timers_set(&s->loop->timers, &s->timer, deadline);
+	s->worker = NULL;
+	if (net_slots_park(&s->loop->slots, s->id))
+		return true;
+	s->worker = worker;
+	return false;
+}
