@@ -3,7 +3,7 @@
 
 static const char ALPHABET[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static int value_of(char c)
+int base64_digit(char c)
 {
 	if (c >= 'A' && c <= 'Z')
 		return c - 'A';
@@ -50,7 +50,7 @@ bool base64_decode(struct buf *to, struct slice text)
 		padding++;
 	unsigned bits = 0;
 	for (size_t i = 0; i < text.len - padding; i++) {
-		int v = value_of(text.ptr[i]);
+		int v = base64_digit(text.ptr[i]);
 		if (v < 0)
 			return false;
 		bits = bits << 6 | (unsigned)v;
@@ -67,7 +67,7 @@ void base64_decode_mail(struct buf *to, struct slice text)
 		return;
 	unsigned bits = 0, have = 0;
 	for (size_t i = 0; i < text.len && text.ptr[i] != '='; i++) {
-		int v = value_of(text.ptr[i]);
+		int v = base64_digit(text.ptr[i]);
 		if (v < 0)
 			continue;
 		bits = bits << 6 | (unsigned)v;

@@ -10,5 +10,7 @@ void base64_encode(struct buf *to, struct slice bytes);
 WARN_UNUSED bool base64_decode(struct buf *to, struct slice text);
 /* Tolerant, as mail needs it: other characters are skipped, decoding ends at padding or the end. */
 void base64_decode_mail(struct buf *to, struct slice text);
+/* What a character stands for, 0 to 63; -1: none of the alphabet's. */
+int base64_digit(char c);
 
 #endif

@@ -149,33 +149,13 @@ static void close_session(struct net_session *net)
 	free(s->user);
 }
 
-const struct net_protocol smtp_protocol = {
-	.name = "smtp",
-	.session_size = sizeof(struct smtp_session),
-	.open = open_session,
-	.run = run,
-	.close = close_session,
-	.input_max = INPUT_MAX,
-	.timeout_ms = DEFAULT_TIMEOUT_MS,
-	.refusal = REFUSAL,
-};
-const struct net_protocol smtp_submission_protocol = {
-	.name = "submission",
-	.session_size = sizeof(struct smtp_session),
-	.open = open_session,
-	.run = run,
-	.close = close_session,
-	.input_max = INPUT_MAX,
-	.timeout_ms = DEFAULT_TIMEOUT_MS,
-	.refusal = REFUSAL,
-};
-const struct net_protocol smtp_lmtp_protocol = {
-	.name = "lmtp",
-	.session_size = sizeof(struct smtp_session),
-	.open = open_session,
-	.run = run,
-	.close = close_session,
-	.input_max = INPUT_MAX,
-	.timeout_ms = DEFAULT_TIMEOUT_MS,
-	.refusal = REFUSAL,
-};
+/* They differ in their service alone. */
+#define PROTOCOL(its_name)                                                                         \
+	{                                                                                          \
+		.name = (its_name), .session_size = sizeof(struct smtp_session),                   \
+		.open = open_session, .run = run, .close = close_session, .input_max = INPUT_MAX,  \
+		.timeout_ms = DEFAULT_TIMEOUT_MS, .refusal = REFUSAL                               \
+	}
+const struct net_protocol smtp_protocol = PROTOCOL("smtp");
+const struct net_protocol smtp_submission_protocol = PROTOCOL("submission");
+const struct net_protocol smtp_lmtp_protocol = PROTOCOL("lmtp");
