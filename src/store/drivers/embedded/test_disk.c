@@ -1,5 +1,6 @@
 /* A recording disk. Names follow the calls when they are synced with their folder or, with
- * TEST_KEPT, at once. A torn write leaves any of its 512-byte sectors. */
+ * TEST_KEPT, at once. A torn write leaves any of its 512-byte sectors where the file had its space
+ * already (segments), and a file that grew while it was written (RocksDB's) ends somewhere. */
 #include "store/drivers/embedded/test_disk.h"
 
 #include "base/alloc.h"
@@ -8,18 +9,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { FDS = 1024, SECTOR = 512 };
-
-enum kind { CREATE, WRITE, SYNC, ALLOCATE, TRUNCATE, RENAME, UNLINK, SYNC_FOLDER };
+enum { FDS = 1024, SECTOR = 512, CUT_MAX = 64 };
 
 struct call {
-	enum kind kind;
+	enum test_call kind;
 	char *path, *to;
 	uint64_t offset; /* or length */
 	char *bytes;
 	size_t len;
+	size_t synced_by; /* the first call that makes it sure; SIZE_MAX: none */
 };
 
 struct test_disk {
@@ -29,8 +30,7 @@ struct test_disk {
 	size_t count, cap;
 	char *path_of[FDS];
 	bool folder[FDS];
-	void (*hook)(void *context);
-	void *hook_context;
+	size_t settled; /* calls whose synced_by is known: all, once nothing is recorded any more */
 };
 
 static void note(struct test_disk *d, struct call call)
@@ -47,6 +47,19 @@ static char *copy(const char *text)
 	return slice_dup(slice_str(text));
 }
 
+void test_disk_note(struct test_disk *d, enum test_call kind, const char *path, const char *to,
+	uint64_t number, struct slice bytes)
+{
+	(void)pthread_mutex_lock(&d->lock);
+	note(d, (struct call){.kind = kind,
+			.path = copy(path),
+			.to = to ? copy(to) : NULL,
+			.offset = number,
+			.bytes = bytes.len ? slice_dup(bytes) : NULL,
+			.len = bytes.len});
+	(void)pthread_mutex_unlock(&d->lock);
+}
+
 static int disk_open(void *context, const char *path, int flags, unsigned mode)
 {
 	struct test_disk *d = context;
@@ -57,7 +70,7 @@ static int disk_open(void *context, const char *path, int flags, unsigned mode)
 		d->path_of[fd] = copy(path);
 		d->folder[fd] = (flags & O_DIRECTORY) != 0;
 		if (flags & O_CREAT)
-			note(d, (struct call){.kind = CREATE, .path = copy(path)});
+			note(d, (struct call){.kind = TEST_CREATE, .path = copy(path)});
 	}
 	(void)pthread_mutex_unlock(&d->lock);
 	errno = why;
@@ -82,7 +95,8 @@ static ssize_t disk_pwritev(
 	size_t len = 0, at = 0;
 	for (int i = 0; i < count; i++)
 		len += iov[i].iov_len;
-	struct call call = {.kind = WRITE, .offset = offset, .len = len, .bytes = alloc(len + 1)};
+	struct call call = {
+		.kind = TEST_WRITE, .offset = offset, .len = len, .bytes = alloc(len + 1)};
 	for (int i = 0; i < count; i++) {
 		memcpy(call.bytes + at, iov[i].iov_base, iov[i].iov_len);
 		at += iov[i].iov_len;
@@ -94,11 +108,11 @@ static ssize_t disk_pwritev(
 	return embedded_files_system.pwritev(NULL, fd, iov, count, offset);
 }
 
-static int note_on_fd(struct test_disk *d, int fd, enum kind kind, uint64_t number)
+static int note_on_fd(struct test_disk *d, int fd, enum test_call kind, uint64_t number)
 {
 	(void)pthread_mutex_lock(&d->lock);
-	if (kind == SYNC && d->folder[fd])
-		kind = SYNC_FOLDER;
+	if (kind == TEST_SYNC && d->folder[fd])
+		kind = TEST_SYNC_FOLDER;
 	note(d, (struct call){.kind = kind, .path = copy(d->path_of[fd]), .offset = number});
 	(void)pthread_mutex_unlock(&d->lock);
 	return 0;
@@ -107,18 +121,18 @@ static int note_on_fd(struct test_disk *d, int fd, enum kind kind, uint64_t numb
 /* The system's sync is left out: nothing is lost while the machine runs, and tests are many. */
 static int disk_sync(void *context, int fd)
 {
-	return note_on_fd(context, fd, SYNC, 0);
+	return note_on_fd(context, fd, TEST_SYNC, 0);
 }
 
 static int disk_fallocate(void *context, int fd, uint64_t offset, uint64_t len)
 {
-	(void)note_on_fd(context, fd, ALLOCATE, offset + len);
+	(void)note_on_fd(context, fd, TEST_ALLOCATE, offset + len);
 	return embedded_files_system.fallocate(NULL, fd, offset, len);
 }
 
 static int disk_ftruncate(void *context, int fd, uint64_t len)
 {
-	(void)note_on_fd(context, fd, TRUNCATE, len);
+	(void)note_on_fd(context, fd, TEST_TRUNCATE, len);
 	return ftruncate(fd, (off_t)len);
 }
 
@@ -126,7 +140,7 @@ static int disk_rename(void *context, const char *from, const char *to)
 {
 	struct test_disk *d = context;
 	(void)pthread_mutex_lock(&d->lock);
-	note(d, (struct call){.kind = RENAME, .path = copy(from), .to = copy(to)});
+	note(d, (struct call){.kind = TEST_RENAME, .path = copy(from), .to = copy(to)});
 	(void)pthread_mutex_unlock(&d->lock);
 	return rename(from, to);
 }
@@ -134,10 +148,8 @@ static int disk_rename(void *context, const char *from, const char *to)
 static int disk_unlink(void *context, const char *path)
 {
 	struct test_disk *d = context;
-	if (access(path, F_OK) == 0 && d->hook)
-		d->hook(d->hook_context);
 	(void)pthread_mutex_lock(&d->lock);
-	note(d, (struct call){.kind = UNLINK, .path = copy(path)});
+	note(d, (struct call){.kind = TEST_UNLINK, .path = copy(path)});
 	(void)pthread_mutex_unlock(&d->lock);
 	return unlink(path);
 }
@@ -178,12 +190,6 @@ const struct embedded_files *test_disk_files(struct test_disk *d)
 	return &d->files;
 }
 
-void test_disk_before_unlink(struct test_disk *d, void (*hook)(void *context), void *context)
-{
-	d->hook = hook;
-	d->hook_context = context;
-}
-
 size_t test_disk_calls(struct test_disk *d)
 {
 	(void)pthread_mutex_lock(&d->lock);
@@ -198,6 +204,8 @@ struct building {
 	enum test_crash crash;
 	uint64_t random;
 	const char *root, *folder;
+	const char *cut[CUT_MAX]; /* files that end where a write was torn */
+	size_t cut_count;
 };
 
 static bool coin(struct building *b)
@@ -223,24 +231,59 @@ static bool in_folder(const char *path, const char *folder)
 	return strncmp(path, folder, len) == 0 && path[len] == '/' && !strchr(path + len + 1, '/');
 }
 
-/* Is call i certain to be on the disk at the crash? */
-static bool synced(const struct building *b, size_t i)
+/* The call that makes call i certain to be on the disk. */
+static size_t synced_by(const struct test_disk *d, size_t i)
 {
-	const struct call *c = &b->disk->calls[i];
-	bool names = c->kind == CREATE || c->kind == RENAME || c->kind == UNLINK;
-	for (size_t k = i + 1; k < b->calls; k++) {
-		const struct call *s = &b->disk->calls[k];
-		if (names ? s->kind == SYNC_FOLDER && in_folder(c->path, s->path)
-			  : s->kind == SYNC && strcmp(s->path, c->path) == 0)
-			return true;
+	const struct call *c = &d->calls[i];
+	bool names = c->kind == TEST_CREATE || c->kind == TEST_RENAME || c->kind == TEST_UNLINK;
+	for (size_t k = i + 1; k < d->count; k++) {
+		const struct call *s = &d->calls[k];
+		if (names ? s->kind == TEST_SYNC_FOLDER && in_folder(c->path, s->path)
+			  : s->kind == TEST_SYNC && strcmp(s->path, c->path) == 0)
+			return k;
 	}
+	return SIZE_MAX;
+}
+
+static void settle(struct test_disk *d)
+{
+	for (; d->settled < d->count; d->settled++)
+		d->calls[d->settled].synced_by = synced_by(d, d->settled);
+}
+
+/* Of a file that grew while it was written, the disk has a beginning. */
+static bool grew(const char *path)
+{
+	return strstr(path, "/keys/") != NULL;
+}
+
+static bool is_cut(struct building *b, const char *path)
+{
+	for (size_t i = 0; i < b->cut_count; i++)
+		if (strcmp(b->cut[i], path) == 0)
+			return true;
 	return false;
+}
+
+/* A write to such a file that was not synced: whole, in part, or not at all; behind the first that
+ * is not whole there is nothing. */
+static size_t torn_len(struct building *b, const struct call *c)
+{
+	if (is_cut(b, c->path))
+		return 0;
+	if (coin(b))
+		return c->len;
+	must(b->cut_count < CUT_MAX);
+	b->cut[b->cut_count++] = c->path;
+	return coin(b) ? c->len / 2 : 0;
 }
 
 static void write_sectors(struct building *b, int fd, const struct call *c, bool whole)
 {
-	for (size_t at = 0; at < c->len;) {
-		size_t step = MIN(SECTOR - (c->offset + at) % SECTOR, c->len - at);
+	size_t len = whole || !grew(c->path) ? c->len : torn_len(b, c);
+	whole = whole || grew(c->path);
+	for (size_t at = 0; at < len;) {
+		size_t step = MIN(SECTOR - (c->offset + at) % SECTOR, len - at);
 		if (whole || coin(b))
 			must(pwrite(fd, c->bytes + at, step, (off_t)(c->offset + at)) ==
 				(ssize_t)step);
@@ -259,21 +302,23 @@ static void redo(struct building *b, const struct call *c, bool whole)
 {
 	char *path = moved_path(b, c->path);
 	int fd = -1;
-	if (c->kind == RENAME) {
+	if (c->kind == TEST_RENAME) {
 		char *to = moved_path(b, c->to);
 		(void)rename(path, to);
 		free(to);
-	} else if (c->kind == UNLINK) {
+	} else if (c->kind == TEST_UNLINK) {
 		(void)unlink(path);
+	} else if (c->kind == TEST_MKDIR) {
+		(void)mkdir(path, 0700);
 	} else {
 		/* Without its name the file is not there. */
-		fd = open(path, O_RDWR | (c->kind == CREATE ? O_CREAT : 0), 0600);
+		fd = open(path, O_RDWR | (c->kind == TEST_CREATE ? O_CREAT : 0), 0600);
 	}
-	if (fd >= 0 && c->kind == WRITE)
+	if (fd >= 0 && c->kind == TEST_WRITE)
 		write_sectors(b, fd, c, whole);
-	if (fd >= 0 && c->kind == ALLOCATE)
+	if (fd >= 0 && c->kind == TEST_ALLOCATE)
 		grow(fd, c->offset);
-	if (fd >= 0 && c->kind == TRUNCATE)
+	if (fd >= 0 && c->kind == TEST_TRUNCATE)
 		must(ftruncate(fd, (off_t)c->offset) == 0);
 	if (fd >= 0)
 		(void)close(fd);
@@ -283,14 +328,20 @@ static void redo(struct building *b, const struct call *c, bool whole)
 void test_disk_build(struct test_disk *d, size_t calls, enum test_crash crash, uint64_t seed,
 	const char *root, const char *folder)
 {
-	struct building b = {d, calls, crash, seed * 2 + 1, root, folder};
+	struct building b = {.disk = d,
+		.calls = calls,
+		.crash = crash,
+		.random = seed * 2 + 1,
+		.root = root,
+		.folder = folder};
+	settle(d);
 	for (size_t i = 0; i < calls; i++) {
 		const struct call *c = &d->calls[i];
-		if (c->kind == SYNC || c->kind == SYNC_FOLDER)
+		if (c->kind == TEST_SYNC || c->kind == TEST_SYNC_FOLDER)
 			continue;
-		if (synced(&b, i) || crash == TEST_KEPT)
+		if (c->synced_by < calls || crash == TEST_KEPT || c->kind == TEST_MKDIR)
 			redo(&b, c, true);
-		else if (crash == TEST_TORN && (c->kind == WRITE || coin(&b)))
+		else if (crash == TEST_TORN && (c->kind == TEST_WRITE || coin(&b)))
 			redo(&b, c, false);
 	}
 }
