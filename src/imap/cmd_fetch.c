@@ -9,8 +9,8 @@
 enum {
 	BATCH = 128,
 	SCAN_SPREAD = 4,    /* a scan may pass over this many rows for each one wanted */
-	PIECE = 128 * 1024, /* of a message's bytes, read at once */
-	FACETS_MAX = 64 * 1024 * 1024,
+	PIECE = 64 * 1024,  /* of a message's bytes, read at once */
+	FACETS_ENOUGH = 256 * 1024, /* then the rest of the batch is read later */
 };
 
 struct row {
@@ -32,7 +32,7 @@ struct fetch {
 	/* Where it is: */
 	uint32_t range, next_seq; /* of the set; 0: at the range's start */
 	struct row *rows;         /* the batch */
-	uint32_t row_count, row_at;
+	uint32_t row_count, row_at, loaded; /* rows; those written; those whose facts are read */
 	struct buf facets;
 	struct imap_fetch_item *item; /* of the message under way; NULL: none */
 	bool in_message;
@@ -83,8 +83,8 @@ static bool next_batch(const struct mail_view *view, struct fetch *f)
 
 struct filling {
 	struct fetch *f;
-	struct arena *arena;
 	uint32_t at;
+	bool full;
 };
 
 static struct row *row_of(struct filling *fill, uint32_t uid)
@@ -120,15 +120,17 @@ static bool take_facet(void *context, uint32_t uid, const struct mail_facet *fac
 	row->structure_len = facet->structure.len;
 	buf_add_slice(facets, facet->structure);
 	row->have_facet = !facets->failed;
-	return row->have_facet;
+	fill->full = facets->len >= FACETS_ENOUGH;
+	return row->have_facet && !fill->full;
 }
 
-/* One scan when the UIDs lie close together, else one look-up each. */
+/* From the row that is written next on, as far as it takes no more memory than it should. One scan
+ * when the UIDs lie close together, else one look-up each. */
 static int load_batch(struct imap_session *s, struct fetch *f, struct err *err)
 {
 	struct mail *mail = imap_mail(s);
 	struct id account = imap_account(s), mailbox = s->selected->mailbox;
-	uint32_t i = 0;
+	uint32_t i = f->row_at;
 	buf_clear(&f->facets);
 	while (i < f->row_count) {
 		uint32_t end = i + 1;
@@ -143,7 +145,10 @@ static int load_batch(struct imap_session *s, struct fetch *f, struct err *err)
 		if (f->request.facets && mail_facet_scan(mail, account, mailbox, first, last,
 						 take_facet, &fill, err) < 0)
 			return -1;
-		i = end;
+		i = fill.full ? fill.at + 1 : end;
+		f->loaded = i;
+		if (fill.full)
+			break;
 	}
 	return 0;
 }
@@ -356,6 +361,16 @@ static enum imap_run write_message(
 	return IMAP_DONE;
 }
 
+/* The client reads slowly. What was read of the message under way is read again when its next item
+ * needs it, rather than kept. */
+static enum imap_run wait_for_reader(struct fetch *f)
+{
+	const struct mail_message *facts = f->message.facts;
+	imap_fetch_message_free(&f->message);
+	f->message.facts = facts;
+	return IMAP_WAIT_OUTPUT;
+}
+
 static enum imap_run fetch_resume(struct imap_session *s, struct imap_going *going, unsigned events)
 {
 	struct fetch *f = (struct fetch *)going;
@@ -366,16 +381,19 @@ static enum imap_run fetch_resume(struct imap_session *s, struct imap_going *goi
 		if (f->row_at == f->row_count) {
 			if (!next_batch(s->selected->view, f))
 				break;
-			if (load_batch(s, f, &err) < 0)
-				return imap_failed(s, &err);
+			f->loaded = 0;
 		}
+		if (f->row_at >= f->loaded && load_batch(s, f, &err) < 0)
+			return imap_failed(s, &err);
 		enum imap_run r = write_message(s, f, &f->rows[f->row_at], &err);
 		if (r == IMAP_CLOSE)
 			log_error(net_log(s->net), "message can't be read", F_ERR(&err));
+		if (r == IMAP_WAIT_OUTPUT)
+			return wait_for_reader(f);
 		if (r != IMAP_DONE)
 			return r;
 		f->row_at++;
-		if (imap_out(s)->len >= NET_OUTPUT_HIGH && net_output_full(s->net))
+		if (net_output_full(s->net))
 			return IMAP_WAIT_OUTPUT;
 	}
 	if (f->unknown_encoding) /* RFC 3516 section 4.3 */
@@ -452,7 +470,7 @@ enum imap_run imap_cmd_fetch(struct imap_session *s, struct imap_parser *p)
 	struct err err;
 	struct fetch *f = ALLOC(struct fetch);
 	f->going = (struct imap_going){.resume = fetch_resume, .free = fetch_free};
-	f->facets = BUF(FACETS_MAX);
+	f->facets = BUF(SIZE_MAX);
 	f->message.whole = BUF(SIZE_MAX);
 	s->going = &f->going;
 	s->keep_expunged = !s->by_uid;

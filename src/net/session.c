@@ -201,10 +201,10 @@ void net_printf(struct net_session *session, const char *format, ...)
 
 bool net_output_full(struct net_session *session)
 {
-	if (net_output_len(session) <= NET_OUTPUT_HIGH)
+	if (net_output_len(session) <= (session->blocked ? NET_OUTPUT_LOW : NET_OUTPUT_HIGH))
 		return false;
 	net_session_send(session);
-	return net_output_len(session) > NET_OUTPUT_HIGH && !session->broken;
+	return net_output_len(session) > NET_OUTPUT_LOW && !session->broken;
 }
 
 void net_flush(struct net_session *session)
