@@ -11,6 +11,7 @@ enum {
 	CACHE_DEFAULT = 64 << 20,
 	WRITE_BUFFER = 32 << 20,
 	BLOOM_BITS = 10,
+	METADATA_BLOCK = 4096,
 	OPEN_FILES_MAX = 512,
 	BACKGROUND_JOBS = 2,
 };
@@ -31,7 +32,16 @@ static rocksdb_options_t *make_options(struct embedded_index *index, uint64_t ca
 	rocksdb_block_based_options_set_filter_policy(
 		index->table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
 	rocksdb_block_based_options_set_format_version(index->table, 5);
+	/* Indexes and filters lie in the cache, in pieces: whole ones are a megabyte a file, and a
+	 * cache in which they push each other out reads one for every key. */
+	rocksdb_block_based_options_set_index_type(
+		index->table, rocksdb_block_based_table_index_type_two_level_index_search);
+	rocksdb_block_based_options_set_partition_filters(index->table, 1);
+	rocksdb_block_based_options_set_metadata_block_size(index->table, METADATA_BLOCK);
 	rocksdb_block_based_options_set_cache_index_and_filter_blocks(index->table, 1);
+	rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(
+		index->table, 1);
+	rocksdb_block_based_options_set_pin_top_level_index_and_filter(index->table, 1);
 	rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(index->table, 1);
 
 	rocksdb_options_t *o = rocksdb_options_create();
