@@ -20,13 +20,6 @@ USERS = 500
 BROKEN = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|must\(|panic")
 
 
-def open_to_roles(folder: Path) -> None:
-    """As root, roles run as users of their own, who must get to their folders below this one."""
-    for place in (folder, *folder.parents):
-        if os.getuid() == 0 and not place.stat().st_mode & 0o001:
-            place.chmod(place.stat().st_mode | 0o011)
-
-
 @pytest.fixture(scope="session")
 def shape(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shape]:
     """One node with every role, for all tests that neither stop nor break it."""
@@ -34,7 +27,7 @@ def shape(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shape]:
         yield Shape(Path(running).read_text())
         return
     folder = tmp_path_factory.mktemp("one")
-    open_to_roles(folder)
+    shapes.open_to_roles(folder)
     started = shapes.up("one", folder, USERS)
     yield started
     shapes.down(folder)
@@ -46,7 +39,7 @@ def shape(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shape]:
 @pytest.fixture
 def own_shape(tmp_path: Path) -> Iterator[Shape]:
     """A node of the test's own, to stop, kill and break."""
-    open_to_roles(tmp_path)
+    shapes.open_to_roles(tmp_path)
     started = shapes.up("one", tmp_path / "one", 4)
     yield started
     shapes.down(tmp_path / "one")

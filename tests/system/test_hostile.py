@@ -1,0 +1,260 @@
+"""Clients that are broken or mean: they are told so, others are served meanwhile, memory stays bounded.
+
+How fast others are served meanwhile is measured by script/bench --only hostile.
+"""
+
+import contextlib
+import os
+import re
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import samples
+from imap_client import Imap
+from shape import SANITIZED, Node, Shape, User, down, open_to_roles, up
+from smtp_client import lmtp, mx
+
+MANY = 200
+KIB_PER_SLOW_READER = 250  # what is queued, and what one command may write on top of it
+HUGE = 10 * 1024**3
+MEGABYTE = b"x" * 998 + b"\r\n"  # a line; a thousand of them
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shape]:
+    folder = tmp_path_factory.mktemp("hostile")
+    open_to_roles(folder)
+    yield up("one", folder / "one", 8)
+    down(folder / "one")
+
+
+@pytest.fixture
+def node(attacked: Shape) -> Node:
+    return attacked.nodes[0]
+
+
+@pytest.fixture
+def user(attacked: Shape) -> User:
+    return attacked.users[0]
+
+
+@pytest.fixture
+def quiet(attacked: Shape) -> User:
+    """Whom nobody attacks."""
+    return attacked.users[1]
+
+
+def store_pid(shape: Shape) -> int:
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            if "role" in words and "store" in words and any(str(shape.folder) in word for word in words):
+                return int(entry.name)
+    raise AssertionError("the store is not there")
+
+
+def memory_kib(shape: Shape) -> int:
+    text = Path(f"/proc/{store_pid(shape)}/smaps_rollup").read_text()
+    found = re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)
+    assert found
+    return int(found[1])
+
+
+def descriptors(shape: Shape) -> int:
+    return len(os.listdir(f"/proc/{store_pid(shape)}/fd"))
+
+
+def connect(node: Node, port: int, number: int) -> socket.socket:
+    """From an address of its own, as an attacker with many has it; with a small window."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.settimeout(30)
+    sock.bind((f"127.9.{number // 200}.{number % 200 + 1}", 0))
+    sock.connect((node.host, port))
+    return sock
+
+
+def is_served(node: Node, user: User) -> None:
+    """A delivery, and a client that reads it."""
+    with lmtp(node) as client:
+        client.begin(user.name)
+        assert client.data(samples.PLAIN).code == 250
+    client = Imap(node, user)
+    count = client.ok("SELECT INBOX").one("EXISTS")[0]
+    assert client.ok(f"FETCH {count} (FLAGS ENVELOPE BODY.PEEK[])").fetched()
+    client.ok("NOOP")
+    client.ok("LOGOUT")
+
+
+def deliver(node: Node, user: User, message: bytes) -> int:
+    with lmtp(node) as client:
+        client.begin(user.name)
+        return client.data(message).code
+
+
+def big_mailbox(node: Node, user: User, count: int) -> None:
+    client = Imap(node, user)
+    if client.command("CREATE Big").status == "OK":
+        for _ in range(count):
+            client.append("Big", b"Subject: big\r\n\r\n" + MEGABYTE * 1000)
+
+
+def begin_to_read(node: Node, user: User, number: int) -> socket.socket:
+    sock = connect(node, node.imap, number)
+    sock.sendall(f"a LOGIN {user.name} {user.password}\r\nb SELECT Big\r\n".encode()
+                 + b"c FETCH 1:* (BODY.PEEK[] BODY.PEEK[TEXT] BODYSTRUCTURE)\r\n")  # fmt: skip
+    return sock
+
+
+def test_slow_readers_hold_little_memory_and_no_worker(
+    attacked: Shape, node: Node, user: User, quiet: User
+) -> None:
+    big_mailbox(node, user, 20)
+    is_served(node, quiet)
+    before, open_before = memory_kib(attacked), descriptors(attacked)
+    readers = [begin_to_read(node, user, number) for number in range(MANY)]
+    for _ in range(5):
+        for reader in readers:
+            assert reader.recv(1)
+        is_served(node, quiet)
+    grown = memory_kib(attacked) - before
+    print(f"{grown / MANY:.0f} KiB a slow reader")
+    for reader in readers:
+        reader.close()
+    if not SANITIZED:
+        assert grown < MANY * KIB_PER_SLOW_READER, f"{grown / MANY:.0f} KiB each"
+    wait_until(lambda: descriptors(attacked) <= open_before + 10)
+
+
+def wait_until(true: object) -> None:
+    end = time.monotonic() + 30
+    while not true():  # type: ignore[operator]
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_silent_connections_cost_others_nothing(attacked: Shape, node: Node, quiet: User) -> None:
+    before = memory_kib(attacked)
+    silent = [connect(node, port, number)
+              for number in range(MANY) for port in (node.imap, node.imaps, node.pop3)]  # fmt: skip
+    is_served(node, quiet)
+    grown = memory_kib(attacked) - before
+    for sock in silent:
+        sock.close()
+    if not SANITIZED:
+        assert grown < len(silent) * 30, f"{grown / len(silent):.0f} KiB each"
+
+
+@pytest.mark.parametrize("mark", ["", "+"])
+def test_a_literal_of_ten_gibibytes_is_refused(node: Node, user: User, quiet: User, mark: str) -> None:
+    client = Imap(node, user)
+    client.send(b"a APPEND INBOX {%d%s}\r\n" % (HUGE, mark.encode()))
+    with contextlib.suppress(OSError):
+        for _ in range(200):
+            client.send(MEGABYTE * 100)
+    answer = client._line()
+    assert b"TOOBIG" in answer or b"LIMIT" in answer, answer
+    is_served(node, quiet)
+
+
+@pytest.mark.parametrize("command", [b"a LOGIN {10737418240}\r\n", b"a LOGIN " + b"x" * 2_000_000])
+def test_what_comes_before_a_login_is_small(node: Node, command: bytes, quiet: User) -> None:
+    client = Imap(node)
+    with contextlib.suppress(OSError):
+        client.send(command)
+    answer = client._line()
+    assert answer.startswith((b"* BYE", b"a BAD", b"a NO")), answer
+    is_served(node, quiet)
+
+
+def test_a_message_of_ten_gibibytes_is_refused_before_it_comes(node: Node, user: User) -> None:
+    with mx(node) as client:
+        assert client.command(b"MAIL FROM:<a@b.test> SIZE=%d" % HUGE).code == 552
+    with mx(node) as client:
+        client.begin(user.name)
+        assert client.command(b"BDAT %d" % HUGE).code in (552, 500, 501, 554)
+
+
+def test_a_message_without_end_is_cut(node: Node, user: User, quiet: User) -> None:
+    with mx(node) as client:
+        client.begin(user.name)
+        assert client.command(b"DATA").code == 354
+        with contextlib.suppress(OSError):
+            for _ in range(400):
+                client.send(MEGABYTE * 1000)
+            client.send(b".\r\n")
+            assert client.reply().code == 552
+    is_served(node, quiet)
+
+
+def nested(depth: int, kind: bytes) -> bytes:
+    if kind == b"message":
+        return b"Subject: m\r\nContent-Type: message/rfc822\r\n\r\n" * depth + b"Subject: last\r\n\r\nend\r\n"
+    head = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (i, i) for i in range(depth))
+    return b"Subject: m\r\n" + head + b"\r\nend\r\n"
+
+
+MONSTERS = {
+    "headers": b"".join(b"X-%d: y\r\n" % i for i in range(100_000)) + b"\r\nbody\r\n",
+    "one header": b"Subject: " + b"word " * 400_000 + b"\r\n\r\nbody\r\n",
+    "multiparts": nested(10_000, b"multipart"),
+    "messages": nested(10_000, b"message"),
+    "addresses": b"To: " + b",\r\n ".join(b"a%d@b.test" % i for i in range(100_000)) + b"\r\n\r\nbody\r\n",
+    "parts": b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * 50_000 + b"--b--\r\n",
+    "references": b"References: " + b" ".join(b"<%d@b>" % i for i in range(100_000)) + b"\r\n\r\nbody\r\n",
+    "a line": b"Subject: l\r\n\r\n" + b"x" * 20_000_000 + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("monster", MONSTERS)
+def test_a_monster_is_taken_or_refused_and_shown(
+    node: Node, attacked: Shape, quiet: User, monster: str
+) -> None:
+    user = attacked.users[3]
+    code = deliver(node, user, MONSTERS[monster])
+    assert code in (250, 552, 554, 500), code
+    is_served(node, quiet)
+    if code != 250:
+        return
+    client = Imap(node, user)
+    count = client.ok("SELECT INBOX").one("EXISTS")[0]
+    shown = client.ok(f"FETCH {count} (RFC822.SIZE ENVELOPE BODYSTRUCTURE BODY.PEEK[HEADER.FIELDS (TO)])")
+    assert shown.fetched()
+    assert client.ok(f"SEARCH {count} TEXT nothingofthekind").status == "OK"
+    is_served(node, quiet)
+
+
+def test_connections_that_reset_at_once_leave_nothing_behind(
+    attacked: Shape, node: Node, quiet: User
+) -> None:
+    open_before = descriptors(attacked)
+    for number in range(MANY * 3):
+        sock = connect(node, (node.imap, node.imaps, node.pop3s)[number % 3], number % MANY)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        sock.close()
+    is_served(node, quiet)
+    wait_until(lambda: descriptors(attacked) <= open_before + 10)
+
+
+def test_handshakes_that_never_end_hold_nobody_up(node: Node, quiet: User) -> None:
+    half = []
+    for number in range(MANY):
+        sock = connect(node, node.imaps, number)
+        sock.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")  # a ClientHello's beginning
+        half.append(sock)
+    is_served(node, quiet)
+    for sock in half:
+        sock.close()
+
+
+def test_the_node_is_well_after_all_of_it(attacked: Shape, node: Node, quiet: User) -> None:
+    is_served(node, quiet)
+    health = subprocess.run(["curl", "-s", f"http://127.0.0.1:{node.metrics}/health"], capture_output=True)
+    assert health.stdout == b"store ready\nmx ready\n"
+    log = attacked.logs()[0].read_text(errors="replace")
+    assert "must(" not in log and "role ended" not in log
