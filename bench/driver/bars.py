@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from hostile import ATTACKS, QUIET_WORK
+
 
 @dataclass
 class Bar:
@@ -41,4 +43,8 @@ BARS = {
     ("FETCH 1:*", "ENVELOPE again ms"): _part(1.5),
     ("FETCH 1:*", "BODY.PEEK[] again ms"): _part(1.5),
     ("IDLE, TLS", "KiB a connection"): Bar("≤ 16", 16, is_ratio=False, at_least=False),
+} | {
+    ("hostile clients", f"{what}, {attack}: × idle"): Bar("≤ 2", 2, is_ratio=False, at_least=False)
+    for what in QUIET_WORK
+    for attack in ATTACKS
 }

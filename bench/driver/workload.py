@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import hostile
 from target import Target
 
 Figures = dict[str, float]
@@ -197,6 +198,7 @@ class Workload:
     run: Callable[[Target, Generator, int], Figures]
     big: bool = False  # needs the big mailboxes
     once: bool = False  # its figures do not depend on other load: one round in a quick run
+    ours_only: bool = False
 
 
 WORKLOADS = [
@@ -208,6 +210,7 @@ WORKLOADS = [
     Workload("FETCH 1:*", fetch, big=True),
     Workload("POP3", pop3),
     Workload("IDLE, TLS", idle, once=True),
+    Workload("hostile clients", lambda target, generator, seed: hostile.run(target), once=True, ours_only=True),
 ]
 
 
