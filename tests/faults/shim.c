@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 enum kind {
-	CREATE = 1 << 0, /* open with O_CREAT or O_TMPFILE */
+	CREATE = 1 << 0, /* open that makes a file */
 	WRITE = 1 << 1,
 	ALLOCATE = 1 << 2,
 	SYNC = 1 << 3,
@@ -111,8 +111,9 @@ static bool path_fails(enum kind kind, int folder, const char *path)
 
 static int open_at(int folder, const char *path, int flags, va_list args)
 {
-	bool makes = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
-	unsigned mode = makes ? va_arg(args, unsigned) : 0;
+	bool unnamed = (flags & O_TMPFILE) == O_TMPFILE, may_make = unnamed || (flags & O_CREAT);
+	unsigned mode = may_make ? va_arg(args, unsigned) : 0;
+	bool makes = unnamed || (may_make && faccessat(folder, path, F_OK, 0) < 0);
 	if (makes && path_fails(CREATE, folder, path))
 		return -1;
 	return (int)syscall(SYS_openat, folder, path, flags, mode);
