@@ -147,8 +147,8 @@ static void answer_metrics(struct role *role, struct channel *channel)
 	loop_metrics(role, &text);
 	role->kind->metrics(role, &text);
 	const char *ailment = role->kind->ailment ? role->kind->ailment(role) : NULL;
-	(void)channel_send(channel,
-		json_pack("{s:s, s:s?}", "metrics", buf_cstr(&text), "ailment", ailment));
+	(void)channel_send(
+		channel, json_pack("{s:s, s:s?}", "metrics", buf_cstr(&text), "ailment", ailment));
 }
 
 static void stop(struct role *role)

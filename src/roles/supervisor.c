@@ -152,8 +152,8 @@ static void take_messages(struct supervisor *s, size_t i)
 	while ((message = channel_receive(&child->channel, false, &gone)) != NULL) {
 		const char *text = json_string_value(json_object_get(message, "metrics"));
 		if (text)
-			take_answer(s, i, text,
-				json_string_value(json_object_get(message, "ailment")));
+			take_answer(
+				s, i, text, json_string_value(json_object_get(message, "ailment")));
 		const char *why = json_string_value(json_object_get(message, "failed"));
 		if (why && child->restarts == 0 && !s->stopping)
 			fprintf(stderr, "rookery: role %s can't start: %s\n", child->kind->name,

@@ -153,18 +153,18 @@ OPENAT(openat64)
 	}
 ON_FILE(WRITE, ssize_t, write, SYS_write, (int fd, const void *data, size_t len), data, len)
 ON_FILE(WRITE, ssize_t, writev, SYS_writev, (int fd, const struct iovec *v, int n), v, n)
-ON_FILE(WRITE, ssize_t, pwrite, SYS_pwrite64, (int fd, const void *data, size_t len, off_t at), data,
-	len, at)
+ON_FILE(WRITE, ssize_t, pwrite, SYS_pwrite64, (int fd, const void *data, size_t len, off_t at),
+	data, len, at)
 ON_FILE(WRITE, ssize_t, pwrite64, SYS_pwrite64, (int fd, const void *data, size_t len, off_t at),
 	data, len, at)
-ON_FILE(WRITE, ssize_t, pwritev, SYS_pwritev, (int fd, const struct iovec *v, int n, off_t at), v, n,
-	at, 0)
+ON_FILE(WRITE, ssize_t, pwritev, SYS_pwritev, (int fd, const struct iovec *v, int n, off_t at), v,
+	n, at, 0)
 ON_FILE(WRITE, ssize_t, pwritev64, SYS_pwritev, (int fd, const struct iovec *v, int n, off_t at), v,
 	n, at, 0)
 ON_FILE(ALLOCATE, int, fallocate, SYS_fallocate, (int fd, int mode, off_t at, off_t len), mode, at,
 	len)
-ON_FILE(ALLOCATE, int, fallocate64, SYS_fallocate, (int fd, int mode, off_t at, off_t len), mode, at,
-	len)
+ON_FILE(ALLOCATE, int, fallocate64, SYS_fallocate, (int fd, int mode, off_t at, off_t len), mode,
+	at, len)
 ON_FILE(SYNC, int, fsync, SYS_fsync, (int fd))
 ON_FILE(SYNC, int, fdatasync, SYS_fdatasync, (int fd))
 ON_FILE(HINT, int, sync_file_range, SYS_sync_file_range,
