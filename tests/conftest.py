@@ -14,10 +14,18 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "lib"))
 import shape as shapes  # noqa: E402
+from faults import Faults, shim, why_not  # noqa: E402
 from shape import Node, Shape, User  # noqa: E402
 
 USERS = 500
-BROKEN = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|must\(|panic")
+BROKEN = re.compile(r"Assertion|AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|must\(|panic")
+
+
+def assert_whole(shape: Shape) -> None:
+    """Nothing in the logs says that the program is broken."""
+    for log in shape.logs():
+        broken = [line for line in log.read_text(errors="replace").splitlines() if BROKEN.search(line)]
+        assert not broken, "\n".join(broken[:20])
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +39,7 @@ def shape(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shape]:
     started = shapes.up("one", folder, USERS)
     yield started
     shapes.down(folder)
-    for log in started.logs():  # also what was found when it stopped
-        broken = [line for line in log.read_text(errors="replace").splitlines() if BROKEN.search(line)]
-        assert not broken, "\n".join(broken[:20])
+    assert_whole(started)  # also what was found when it stopped
 
 
 @pytest.fixture
@@ -43,6 +49,29 @@ def own_shape(tmp_path: Path) -> Iterator[Shape]:
     started = shapes.up("one", tmp_path / "one", 4)
     yield started
     shapes.down(tmp_path / "one")
+
+
+@pytest.fixture
+def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Faults:
+    """Orders to the nodes that the test starts."""
+    if reason := why_not():
+        pytest.skip(reason)
+    assert shim().is_file(), f"{shim()} is not built"
+    ordering = Faults(tmp_path / "orders")
+    for name, value in ordering.environment().items():
+        monkeypatch.setenv(name, value)
+    return ordering
+
+
+@pytest.fixture
+def faulty_shape(tmp_path: Path, faults: Faults) -> Iterator[Shape]:
+    """A node of the test's own whose disk and clock obey `faults`."""
+    shapes.open_to_roles(tmp_path)
+    started = shapes.up("one", tmp_path / "one", 4)
+    yield started
+    faults.heal()
+    shapes.down(tmp_path / "one")
+    assert_whole(started)
 
 
 @pytest.fixture

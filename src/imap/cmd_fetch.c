@@ -406,7 +406,7 @@ static enum imap_run fetch_resume(struct imap_session *s, struct imap_going *goi
 }
 
 /* Sets \Seen on those that have it not; the answers say so themselves. */
-static int set_seen(struct imap_session *s, struct fetch *f, struct err *err)
+static int store_seen(struct imap_session *s, struct fetch *f, struct err *err)
 {
 	struct imap_selected *box = s->selected;
 	struct mail_store_request store = {.mode = MAIL_STORE_ADD, .flags = MAIL_SEEN};
@@ -431,6 +431,17 @@ static int set_seen(struct imap_session *s, struct fetch *f, struct err *err)
 	for (uint32_t i = 0; i < f->seen.count; i++)
 		mail_set_add(&box->quiet, f->seen.ranges[i].first, f->seen.ranges[i].last);
 	box->quiet_modseq = f->seen_modseq;
+	return 0;
+}
+
+/* Mail can be read while nothing can be written, on a full disk say: then it stays unseen. */
+static int set_seen(struct imap_session *s, struct fetch *f, struct err *err)
+{
+	int r = store_seen(s, f, err);
+	if (r == 0 || err->class != ERR_TEMPORARY)
+		return r;
+	log_warn(net_log(s->net), "messages that were read stay unseen", F_ERR(err));
+	mail_set_free(&f->seen);
 	return 0;
 }
 

@@ -31,7 +31,7 @@ static const struct {
 	{"store_segments", "Segment files."},
 	{"store_segment_bytes", "Bytes in segment files."},
 	{"store_segment_dead_bytes", "Bytes in segment files that nothing refers to."},
-	{"store_failed", "1 when the disk failed and the store takes no more writes."},
+	{"store_failed", "1 when the disk refused a write and the store takes none."},
 };
 
 static struct slice name_of(struct slice line)

@@ -146,7 +146,9 @@ static void answer_metrics(struct role *role, struct channel *channel)
 	AUTO(buf_free) struct buf text = BUF(1 << 20);
 	loop_metrics(role, &text);
 	role->kind->metrics(role, &text);
-	(void)channel_send(channel, json_pack("{s:s}", "metrics", buf_cstr(&text)));
+	const char *ailment = role->kind->ailment ? role->kind->ailment(role) : NULL;
+	(void)channel_send(
+		channel, json_pack("{s:s, s:s?}", "metrics", buf_cstr(&text), "ailment", ailment));
 }
 
 static void stop(struct role *role)

@@ -25,6 +25,8 @@ struct role_kind {
 	int (*open)(struct role *role, struct err *err);
 	/* Its part of the metrics page, in Prometheus' text format. */
 	void (*metrics)(struct role *role, struct buf *to);
+	/* What it can't do though it serves, for people: or NULL. May be missing. */
+	const char *(*ailment)(struct role *role);
 	void (*close)(struct role *role);
 };
 extern const struct role_kind role_store, role_mx;

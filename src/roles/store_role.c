@@ -219,6 +219,14 @@ static void store_metrics(struct role *role, struct state *s, struct buf *to)
 	role_metric(role, to, "store_failed", "", f.failed);
 }
 
+static const char *ailment(struct role *role)
+{
+	struct state *s = role->state;
+	struct store_db *db;
+	const struct store_driver *driver = store_driver_of(s->floors.store, &db);
+	return driver->figures(db).failed ? "takes no more mail: its disk refused a write" : NULL;
+}
+
 static void metrics(struct role *role, struct buf *to)
 {
 	struct state *s = role->state;
@@ -254,5 +262,6 @@ const struct role_kind role_store = {
 	.prepare = prepare,
 	.open = open_role,
 	.metrics = metrics,
+	.ailment = ailment,
 	.close = close_role,
 };

@@ -21,7 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CHILDREN_MAX = 8, STOP_WAIT_MS = 10000, METRICS_WAIT_MS = 2000, METRICS_MAX = 4 << 20 };
+enum { CHILDREN_MAX = 8, STOP_WAIT_MS = 10000, ANSWER_WAIT_MS = 2000, METRICS_MAX = 4 << 20 };
+enum { AILMENT_MAX = 200 };
 
 struct supervisor {
 	const struct conf_settings *settings;
@@ -40,6 +41,7 @@ struct supervisor {
 		uint64_t restarts[CHILDREN_MAX];
 		uint64_t question, answers[CHILDREN_MAX]; /* the answer to which question */
 		struct buf text[CHILDREN_MAX];
+		char ailment[CHILDREN_MAX][AILMENT_MAX]; /* empty: none */
 	} page;
 };
 
@@ -53,20 +55,6 @@ static void publish(struct supervisor *s)
 	(void)pthread_mutex_unlock(&s->page.lock);
 }
 
-static bool healthy(void *context, struct buf *text)
-{
-	struct supervisor *s = context;
-	bool all = true;
-	(void)pthread_mutex_lock(&s->page.lock);
-	for (size_t i = 0; i < s->child_count; i++) {
-		buf_printf(text, "%s %s\n", s->children[i].kind->name,
-			s->page.ready[i] ? "ready" : "not ready");
-		all = all && s->page.ready[i];
-	}
-	(void)pthread_mutex_unlock(&s->page.lock);
-	return all;
-}
-
 static bool all_answered(const struct supervisor *s, uint64_t question)
 {
 	for (size_t i = 0; i < s->child_count; i++)
@@ -75,20 +63,47 @@ static bool all_answered(const struct supervisor *s, uint64_t question)
 	return true;
 }
 
-static void metrics(void *context, struct buf *text)
+/* Asks all roles how they are; not all may answer in time. The page's lock is held. */
+static uint64_t ask(struct supervisor *s)
 {
-	struct supervisor *s = context;
 	struct page *page = &s->page;
 	struct timespec until;
-	(void)clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += METRICS_WAIT_MS / 1000;
-	(void)pthread_mutex_lock(&page->lock);
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ANSWER_WAIT_MS / 1000;
 	uint64_t question = ++page->question, one = 1;
 	ssize_t written = write(s->asked, &one, sizeof(one));
 	(void)written;
 	while (!all_answered(s, question) &&
 		pthread_cond_timedwait(&page->answered, &page->lock, &until) == 0)
 		continue;
+	return question;
+}
+
+static bool healthy(void *context, struct buf *text)
+{
+	struct supervisor *s = context;
+	struct page *page = &s->page;
+	bool all = true;
+	(void)pthread_mutex_lock(&page->lock);
+	uint64_t question = ask(s);
+	for (size_t i = 0; i < s->child_count; i++) {
+		bool well = page->answers[i] != question || page->ailment[i][0] == '\0';
+		buf_printf(text, "%s %s\n", s->children[i].kind->name,
+			!page->ready[i] ? "not ready"
+			: well          ? "ready"
+					: page->ailment[i]);
+		all = all && page->ready[i] && well;
+	}
+	(void)pthread_mutex_unlock(&page->lock);
+	return all;
+}
+
+static void metrics(void *context, struct buf *text)
+{
+	struct supervisor *s = context;
+	struct page *page = &s->page;
+	(void)pthread_mutex_lock(&page->lock);
+	uint64_t question = ask(s);
 	AUTO(buf_free) struct buf own = BUF(METRICS_MAX);
 	struct slice texts[CHILDREN_MAX + 1];
 	size_t count = 1;
@@ -106,7 +121,8 @@ static void metrics(void *context, struct buf *text)
 	(void)pthread_mutex_unlock(&page->lock);
 }
 
-static void ask_for_metrics(struct supervisor *s)
+/* Passes questions of the page's thread on. */
+static void ask_roles(struct supervisor *s)
 {
 	uint64_t count;
 	ssize_t got = read(s->asked, &count, sizeof(count));
@@ -117,11 +133,12 @@ static void ask_for_metrics(struct supervisor *s)
 				&s->children[i].channel, json_pack("{s:b}", "metrics", 1));
 }
 
-static void take_metrics(struct supervisor *s, size_t i, const char *text)
+static void take_answer(struct supervisor *s, size_t i, const char *text, const char *ailment)
 {
 	(void)pthread_mutex_lock(&s->page.lock);
 	buf_clear(&s->page.text[i]);
 	buf_add_str(&s->page.text[i], text);
+	(void)snprintf(s->page.ailment[i], AILMENT_MAX, "%s", ailment ? ailment : "");
 	s->page.answers[i] = s->page.question;
 	(void)pthread_cond_signal(&s->page.answered);
 	(void)pthread_mutex_unlock(&s->page.lock);
@@ -135,7 +152,8 @@ static void take_messages(struct supervisor *s, size_t i)
 	while ((message = channel_receive(&child->channel, false, &gone)) != NULL) {
 		const char *text = json_string_value(json_object_get(message, "metrics"));
 		if (text)
-			take_metrics(s, i, text);
+			take_answer(
+				s, i, text, json_string_value(json_object_get(message, "ailment")));
 		const char *why = json_string_value(json_object_get(message, "failed"));
 		if (why && child->restarts == 0 && !s->stopping)
 			fprintf(stderr, "rookery: role %s can't start: %s\n", child->kind->name,
@@ -307,7 +325,7 @@ static void poll_once(struct supervisor *s, int sleep_ms)
 		if (fds[i + 2].revents)
 			take_messages(s, i);
 	if (fds[1].revents)
-		ask_for_metrics(s);
+		ask_roles(s);
 	if (fds[0].revents)
 		take_signals(s);
 }
@@ -322,7 +340,11 @@ static int prepare(struct supervisor *s, struct err *err)
 	(void)sigaddset(&ours, SIGTERM);
 	(void)pthread_sigmask(SIG_BLOCK, &ours, NULL);
 	(void)pthread_mutex_init(&s->page.lock, NULL);
-	(void)pthread_cond_init(&s->page.answered, NULL);
+	pthread_condattr_t attr;
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC); /* the other one jumps */
+	(void)pthread_cond_init(&s->page.answered, &attr);
+	(void)pthread_condattr_destroy(&attr);
 	s->signals = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
 	s->asked = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->signals < 0 || s->asked < 0)

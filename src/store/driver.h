@@ -79,7 +79,7 @@ struct store_driver_figures {
 	uint64_t commits, syncs, bytes_written, blobs_read, blob_bytes_read;
 	uint64_t segments, segment_bytes, segment_dead_bytes;
 	uint64_t round_trips; /* waits for the answer of a server */
-	bool failed;          /* a write or fsync failed: no more writes until restart */
+	bool failed; /* takes no writes, until a restart or until the disk has room again */
 };
 
 struct store_db;  /* an open database; each driver has its own */

@@ -190,7 +190,7 @@ static struct store_driver_figures driver_figures(struct store_db *db)
 		.bytes_written = atomic_load(&db->journal.bytes_written),
 		.blobs_read = atomic_load(&db->blobs_read),
 		.blob_bytes_read = atomic_load(&db->blob_bytes_read),
-		.failed = atomic_load(&db->journal.failed),
+		.failed = atomic_load(&db->journal.failed) || atomic_load(&db->journal.refused),
 	};
 	size_t count;
 	struct embedded_segment **all = embedded_segments_all(&db->segments, &count);

@@ -42,7 +42,8 @@ struct embedded_journal {
 	rocksdb_writebatch_t *batch;
 	uint64_t unflushed; /* bytes of the log that the index has in memory only, at most */
 
-	_Atomic bool failed; /* no more writes */
+	_Atomic bool failed;  /* no more writes */
+	_Atomic bool refused; /* the index took nothing when it was last written to */
 	_Atomic uint64_t commits, syncs, bytes_written;
 };
 
