@@ -6,6 +6,7 @@
 #include "store/drivers/embedded/db.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "store/drivers/embedded/apply.h"
 
@@ -15,6 +16,7 @@
 enum {
 	SEGMENT_DEFAULT = 256 << 20,
 	LOCK_WAIT_MS = 30000,
+	REFUSED_MS = 60000,
 };
 
 struct store_txn {
@@ -182,6 +184,14 @@ static int driver_scan(struct store_db *db, struct store_txn *txn, struct slice 
 			: scan_part(db, high_from, to, false, visit, context, &go_on, err);
 }
 
+/* A refusal counts for a while only: who asks may be the one who decides whether there will be
+ * another write to learn from. */
+static bool refuses_now(struct store_db *db)
+{
+	int64_t at = atomic_load(&db->journal.refused_ms);
+	return at && clock_mono_ms() - at < REFUSED_MS;
+}
+
 static struct store_driver_figures driver_figures(struct store_db *db)
 {
 	struct store_driver_figures figures = {
@@ -190,7 +200,7 @@ static struct store_driver_figures driver_figures(struct store_db *db)
 		.bytes_written = atomic_load(&db->journal.bytes_written),
 		.blobs_read = atomic_load(&db->blobs_read),
 		.blob_bytes_read = atomic_load(&db->blob_bytes_read),
-		.failed = atomic_load(&db->journal.failed) || atomic_load(&db->journal.refused),
+		.failed = atomic_load(&db->journal.failed) || refuses_now(db),
 	};
 	size_t count;
 	struct embedded_segment **all = embedded_segments_all(&db->segments, &count);

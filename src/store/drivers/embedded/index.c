@@ -57,9 +57,9 @@ static rocksdb_options_t *make_options(struct embedded_index *index, uint64_t ca
 	/* Young levels are written often and read from memory: only the last is worth its CPU. */
 	rocksdb_options_set_compression(o, rocksdb_no_compression);
 	rocksdb_options_set_bottommost_compression(o, rocksdb_lz4_compression);
-	/* Nothing but what is fatal: an error comes back with the next write anyway, and the file is on
-	 * the disk that fails. Debian builds RocksDB with assertions, one of which ends the process at
-	 * the second line that can't be written. */
+	/* Nothing but what is fatal: an error comes back with the next write anyway, and the file
+	 * is on the disk that fails. Debian builds RocksDB with assertions, one of which ends the
+	 * process at the second line that can't be written. */
 	rocksdb_options_set_info_log_level(o, 4);
 	rocksdb_options_set_keep_log_file_num(o, 2);
 	rocksdb_options_set_stats_dump_period_sec(o, 0);

@@ -42,8 +42,9 @@ struct embedded_journal {
 	rocksdb_writebatch_t *batch;
 	uint64_t unflushed; /* bytes of the log that the index has in memory only, at most */
 
-	_Atomic bool failed;  /* no more writes */
-	_Atomic bool refused; /* the index took nothing when it was last written to */
+	_Atomic bool failed; /* no more writes */
+	/* When the index last took nothing, clock_mono_ms(); 0: it took what it was given since. */
+	_Atomic int64_t refused_ms;
 	_Atomic uint64_t commits, syncs, bytes_written;
 };
 

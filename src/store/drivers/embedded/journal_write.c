@@ -6,6 +6,7 @@
 #include "store/drivers/embedded/journal_internal.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/must.h"
 #include "store/drivers/embedded/apply.h"
@@ -201,12 +202,12 @@ int embedded_group_apply(struct embedded_journal *j, struct embedded_group *g, s
 	embedded_put_live(j->batch, g->start.segment, live);
 	if (embedded_index_write(j->index, j->batch, err) < 0) {
 		j->rollback = g->start;
-		atomic_store(&j->refused, true);
+		atomic_store(&j->refused_ms, clock_mono_ms());
 		atomic_store(&j->broken, true);
 		return -1;
 	}
 	j->applied = applied;
-	atomic_store(&j->refused, false);
+	atomic_store(&j->refused_ms, 0);
 	atomic_store(&g->segment->live, live);
 	atomic_store(&g->segment->size, applied.offset);
 	atomic_fetch_add_explicit(&j->commits, g->count, memory_order_relaxed);
