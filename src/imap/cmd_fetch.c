@@ -1,39 +1,21 @@
-/* FETCH. Messages are taken from the set in batches, whose facts and kept forms are read in one
- * scan each; each message's items are written in turn. When the output is full the command stops
- * where it is, even in the middle of a message's bytes, and goes on when it has drained. */
+/* FETCH. Messages are taken from the set (fetch_rows.c), each one's items are written in turn. When
+ * the output is full the command stops where it is, even in the middle of a message's bytes, and
+ * goes on when it has drained. */
 #include "imap/fetch_internal.h"
 
 #include "base/alloc.h"
 #include "mail/change.h"
 
-enum {
-	BATCH = 128,
-	SCAN_SPREAD = 4,    /* a scan may pass over this many rows for each one wanted */
-	PIECE = 64 * 1024,  /* of a message's bytes, read at once */
-	FACETS_ENOUGH = 256 * 1024, /* then the rest of the batch is read later */
-};
-
-struct row {
-	uint32_t uid, seq;
-	struct mail_row in_view;
-	bool have_facts, have_facet;
-	struct mail_message facts;
-	size_t envelope_at, envelope_len, structure_at, structure_len; /* in facets */
-};
+enum { PIECE = 64 * 1024 }; /* of a message's bytes, read at once */
 
 struct fetch {
 	struct imap_going going;
 	struct imap_fetch_request request;
-	struct mail_set uids;
-	bool changed_only, vanished;
-	uint64_t changed_since;
+	struct imap_fetch_rows rows;
+	bool vanished;
 	struct mail_set seen; /* got \Seen by this very command, with this MODSEQ */
 	uint64_t seen_modseq;
 	/* Where it is: */
-	uint32_t range, next_seq; /* of the set; 0: at the range's start */
-	struct row *rows;         /* the batch */
-	uint32_t row_count, row_at, loaded; /* rows; those written; those whose facts are read */
-	struct buf facets;
 	struct imap_fetch_item *item; /* of the message under way; NULL: none */
 	bool in_message;
 	struct imap_fetch_message message;
@@ -45,112 +27,11 @@ struct fetch {
 static void fetch_free(struct imap_session *s, struct imap_going *going)
 {
 	struct fetch *f = (struct fetch *)going;
-	mail_set_free(&f->uids);
+	imap_fetch_rows_free(&f->rows);
 	mail_set_free(&f->seen);
 	imap_fetch_message_free(&f->message);
 	buf_free(&f->content.bytes);
-	buf_free(&f->facets);
-	free(f->rows);
 	free(f);
-}
-
-/* Fills the batch with the next rows of the set, which holds only UIDs that are in the view: within
- * a range the rows follow each other. False when there are none left. */
-static bool next_batch(const struct mail_view *view, struct fetch *f)
-{
-	uint32_t count = mail_view_count(view);
-	f->row_count = f->row_at = 0;
-	while (f->range < f->uids.count && f->row_count < BATCH) {
-		const struct mail_range *range = &f->uids.ranges[f->range];
-		if (f->next_seq == 0)
-			f->next_seq = mail_view_seq_from(view, range->first);
-		for (; f->next_seq <= count && f->row_count < BATCH; f->next_seq++) {
-			const struct mail_row *in_view = mail_view_row(view, f->next_seq);
-			if (in_view->uid > range->last)
-				break;
-			if (f->changed_only && in_view->modseq <= f->changed_since)
-				continue;
-			f->rows[f->row_count++] = (struct row){
-				.uid = in_view->uid, .seq = f->next_seq, .in_view = *in_view};
-		}
-		if (f->row_count < BATCH) {
-			f->range++;
-			f->next_seq = 0;
-		}
-	}
-	return f->row_count > 0;
-}
-
-struct filling {
-	struct fetch *f;
-	uint32_t at;
-	bool full;
-};
-
-static struct row *row_of(struct filling *fill, uint32_t uid)
-{
-	struct fetch *f = fill->f;
-	while (fill->at < f->row_count && f->rows[fill->at].uid < uid)
-		fill->at++;
-	return fill->at < f->row_count && f->rows[fill->at].uid == uid ? &f->rows[fill->at] : NULL;
-}
-
-static bool take_facts(void *context, const struct mail_message *message)
-{
-	struct row *row = row_of(context, message->uid);
-	if (row) {
-		row->facts = *message;
-		row->facts.keywords = (struct mail_keywords){0}; /* lives in the view */
-		row->have_facts = true;
-	}
-	return true;
-}
-
-static bool take_facet(void *context, uint32_t uid, const struct mail_facet *facet)
-{
-	struct filling *fill = context;
-	struct row *row = row_of(fill, uid);
-	struct buf *facets = &fill->f->facets;
-	if (!row)
-		return true;
-	row->envelope_at = facets->len;
-	row->envelope_len = facet->envelope.len;
-	buf_add_slice(facets, facet->envelope);
-	row->structure_at = facets->len;
-	row->structure_len = facet->structure.len;
-	buf_add_slice(facets, facet->structure);
-	row->have_facet = !facets->failed;
-	fill->full = facets->len >= FACETS_ENOUGH;
-	return row->have_facet && !fill->full;
-}
-
-/* From the row that is written next on, as far as it takes no more memory than it should. One scan
- * when the UIDs lie close together, else one look-up each. */
-static int load_batch(struct imap_session *s, struct fetch *f, struct err *err)
-{
-	struct mail *mail = imap_mail(s);
-	struct id account = imap_account(s), mailbox = s->selected->mailbox;
-	uint32_t i = f->row_at;
-	buf_clear(&f->facets);
-	while (i < f->row_count) {
-		uint32_t end = i + 1;
-		while (end < f->row_count && f->rows[end].uid - f->rows[end - 1].uid <= SCAN_SPREAD)
-			end++;
-		uint32_t first = f->rows[i].uid, last = f->rows[end - 1].uid;
-		struct filling fill = {.f = f, .at = i};
-		if (f->request.facts && mail_message_scan(mail, account, mailbox, first, last,
-						take_facts, &fill, err) < 0)
-			return -1;
-		fill.at = i;
-		if (f->request.facets && mail_facet_scan(mail, account, mailbox, first, last,
-						 take_facet, &fill, err) < 0)
-			return -1;
-		i = fill.full ? fill.at + 1 : end;
-		f->loaded = i;
-		if (fill.full)
-			break;
-	}
-	return 0;
 }
 
 static void write_id(struct buf *out, struct id id)
@@ -162,7 +43,7 @@ static void write_id(struct buf *out, struct id id)
 
 /* Items that are a few bytes each. */
 static void write_small(struct imap_session *s, struct fetch *f, const struct imap_fetch_item *item,
-	const struct row *row, const struct mail_row *view_row)
+	const struct imap_fetch_row *row, const struct mail_row *view_row)
 {
 	struct imap_selected *box = s->selected;
 	struct buf *out = imap_out(s);
@@ -200,10 +81,10 @@ static void write_small(struct imap_session *s, struct fetch *f, const struct im
 		buf_add_str(out, "NIL");
 		break;
 	case IMAP_FETCH_ENVELOPE:
-		buf_add(out, f->facets.data + row->envelope_at, row->envelope_len);
+		buf_add(out, f->rows.facets.data + row->envelope_at, row->envelope_len);
 		break;
 	case IMAP_FETCH_BODYSTRUCTURE:
-		buf_add(out, f->facets.data + row->structure_at, row->structure_len);
+		buf_add(out, f->rows.facets.data + row->structure_at, row->structure_len);
 		break;
 	default:
 		break;
@@ -301,7 +182,7 @@ static struct mail_row row_now(const struct fetch *f, const struct mail_row *in_
 }
 
 /* False: the message is not told of, since it is gone. */
-static bool begin_message(struct imap_session *s, struct fetch *f, struct row *row)
+static bool begin_message(struct imap_session *s, struct fetch *f, struct imap_fetch_row *row)
 {
 	if ((f->request.facts && !row->have_facts) || (f->request.facets && !row->have_facet)) {
 		f->any_failed = true; /* expunged by somebody else: RFC 2180 section 4.1.3 */
@@ -324,7 +205,7 @@ static void end_message(struct imap_session *s, struct fetch *f, const struct ma
 	static const struct imap_fetch_item FLAGS = {.kind = IMAP_FETCH_FLAGS};
 	if (!f->request.has_flags && mail_set_has(&f->seen, row->uid)) {
 		buf_add_str(imap_out(s), " FLAGS ");
-		write_small(s, f, &FLAGS, &f->rows[f->row_at], row);
+		write_small(s, f, &FLAGS, &f->rows.rows[f->rows.at], row);
 	}
 	buf_add_str(imap_out(s), ")\r\n");
 	f->in_message = false;
@@ -334,7 +215,7 @@ static void end_message(struct imap_session *s, struct fetch *f, const struct ma
 
 /* One message's "* n FETCH (…)"; starts it or goes on with it. */
 static enum imap_run write_message(
-	struct imap_session *s, struct fetch *f, struct row *row, struct err *err)
+	struct imap_session *s, struct fetch *f, struct imap_fetch_row *row, struct err *err)
 {
 	if (!f->in_message && !begin_message(s, f, row))
 		return IMAP_DONE;
@@ -378,21 +259,20 @@ static enum imap_run fetch_resume(struct imap_session *s, struct imap_going *goi
 	if (events & NET_TIMEOUT) /* the client took nothing for that long */
 		return IMAP_CLOSE;
 	for (;;) {
-		if (f->row_at == f->row_count) {
-			if (!next_batch(s->selected->view, f))
-				break;
-			f->loaded = 0;
-		}
-		if (f->row_at >= f->loaded && load_batch(s, f, &err) < 0)
+		struct imap_fetch_row *row;
+		int more = imap_fetch_rows_next(s, &f->rows, &f->request, &row, &err);
+		if (more < 0)
 			return imap_failed(s, &err);
-		enum imap_run r = write_message(s, f, &f->rows[f->row_at], &err);
+		if (more > 0)
+			break;
+		enum imap_run r = write_message(s, f, row, &err);
 		if (r == IMAP_CLOSE)
 			log_error(net_log(s->net), "message can't be read", F_ERR(&err));
 		if (r == IMAP_WAIT_OUTPUT)
 			return wait_for_reader(f);
 		if (r != IMAP_DONE)
 			return r;
-		f->row_at++;
+		f->rows.at++;
 		if (net_output_full(s->net))
 			return IMAP_WAIT_OUTPUT;
 	}
@@ -411,11 +291,11 @@ static int store_seen(struct imap_session *s, struct fetch *f, struct err *err)
 	struct imap_selected *box = s->selected;
 	struct mail_store_request store = {.mode = MAIL_STORE_ADD, .flags = MAIL_SEEN};
 	uint32_t count = mail_view_count(box->view);
-	for (uint32_t i = 0; i < f->uids.count; i++) {
-		uint32_t seq = mail_view_seq_from(box->view, f->uids.ranges[i].first);
+	for (uint32_t i = 0; i < f->rows.uids.count; i++) {
+		uint32_t seq = mail_view_seq_from(box->view, f->rows.uids.ranges[i].first);
 		for (; seq <= count; seq++) {
 			const struct mail_row *row = mail_view_row(box->view, seq);
-			if (row->uid > f->uids.ranges[i].last)
+			if (row->uid > f->rows.uids.ranges[i].last)
 				break;
 			if (!row->gone && !(row->flags & MAIL_SEEN))
 				mail_set_add(&store.uids, row->uid, row->uid);
@@ -453,16 +333,16 @@ static bool parse_modifiers(struct imap_session *s, struct imap_parser *p, struc
 		return false;
 	do {
 		if (imap_word(p, "CHANGEDSINCE")) {
-			if (!imap_space(p) || !imap_number64(p, &f->changed_since))
+			if (!imap_space(p) || !imap_number64(p, &f->rows.changed_since))
 				return false;
-			f->changed_only = true;
+			f->rows.changed_only = true;
 		} else if (imap_word(p, "VANISHED")) {
 			f->vanished = true;
 		} else {
 			return imap_expected(p, "CHANGEDSINCE or VANISHED");
 		}
 	} while (imap_skip(p, ' '));
-	if (f->vanished && (!s->by_uid || !f->changed_only || !imap_has(s, IMAP_QRESYNC)))
+	if (f->vanished && (!s->by_uid || !f->rows.changed_only || !imap_has(s, IMAP_QRESYNC)))
 		return imap_expected(p, "UID FETCH, CHANGEDSINCE and QRESYNC with VANISHED");
 	return imap_char(p, ')');
 }
@@ -472,7 +352,7 @@ static void tell_vanished(struct imap_session *s, const struct fetch *f, struct 
 {
 	struct mail_set asked = {0};
 	if (mail_set_parse(&asked, set_text, mail_view_uid_next(s->selected->view)))
-		imap_tell_vanished(s, f->changed_since, &asked);
+		imap_tell_vanished(s, f->rows.changed_since, &asked);
 	mail_set_free(&asked);
 }
 
@@ -481,12 +361,12 @@ enum imap_run imap_cmd_fetch(struct imap_session *s, struct imap_parser *p)
 	struct err err;
 	struct fetch *f = ALLOC(struct fetch);
 	f->going = (struct imap_going){.resume = fetch_resume, .free = fetch_free};
-	f->facets = BUF(SIZE_MAX);
+	imap_fetch_rows_init(&f->rows);
 	f->message.whole = BUF(SIZE_MAX);
 	s->going = &f->going;
 	s->keep_expunged = !s->by_uid;
 	struct slice set_text = slice_from(p->rest, 1);
-	if (!imap_space(p) || !imap_message_set(s, p, &f->uids))
+	if (!imap_space(p) || !imap_message_set(s, p, &f->rows.uids))
 		return imap_bad(s, p);
 	set_text.len -= p->rest.len;
 	if (!imap_space(p) || !imap_fetch_items(p, &f->request) || !parse_modifiers(s, p, f) ||
@@ -494,7 +374,7 @@ enum imap_run imap_cmd_fetch(struct imap_session *s, struct imap_parser *p)
 		return imap_bad(s, p);
 	if (s->by_uid)
 		imap_fetch_add(p, &f->request, IMAP_FETCH_UID, "UID");
-	if (f->changed_only)
+	if (f->rows.changed_only)
 		imap_fetch_add(p, &f->request, IMAP_FETCH_MODSEQ, "MODSEQ");
 	if (f->request.has_modseq)
 		(void)imap_enable(s, IMAP_CONDSTORE);
@@ -502,6 +382,5 @@ enum imap_run imap_cmd_fetch(struct imap_session *s, struct imap_parser *p)
 		tell_vanished(s, f, set_text);
 	if (f->request.sets_seen && !s->selected->read_only && set_seen(s, f, &err) < 0)
 		return imap_failed(s, &err);
-	f->rows = alloc(BATCH * sizeof(*f->rows));
 	return fetch_resume(s, &f->going, 0);
 }

@@ -89,4 +89,31 @@ int imap_fetch_content(struct mail *mail, struct imap_fetch_message *m,
 	const struct imap_fetch_item *item, struct imap_content *ret_content,
 	struct err *err) WARN_UNUSED;
 
+/* fetch_rows.c: a message to be told of. */
+struct imap_fetch_row {
+	uint32_t uid, seq;
+	struct mail_row in_view;
+	bool have_facts, have_facet; /* false where the request wants them: it is gone */
+	struct mail_message facts;
+	size_t envelope_at, envelope_len, structure_at, structure_len; /* in facets */
+};
+
+struct imap_fetch_rows {
+	struct mail_set uids; /* of the view */
+	bool changed_only;    /* rows whose MODSEQ is above: */
+	uint64_t changed_since;
+	uint32_t range, next_seq;    /* of the set; 0: at the range's start */
+	struct imap_fetch_row *rows; /* the batch */
+	uint32_t count, at, loaded; /* its rows; those written, counted by the caller; those read */
+	struct buf facets;
+};
+
+enum { IMAP_FETCH_NO_MORE = 1 };
+void imap_fetch_rows_init(struct imap_fetch_rows *rows);
+void imap_fetch_rows_free(struct imap_fetch_rows *rows);
+/* The row to be written now; the same again until the caller has counted `at` up. */
+int imap_fetch_rows_next(struct imap_session *s, struct imap_fetch_rows *rows,
+	const struct imap_fetch_request *request, struct imap_fetch_row **ret_row,
+	struct err *err) WARN_UNUSED;
+
 #endif
