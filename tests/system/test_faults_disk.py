@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import subprocess
+import threading
 import time
 import urllib.error
 from collections.abc import Iterator
@@ -218,6 +219,47 @@ def test_a_failed_write_or_sync_is_final_until_a_restart(
     assert there[:3] == [0, 1, 2] and there[3:] in ([], [3]), there
     Imap(node, user).append("INBOX", samples.numbered(30))
     assert numbers(node, user) == [*there, 30]
+    assert_clean(shape)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "number", "calls"),
+    [(SYNC, errno.EIO, 1), (WRITE, errno.ENOSPC, 5)],
+    ids=["failed sync", "full"],
+)
+def test_of_many_deliveries_at_once_each_acknowledged_one_is_there_once(
+    faulty_shape: Shape, faults: Faults, kinds: int, number: int, calls: int
+) -> None:
+    shape, node, user = faulty_shape, faulty_shape.nodes[0], faulty_shape.users[0]
+    answers: dict[int, int] = {}
+    failing = threading.Event()
+
+    def deliver(sender: int) -> None:
+        with smtp_client.lmtp(node) as client:
+            for at in range(40):
+                client.begin(user.name)
+                answers[sender * 40 + at] = client.data(samples.numbered(sender * 40 + at)).code
+                if at == 10:
+                    failing.wait()
+
+    threads = [threading.Thread(target=deliver, args=(sender,)) for sender in range(6)]
+    for thread in threads:
+        thread.start()
+    while len(answers) < 30:
+        time.sleep(0.001)
+    faults.fail(store_of(shape) / "segments", kinds, number, calls)
+    failing.set()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 240 and set(answers.values()) == {250, 451}
+    assert faults.hits == calls
+    taken = {at for at, code in answers.items() if code == 250}
+    assert store_failed(node) == (kinds == SYNC)
+    assert sorted(numbers(node, user)) == sorted(taken)
+    node.do("kill")
+    node.do("start")
+    there = numbers(node, user)
+    assert taken <= set(there) and len(there) == len(set(there))
     assert_clean(shape)
 
 
