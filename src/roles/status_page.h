@@ -1,6 +1,6 @@
 /* The page for machines, on a loopback port: /health (200 when every role is ready and
- * ails nothing, else 503) and /metrics (Prometheus' text format), by libmicrohttpd on a thread of its
- * own. */
+ * ails nothing, else 503) and /metrics (Prometheus' text format), by libmicrohttpd on a thread of
+ * its own. */
 #ifndef ROLES_STATUS_PAGE_H
 #define ROLES_STATUS_PAGE_H
 

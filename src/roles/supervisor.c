@@ -36,7 +36,7 @@ struct supervisor {
 	/* Between the main thread and the status page's: */
 	struct page {
 		pthread_mutex_t lock;
-		pthread_cond_t answered;
+		pthread_cond_t answered; /* or of no use to wait for */
 		bool ready[CHILDREN_MAX];
 		uint64_t restarts[CHILDREN_MAX];
 		uint64_t question, answers[CHILDREN_MAX]; /* the answer to which question */
@@ -52,6 +52,7 @@ static void publish(struct supervisor *s)
 		s->page.ready[i] = s->children[i].ready && !s->stopping;
 		s->page.restarts[i] = s->children[i].restarts;
 	}
+	(void)pthread_cond_signal(&s->page.answered); /* nobody waits for one that died */
 	(void)pthread_mutex_unlock(&s->page.lock);
 }
 
