@@ -41,7 +41,7 @@ struct orders {
 	_Atomic uint32_t kinds;
 	_Atomic int32_t number; /* the errno */
 	_Atomic int32_t left;   /* calls to fail; negative: until told otherwise */
-	uint32_t unused;
+	_Atomic int32_t skip;   /* calls that still succeed before */
 	char below[BELOW_SIZE];
 };
 _Static_assert(sizeof(struct orders) == 32 + BELOW_SIZE, "as tests/lib/faults.py writes it");
@@ -73,7 +73,10 @@ static bool is_below(const char *path)
 /* Is it one of the calls that fail? Counts it then, and sets errno. */
 static bool refuse(void)
 {
-	int32_t left = atomic_load(&orders->left);
+	int32_t left = atomic_load(&orders->left), skip = atomic_load(&orders->skip);
+	while (skip > 0)
+		if (atomic_compare_exchange_weak(&orders->skip, &skip, skip - 1))
+			return false;
 	while (left != 0) {
 		if (left > 0 && !atomic_compare_exchange_weak(&orders->left, &left, left - 1))
 			continue;

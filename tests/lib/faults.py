@@ -44,11 +44,16 @@ class Faults:
     def environment(self) -> dict[str, str]:
         return {"LD_PRELOAD": str(shim()), "ROOKERY_FAULTS": str(self.path)}
 
-    def fail(self, below: Path, kinds: int, number: int = errno.ENOSPC, calls: int = -1) -> None:
-        """Calls of these kinds fail on files whose path begins so; by default until `heal`."""
+    def fail(
+        self, below: Path, kinds: int, number: int = errno.ENOSPC, calls: int = -1, skip: int = 0
+    ) -> None:
+        """Calls of these kinds fail on files whose path begins so; by default until `heal`.
+
+        As many as `skip` succeed before.
+        """
         self.heal()
         name = os.fsencode(below)
-        WORDS.pack_into(self.map, KINDS, kinds, number, 0, 0, name)
+        WORDS.pack_into(self.map, KINDS, kinds, number, 0, skip, name)
         struct.pack_into("=Q", self.map, HITS, 0)
         struct.pack_into("=i", self.map, LEFT, calls)
 

@@ -308,6 +308,38 @@ def test_a_key_index_that_can_not_flush_refuses_and_loses_nothing(
     assert_clean(shape)
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO], ids=["full", "bad"])
+def test_a_compaction_of_the_key_index_that_fails_loses_nothing(
+    faulty_shape: Shape, faults: Faults, number: int
+) -> None:
+    shape, node, user = faulty_shape, faulty_shape.nodes[0], faulty_shape.users[0]
+    client = Imap(node, user)
+    for at in range(4):  # as many flushes make a compaction
+        if at == 3:  # its table comes after that of the flush
+            faults.fail(store_of(shape) / "keys", CREATE, number, skip=1)
+        client.append("INBOX", samples.numbered(at))
+        rookery(shape, "backup", str(shape.folder / f"copy{at}"))
+    end = time.monotonic() + PATIENCE
+    while faults.hits == 0:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    if number == errno.EIO:
+        at = 3
+        while client.command("APPEND INBOX {}", samples.numbered(at + 1)).status == "OK":
+            at += 1
+            assert time.monotonic() < end
+        assert store_failed(node)
+        faults.heal()
+        node.do("stop")
+        node.do("start")
+        client = Imap(node, user)
+    faults.heal()
+    client.append("INBOX", samples.numbered(at + 1))
+    assert not store_failed(node)
+    assert numbers(node, user) == list(range(at + 2))
+    assert_clean(shape)
+
+
 def test_a_role_that_dies_on_a_full_disk_serves_again_when_there_is_room(
     faulty_shape: Shape, faults: Faults
 ) -> None:
