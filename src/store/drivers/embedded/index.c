@@ -16,10 +16,18 @@ enum {
 	BACKGROUND_JOBS = 2,
 };
 
+enum { MESSAGE_HEAD = 80, MESSAGE_TAIL = 130 };
+
+/* Its messages name files with their whole paths, and say what is wrong last. */
 int embedded_index_err(char *message, struct err *err)
 {
 	bool damage = strncmp(message, "Corruption", 10) == 0;
-	int rc = err_temporary(err, damage ? ERR_DAMAGED : ERR_OTHER, "key index: %s", message);
+	size_t len = strlen(message);
+	enum err_kind kind = damage ? ERR_DAMAGED : ERR_OTHER;
+	int rc = len <= MESSAGE_HEAD + MESSAGE_TAIL
+			 ? err_temporary(err, kind, "key index: %s", message)
+			 : err_temporary(err, kind, "key index: %.*s … %s", MESSAGE_HEAD, message,
+				   message + len - MESSAGE_TAIL);
 	rocksdb_free(message);
 	return rc;
 }
