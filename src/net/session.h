@@ -83,9 +83,9 @@ void net_write_str(struct net_session *session, const char *text);
 void net_printf(struct net_session *session, const char *format, ...) PRINTF_LIKE(2, 3);
 /* The output's buffer, to render into directly; only until the next net_ call or return. */
 struct buf *net_output(struct net_session *session);
-/* True when the socket takes no more and more than NET_OUTPUT_LOW bytes wait: return NET_WAIT_OUTPUT
- * now. Tries to send first when there are more than NET_OUTPUT_HIGH. So a client that does not read
- * holds as much, and what its protocol writes between two questions. */
+/* True when the socket takes no more and more than NET_OUTPUT_LOW bytes wait: return
+ * NET_WAIT_OUTPUT now. Tries to send first when there are more than NET_OUTPUT_HIGH. So a client
+ * that does not read holds as much, and what its protocol writes between two questions. */
 bool net_output_full(struct net_session *session);
 /* Sends what the socket takes now. */
 void net_flush(struct net_session *session);

@@ -67,7 +67,12 @@ static struct test_disk *disk_of(int fd, struct watched *ret_file)
 
 static struct test_disk *disk_of_path(const char *path)
 {
-	return is_of_index(path) ? watch.disk : NULL;
+	if (!is_of_index(path))
+		return NULL;
+	(void)pthread_mutex_lock(&watch.lock);
+	struct test_disk *disk = watch.disk;
+	(void)pthread_mutex_unlock(&watch.lock);
+	return disk;
 }
 
 static void begin(struct test_disk *disk, int fd, const char *path, int flags, bool was_there)
@@ -110,7 +115,7 @@ int index_close(int fd)
 {
 	static const char real_name[] = "close";
 	REAL(index_close)
-	if (fd >= 0 && fd < FDS && watch.fds[fd].path[0]) {
+	if (fd >= 0 && fd < FDS) {
 		(void)pthread_mutex_lock(&watch.lock);
 		watch.fds[fd].path[0] = '\0';
 		(void)pthread_mutex_unlock(&watch.lock);
