@@ -6,8 +6,6 @@
 #include "base/alloc.h"
 #include "mail/change.h"
 
-enum { PIECE = 64 * 1024 }; /* of a message's bytes, read at once */
-
 struct fetch {
 	struct imap_going going;
 	struct imap_fetch_request request;
@@ -19,8 +17,8 @@ struct fetch {
 	struct imap_fetch_item *item; /* of the message under way; NULL: none */
 	bool in_message;
 	struct imap_fetch_message message;
-	struct imap_content content; /* being sent */
-	uint64_t content_left;
+	struct imap_sending sending;
+	size_t held; /* while the client is waited for */
 	bool any_failed, unknown_encoding;
 };
 
@@ -30,7 +28,8 @@ static void fetch_free(struct imap_session *s, struct imap_going *going)
 	imap_fetch_rows_free(&f->rows);
 	mail_set_free(&f->seen);
 	imap_fetch_message_free(&f->message);
-	buf_free(&f->content.bytes);
+	imap_fetch_release(s->service, f->held);
+	buf_free(&f->sending.content.bytes);
 	free(f);
 }
 
@@ -80,94 +79,9 @@ static void write_small(struct imap_session *s, struct fetch *f, const struct im
 	case IMAP_FETCH_THREADID:
 		buf_add_str(out, "NIL");
 		break;
-	case IMAP_FETCH_ENVELOPE:
-		buf_add(out, f->rows.facets.data + row->envelope_at, row->envelope_len);
-		break;
-	case IMAP_FETCH_BODYSTRUCTURE:
-		buf_add(out, f->rows.facets.data + row->structure_at, row->structure_len);
-		break;
 	default:
 		break;
 	}
-}
-
-/* The next piece of the content under way; positive: the message is gone. */
-static int write_piece(struct imap_session *s, struct fetch *f, struct err *err)
-{
-	struct imap_content *c = &f->content;
-	size_t n = (size_t)MIN(f->content_left, (uint64_t)PIECE);
-	struct buf *out = imap_out(s);
-	size_t before = out->len;
-	int r = 0;
-	if (c->own)
-		buf_add(out, c->bytes.data + c->from, n);
-	else
-		r = mail_message_read(imap_mail(s), f->message.facts->blob, c->from, n, out, err);
-	if (r == 0 && out->len - before != n)
-		r = err_temporary(err, ERR_DAMAGED, "the message is shorter than it should be");
-	c->from += n;
-	f->content_left -= n;
-	return r;
-}
-
-/* Writes what is left of the content under way. */
-static enum imap_run send_content(struct imap_session *s, struct fetch *f, struct err *err)
-{
-	while (f->content_left > 0) {
-		if (net_output_full(s->net))
-			return IMAP_WAIT_OUTPUT;
-		if (write_piece(s, f, err) != 0)
-			return IMAP_CLOSE; /* its size was announced: there is no way back */
-	}
-	buf_free(&f->content.bytes);
-	return IMAP_DONE;
-}
-
-/* The size, and the first piece: most of what can't be read is noticed before it is announced. */
-static int announce(struct imap_session *s, struct fetch *f, struct err *err)
-{
-	struct imap_content *c = &f->content;
-	struct buf *out = imap_out(s);
-	size_t before = out->len;
-	if (c->binary)
-		buf_add_byte(out, '~');
-	buf_add_byte(out, '{');
-	buf_add_u64(out, c->len);
-	buf_add_str(out, "}\r\n");
-	f->content_left = c->len;
-	int r = c->len > 0 ? write_piece(s, f, err) : 0;
-	if (r != 0) {
-		out->len = before;
-		f->content_left = 0;
-		buf_add_str(out, "NIL");
-	}
-	return r;
-}
-
-/* Items that are made of the message's bytes. IMAP_DONE: written, or under way in f->content_left.
- */
-static int begin_content(struct imap_session *s, struct fetch *f,
-	const struct imap_fetch_item *item, struct err *err)
-{
-	struct imap_content *c = &f->content;
-	int r = imap_fetch_content(imap_mail(s), &f->message, item, c, err);
-	struct buf *out = imap_out(s);
-	if (r != 0 || c->nil || c->unknown_encoding) {
-		f->unknown_encoding |= c->unknown_encoding;
-		buf_add_str(out, item->kind == IMAP_FETCH_BINARY_SIZE ? "0" : "NIL");
-		buf_free(&c->bytes);
-		return r;
-	}
-	if (item->kind == IMAP_FETCH_BINARY_SIZE) {
-		buf_add_u64(out, c->len);
-		buf_free(&c->bytes);
-	} else if (item->kind == IMAP_FETCH_STRUCTURE) {
-		buf_add_slice(out, buf_slice(&c->bytes));
-		buf_free(&c->bytes);
-	} else {
-		return announce(s, f, err);
-	}
-	return 0;
 }
 
 /* The row as it is behind this command's own \Seen, which the view does not know yet. */
@@ -198,6 +112,26 @@ static bool begin_message(struct imap_session *s, struct fetch *f, struct imap_f
 	return true;
 }
 
+/* One item; starts it or goes on with it. */
+static enum imap_run write_item(struct imap_session *s, struct fetch *f,
+	const struct imap_fetch_row *row, const struct mail_row *now, struct err *err)
+{
+	const struct imap_fetch_item *item = f->item;
+	if (f->sending.content.len == 0) {
+		struct buf *out = imap_out(s);
+		if (item != f->request.items)
+			buf_add_byte(out, ' ');
+		buf_add_slice(out, item->label);
+		buf_add_byte(out, ' ');
+		if (item->kind < IMAP_FETCH_ENVELOPE)
+			write_small(s, f, item, row, now);
+		else if (imap_send_begin(s, &f->message, item, &f->sending, err) != 0)
+			f->any_failed = true;
+		f->unknown_encoding |= f->sending.content.unknown_encoding;
+	}
+	return imap_send_on(s, &f->message, &f->sending, err);
+}
+
 /* The client learns of \Seen in the same answer (RFC 9051 section 7.5.2), unless it is in it
  * already. */
 static void end_message(struct imap_session *s, struct fetch *f, const struct mail_row *row)
@@ -219,21 +153,16 @@ static enum imap_run write_message(
 {
 	if (!f->in_message && !begin_message(s, f, row))
 		return IMAP_DONE;
+	if (f->request.facets && !row->have_facet) { /* read again, but expunged meanwhile */
+		(void)err_temporary(err, ERR_ABSENT, "the message is gone");
+		return IMAP_CLOSE;
+	}
+	f->message.forms = (struct mail_facet){
+		.envelope = slice(f->rows.facets.data + row->envelope_at, row->envelope_len),
+		.structure = slice(f->rows.facets.data + row->structure_at, row->structure_len)};
 	struct mail_row now = row_now(f, &row->in_view);
 	while (f->item) {
-		if (f->content_left == 0) {
-			const struct imap_fetch_item *item = f->item;
-			struct buf *out = imap_out(s);
-			if (item != f->request.items)
-				buf_add_byte(out, ' ');
-			buf_add_slice(out, item->label);
-			buf_add_byte(out, ' ');
-			if (item->kind < IMAP_FETCH_STRUCTURE)
-				write_small(s, f, item, row, &now);
-			else if (begin_content(s, f, item, err) != 0)
-				f->any_failed = true;
-		}
-		enum imap_run r = send_content(s, f, err);
+		enum imap_run r = write_item(s, f, row, &now, err);
 		if (r != IMAP_DONE)
 			return r;
 		f->item = f->item->next;
@@ -243,12 +172,18 @@ static enum imap_run write_message(
 }
 
 /* The client reads slowly. What was read of the message under way is read again when its next item
- * needs it, rather than kept. */
-static enum imap_run wait_for_reader(struct fetch *f)
+ * needs it, rather than kept; so is all else that would be too much for all such clients. */
+static enum imap_run wait_for_reader(struct imap_session *s, struct fetch *f)
 {
-	const struct mail_message *facts = f->message.facts;
+	struct buf *bytes = &f->sending.content.bytes;
+	size_t held = bytes->cap + f->rows.facets.cap;
 	imap_fetch_message_free(&f->message);
-	f->message.facts = facts;
+	if (imap_fetch_hold(s->service, held)) {
+		f->held = held;
+	} else {
+		buf_free(bytes);
+		imap_fetch_rows_forget(&f->rows);
+	}
 	return IMAP_WAIT_OUTPUT;
 }
 
@@ -258,23 +193,25 @@ static enum imap_run fetch_resume(struct imap_session *s, struct imap_going *goi
 	struct err err = {0};
 	if (events & NET_TIMEOUT) /* the client took nothing for that long */
 		return IMAP_CLOSE;
+	imap_fetch_release(s->service, f->held);
+	f->held = 0;
 	for (;;) {
 		struct imap_fetch_row *row;
 		int more = imap_fetch_rows_next(s, &f->rows, &f->request, &row, &err);
-		if (more < 0)
-			return imap_failed(s, &err);
 		if (more > 0)
 			break;
-		enum imap_run r = write_message(s, f, row, &err);
+		if (more < 0 && !f->in_message)
+			return imap_failed(s, &err);
+		enum imap_run r = more < 0 ? IMAP_CLOSE : write_message(s, f, row, &err);
 		if (r == IMAP_CLOSE)
 			log_error(net_log(s->net), "message can't be read", F_ERR(&err));
 		if (r == IMAP_WAIT_OUTPUT)
-			return wait_for_reader(f);
+			return wait_for_reader(s, f);
 		if (r != IMAP_DONE)
 			return r;
 		f->rows.at++;
 		if (net_output_full(s->net))
-			return IMAP_WAIT_OUTPUT;
+			return wait_for_reader(s, f);
 	}
 	if (f->unknown_encoding) /* RFC 3516 section 4.3 */
 		return imap_no(s, "UNKNOWN-CTE", "Can't decode some of the parts");

@@ -10,7 +10,7 @@ void imap_fetch_message_free(struct imap_fetch_message *m)
 {
 	buf_free(&m->whole);
 	arena_free(&m->arena);
-	*m = (struct imap_fetch_message){.whole = BUF(SIZE_MAX)};
+	m->root = NULL;
 }
 
 static int need_structure(struct mail *mail, struct imap_fetch_message *m, struct err *err)
@@ -164,6 +164,7 @@ static int structure(
 	c->own = true;
 	c->bytes = BUF(16 * (size_t)m->facts->size + 4096);
 	message_write_structure(m->root, buf_slice(&m->whole), false, &c->bytes);
+	c->len = c->bytes.len;
 	return 0;
 }
 

@@ -76,15 +76,18 @@ struct imap_content {
 };
 
 /* One message while its items are written: its bytes and structure are read when the first item
- * needs them, and kept until the last. */
+ * needs them, and kept until the last, or until the client is waited for. */
 struct imap_fetch_message {
-	const struct mail_message *facts;
-	struct buf whole; /* empty until needed */
+	const struct mail_message *facts; /* borrowed */
+	struct mail_facet forms;          /* borrowed */
+	struct buf whole;                 /* empty until needed */
 	struct message_part *root;
 	struct arena arena;
 };
+/* Frees what was read, no more. */
 void imap_fetch_message_free(struct imap_fetch_message *m);
-/* Finds the bytes of IMAP_FETCH_SECTION, BINARY, BINARY_SIZE (len alone counts), STRUCTURE. */
+/* Finds the bytes of IMAP_FETCH_SECTION, BINARY, BINARY_SIZE (len alone counts), STRUCTURE. The
+ * caller frees ret_content->bytes, also after a failure. */
 int imap_fetch_content(struct mail *mail, struct imap_fetch_message *m,
 	const struct imap_fetch_item *item, struct imap_content *ret_content,
 	struct err *err) WARN_UNUSED;
@@ -111,9 +114,31 @@ struct imap_fetch_rows {
 enum { IMAP_FETCH_NO_MORE = 1 };
 void imap_fetch_rows_init(struct imap_fetch_rows *rows);
 void imap_fetch_rows_free(struct imap_fetch_rows *rows);
-/* The row to be written now; the same again until the caller has counted `at` up. */
+/* Frees what can be read again. */
+void imap_fetch_rows_forget(struct imap_fetch_rows *rows);
+/* The row to be written now; the same again until the caller has counted `at` up. Read again when
+ * imap_fetch_rows_forget() was called since. */
 int imap_fetch_rows_next(struct imap_session *s, struct imap_fetch_rows *rows,
 	const struct imap_fetch_request *request, struct imap_fetch_row **ret_row,
 	struct err *err) WARN_UNUSED;
+
+/* fetch_send.c: what is left to be sent of an item. */
+struct imap_sending {
+	const struct imap_fetch_item *item;
+	struct imap_content content; /* `from` and `len` are of what is left */
+	bool kept;                   /* it is one of the message's forms, from `from` on */
+};
+/* Writes the value of an item from IMAP_FETCH_ENVELOPE on, or the beginning of it. Positive: the
+ * message is gone; after that and a failure NIL stands there. */
+int imap_send_begin(struct imap_session *s, struct imap_fetch_message *m,
+	const struct imap_fetch_item *item, struct imap_sending *ret_sending,
+	struct err *err) WARN_UNUSED;
+/* Writes what is left. IMAP_DONE, IMAP_WAIT_OUTPUT; IMAP_CLOSE: it can't be read, see err. The
+ * content's bytes may be freed while it waits. */
+enum imap_run imap_send_on(struct imap_session *s, struct imap_fetch_message *m,
+	struct imap_sending *sending, struct err *err) WARN_UNUSED;
+/* Whether so much may be held while a client is waited for; then it is released later. */
+bool imap_fetch_hold(struct imap_service *service, size_t bytes) WARN_UNUSED;
+void imap_fetch_release(struct imap_service *service, size_t bytes);
 
 #endif

@@ -21,6 +21,12 @@ void imap_fetch_rows_free(struct imap_fetch_rows *r)
 	free(r->rows);
 }
 
+void imap_fetch_rows_forget(struct imap_fetch_rows *r)
+{
+	buf_free(&r->facets);
+	r->loaded = r->at;
+}
+
 /* Fills the batch with the next rows of the set: within a range they follow each other. False when
  * there are none left. */
 static bool next_batch(const struct mail_view *view, struct imap_fetch_rows *r)
@@ -102,6 +108,8 @@ static int load(struct imap_session *s, struct imap_fetch_rows *r,
 	struct id account = imap_account(s), mailbox = s->selected->mailbox;
 	uint32_t i = r->at;
 	buf_clear(&r->facets);
+	for (uint32_t at = i; at < r->count; at++)
+		r->rows[at].have_facet = false;
 	while (i < r->count) {
 		uint32_t end = i + 1;
 		while (end < r->count && r->rows[end].uid - r->rows[end - 1].uid <= SCAN_SPREAD)

@@ -22,6 +22,7 @@ struct imap_service {
 	int spool_dir_fd;          /* folder for messages on their way in */
 	unsigned login_timeout_ms; /* until logged in; 0: 3 minutes */
 	unsigned idle_timeout_ms;  /* without a command; 0: 30 minutes (RFC 9051 section 5.4) */
+	atomic_size_t held;        /* bytes that FETCH holds for clients that read slowly */
 	struct imap_figures {      /* for metrics */
 		atomic_uint_fast64_t logins, logins_failed, commands, fetched, appended;
 	} figures;

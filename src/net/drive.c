@@ -28,14 +28,9 @@ static void enter_stage(struct net_session *s, enum net_stage stage, int64_t ms)
 	s->stage_ends = clock_mono_ms() + ms;
 }
 
-/* Puts TLS on top and goes to the handshake. */
+/* TLS is put on top when the client begins: one that says nothing holds no state of OpenSSL. */
 static enum step begin_handshake(struct net_session *s)
 {
-	struct err err;
-	if (net_tls_serve(s->listener->options.tls, s->top, &s->top, &err) != 0) {
-		log_warn(&s->log, "tls not possible", F_ERR(&err));
-		return STEP_GONE;
-	}
 	s->start_tls = false;
 	enter_stage(s, NET_STAGE_HANDSHAKE, s->loop->options.handshake_timeout_ms);
 	return STEP_AGAIN;
@@ -118,9 +113,34 @@ static enum step step_proxy(struct net_session *s)
 	return step_proxied(s);
 }
 
+static enum step put_tls_on_top(struct net_session *s)
+{
+	struct err err;
+	char first;
+	if (s->socket.dry)
+		return STEP_WAIT;
+	ssize_t got;
+	do {
+		got = recv(s->socket.fd, &first, 1, MSG_PEEK);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0 && errno == EAGAIN) {
+		s->socket.dry = true;
+		return STEP_WAIT;
+	}
+	if (got <= 0)
+		return STEP_GONE;
+	if (net_tls_serve(s->listener->options.tls, s->top, &s->top, &err) != 0) {
+		log_warn(&s->log, "tls not possible", F_ERR(&err));
+		return STEP_GONE;
+	}
+	return STEP_AGAIN;
+}
+
 static enum step step_handshake(struct net_session *s)
 {
 	struct err err = {0};
+	if (s->top == &s->socket.layer)
+		return put_tls_on_top(s);
 	int done = s->top->ops->handshake(&s->top, &err);
 	if (done == NET_LAYER_WANT_WRITE)
 		s->blocked = true;

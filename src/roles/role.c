@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -18,6 +19,9 @@
 #include <unistd.h>
 
 enum { BACKLOG = 4096, STOP_GRACE_MS = 3000, CERTIFICATES_MAX = 1000, NAMES_MAX = 100 };
+/* What a whole message takes goes back to the system when it is freed. Left alone, malloc() takes
+ * such blocks from its heaps once one was freed, and each heap keeps the most that it ever held. */
+enum { LARGE_BLOCK = 512 * 1024 };
 
 const struct role_kind *const role_kinds[] = {&role_store, &role_mx, NULL};
 
@@ -269,6 +273,7 @@ int role_main(const struct role_kind *kind, const struct conf_settings *settings
 	role->settings = settings;
 	role->tls = net_tls_slot_new();
 	role->proxy_trusted = ALLOC(struct net_trusted);
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
 	log_set_role(kind->name);
 	channel_init(&channel, channel_fd);
 	/* The supervisor gets the signals of the terminal, and tells us. */
