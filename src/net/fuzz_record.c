@@ -24,7 +24,8 @@ static ssize_t wire_read(struct net_layer *layer, void *to, size_t len)
 {
 	struct wire *wire = (struct wire *)layer;
 	len = MIN(MIN(len, wire->step), wire->rest.len);
-	memcpy(to, wire->rest.ptr, len);
+	if (len > 0)
+		memcpy(to, wire->rest.ptr, len);
 	wire->rest = slice_from(wire->rest, len);
 	return (ssize_t)len;
 }
