@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hostile import ATTACKS, QUIET_WORK
+from hostile import ATTACKS, QUANTILES, QUIET_WORK
 
 
 @dataclass
@@ -44,7 +44,8 @@ BARS = {
     ("FETCH 1:*", "BODY.PEEK[] again ms"): _part(1.5),
     ("IDLE, TLS", "KiB a connection"): Bar("≤ 16", 16, is_ratio=False, at_least=False),
 } | {
-    ("hostile clients", f"{what}, {attack}: × idle"): Bar("≤ 2", 2, is_ratio=False, at_least=False)
+    ("hostile clients", f"{what}, {attack}: {name} × idle"): Bar("≤ 2", 2, is_ratio=False, at_least=False)
     for what in QUIET_WORK
     for attack in ATTACKS
+    for name in QUANTILES
 }

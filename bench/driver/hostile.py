@@ -1,23 +1,27 @@
 """How a quiet user fares while hostile clients are at the server: his latency idle and under each attack.
 
-Idle and attack take turns; a ratio is that of an attack's median to the median of the idle turns.
+Idle and attack take turns; a ratio is that of an attack's quantile to that of all idle turns. Attackers are
+processes of their own, and those that come by the thousand are mailload's.
 """
 
 import contextlib
+import multiprocessing
 import resource
-import selectors
 import smtplib
 import socket
 import statistics
-import threading
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from multiprocessing.synchronize import Event
+from pathlib import Path
 
 from target import DOMAIN, PASSWORD, Target
 
 CONNECTIONS = 2000
-SAMPLES = 60  # of each kind in a turn
+SAMPLES = 150  # of each kind in a turn
+MEMORY_EVERY = 50  # samples
 HUGE = 10 * 1024**3
 VICTIM = 1  # his mailboxes are attacked
 QUIET = 2
@@ -89,10 +93,12 @@ QUIET_WORK: dict[str, Callable[[Target], None]] = {
 }
 
 
-def latencies(target: Target) -> dict[str, list[float]]:
-    """Milliseconds."""
+def latencies(target: Target, peak: list[int] | None = None) -> dict[str, list[float]]:
+    """Milliseconds. `peak`: gets the server's memory in KiB as well, now and then."""
     found: dict[str, list[float]] = {what: [] for what in QUIET_WORK}
-    for _ in range(SAMPLES):
+    for number in range(SAMPLES):
+        if peak is not None and number % MEMORY_EVERY == 0:
+            peak.append(target.account.memory().pss_kib)
         for what, work in QUIET_WORK.items():
             begun = time.monotonic()
             work(target)
@@ -101,56 +107,58 @@ def latencies(target: Target) -> dict[str, list[float]]:
     return found
 
 
+def _results(said: str) -> dict[str, str]:
+    (line,) = [line for line in said.splitlines() if line.startswith("RESULT")]
+    return dict(word.split("=") for word in line.split()[1:])
+
+
 @contextlib.contextmanager
-def _thread(work: Callable[[threading.Event], None]) -> Iterator[None]:
-    ended = threading.Event()
-    thread = threading.Thread(target=work, args=(ended,))
-    thread.start()
+def _held(program: Path, target: Target, mode: str, **protocols: int) -> Iterator[None]:
+    """So many connections of each protocol, which all have to be there at the end."""
+    running = []
+    for protocol, count in protocols.items():
+        words = [program, mode, "--port", str(target.ports[protocol]), "--conns", str(count), "--items", "BODY.PEEK[]",
+                 "--mailbox", "Attacked", "--users", "1", "--user-base", str(VICTIM), "--hold", "600"]  # fmt: skip
+        running.append((count, subprocess.Popen(words, stdout=subprocess.PIPE, text=True)))
     try:
+        for _, process in running:
+            assert process.stdout is not None
+            process.stdout.readline()  # READY
         yield
     finally:
-        ended.set()
-        thread.join()
+        for _, process in running:
+            process.terminate()
+        held = [int(_results(process.communicate()[0])["ready"]) for _, process in running]
+    if held != [count for count, _ in running]:
+        raise RuntimeError(f"{mode}: {held} connections held of {protocols}")
 
 
-@contextlib.contextmanager
-def slow_readers(target: Target) -> Iterator[None]:
+def slow_readers(target: Target, program: Path) -> AbstractContextManager[None]:
     """Each takes a byte a second of a large FETCH."""
-    readers = []
-    for number in range(CONNECTIONS):
-        reader = connect(target, "imap", number)
-        reader.sendall(f"a LOGIN {name(VICTIM)} {PASSWORD}\r\nb SELECT Attacked\r\n".encode()
-                       + b"c FETCH 1:* BODY.PEEK[]\r\n")  # fmt: skip
-        readers.append(reader)
+    return _held(program, target, "imap-slow", imap=CONNECTIONS)
 
-    def read(ended: threading.Event) -> None:
-        while not ended.wait(0.5):
-            for at, reader in enumerate(readers):
-                reader.recv(1)
-                if at % 20 == 19:
-                    time.sleep(0.005)  # over a second, not in a burst
 
-    with _thread(read):
-        yield
-    for reader in readers:
-        reader.close()
+def silent(target: Target, program: Path) -> AbstractContextManager[None]:
+    part = CONNECTIONS // 4
+    return _held(program, target, "silent", imap=part, imaps=part, smtp=part, pop3=part)
 
 
 @contextlib.contextmanager
-def silent(target: Target) -> Iterator[None]:
-    protocols = ["imap", "imaps", "smtp", "pop3"]
-    socks = [connect(target, protocols[number % 4], number) for number in range(CONNECTIONS)]
-    yield
-    for sock in socks:
-        sock.close()
-
-
-def _again_and_again(target: Target, attack: Callable[[Target], None]) -> AbstractContextManager[None]:
-    def go_on(ended: threading.Event) -> None:
+def _again_and_again(target: Target, attack: Callable[[Target], None]) -> Iterator[None]:
+    def go_on(ended: Event) -> None:
         while not ended.wait(0.02):
             attack(target)
 
-    return _thread(go_on)
+    ended = multiprocessing.Event()
+    process = multiprocessing.get_context("fork").Process(target=go_on, args=(ended,))
+    process.start()
+    try:
+        yield
+    finally:
+        if not process.is_alive():
+            raise RuntimeError("an attacker gave up")
+        ended.set()
+        process.join()
 
 
 def _announce(target: Target) -> None:
@@ -160,7 +168,7 @@ def _announce(target: Target) -> None:
         client.ok("NOOP")
 
 
-def literals(target: Target) -> AbstractContextManager[None]:
+def literals(target: Target, program: Path) -> AbstractContextManager[None]:
     """10 GiB announced, 50 times a second."""
 
     def attack(target: Target) -> None:
@@ -170,7 +178,7 @@ def literals(target: Target) -> AbstractContextManager[None]:
     return _again_and_again(target, attack)
 
 
-def monsters(target: Target) -> AbstractContextManager[None]:
+def monsters(target: Target, program: Path) -> AbstractContextManager[None]:
     """100,000 header lines, and multiparts nested 10,000 deep: delivered, fetched and searched."""
 
     def attack(target: Target) -> None:
@@ -188,7 +196,7 @@ def monsters(target: Target) -> AbstractContextManager[None]:
     return _again_and_again(target, attack)
 
 
-def wrong_logins(target: Target) -> AbstractContextManager[None]:
+def wrong_logins(target: Target, program: Path) -> AbstractContextManager[None]:
     """50 a second, from many addresses."""
     counter = iter(range(1 << 30))
 
@@ -199,7 +207,7 @@ def wrong_logins(target: Target) -> AbstractContextManager[None]:
     return _again_and_again(target, attack)
 
 
-ATTACKS: dict[str, Callable[[Target], AbstractContextManager[None]]] = {
+ATTACKS: dict[str, Callable[[Target, Path], AbstractContextManager[None]]] = {
     "2,000 slow readers": slow_readers,
     "2,000 silent": silent,
     "10 GiB literals": literals,
@@ -208,7 +216,25 @@ ATTACKS: dict[str, Callable[[Target], AbstractContextManager[None]]] = {
 }
 
 
-def run(target: Target) -> dict[str, float]:
+def p99(values: list[float]) -> float:
+    return statistics.quantiles(values, n=100)[98]
+
+
+QUANTILES: dict[str, Callable[[list[float]], float]] = {"p50": statistics.median, "p99": p99}
+
+
+def _compared(idle: dict[str, list[float]], under: dict[str, dict[str, list[float]]]) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    for what in QUIET_WORK:
+        for name, quantile in QUANTILES.items():
+            usual = figures[f"{what}, idle: {name} ms"] = quantile(idle[what])
+            for attack in ATTACKS:
+                got = figures[f"{what}, {attack}: {name} ms"] = quantile(under[attack][what])
+                figures[f"{what}, {attack}: {name} × idle"] = got / usual
+    return figures
+
+
+def run(target: Target, program: Path) -> dict[str, float]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     client = Imap(target, VICTIM)
@@ -222,20 +248,19 @@ def run(target: Target) -> dict[str, float]:
     latencies(target)  # warm
     idle: dict[str, list[float]] = {what: [] for what in QUIET_WORK}
     under: dict[str, dict[str, list[float]]] = {}
-    kib: dict[str, float] = {}
+    kib: dict[str, tuple[int, int]] = {}
     for attack, begin in ATTACKS.items():
         for what, found in latencies(target).items():
             idle[what] += found
         before = target.account.memory().pss_kib
-        with begin(target):
-            under[attack] = latencies(target)
-            kib[attack] = target.account.memory().pss_kib - before
-    figures: dict[str, float] = {}
-    for what in QUIET_WORK:
-        usual = statistics.median(idle[what])
-        figures[f"{what}, idle: p50 ms"] = usual
-        for attack in ATTACKS:
-            figures[f"{what}, {attack}: × idle"] = statistics.median(under[attack][what]) / usual
-    figures |= {f"memory, {attack}: MiB": grown / 1024 for attack, grown in kib.items()}
+        seen: list[int] = []
+        with begin(target, program):
+            under[attack] = latencies(target, seen)
+            seen.append(target.account.memory().pss_kib)
+        kib[attack] = before, max(seen)
+    figures = _compared(idle, under)
+    for attack, (before, peak) in kib.items():
+        figures[f"memory before {attack}: MiB"] = before / 1024
+        figures[f"memory under {attack}: MiB"] = peak / 1024
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return figures

@@ -42,7 +42,8 @@ def table(targets: list[str], found: Medians, limits: dict[int, float]) -> str:
     workloads = list(dict.fromkeys(workload for workload, _ in keys))
     keys.sort(key=lambda key: workloads.index(key[0]))
     both = len(targets) == 2
-    heads = ["workload", "figure", *targets, *(["ratio", "bar", ""] if both else [])]
+    plain = not any(BARS[key].is_ratio for key in keys if key in BARS)  # needs no peers
+    heads = ["workload", "figure", *targets, *(["ratio"] if both else []), *(["bar", ""] if both or plain else [])]
     rows = [["raw append + group fsync", f"10 KiB/s, {writers} writers", number(rate)]
             + [""] * (len(heads) - 3) for writers, rate in limits.items()]  # fmt: skip
     last = ""
@@ -50,10 +51,11 @@ def table(targets: list[str], found: Medians, limits: dict[int, float]) -> str:
         values = [found[target].get(key) for target in targets]
         row = [key[0] if key[0] != last else "", key[1], *map(number, values)]
         if both:
+            row.append(ratio(values[0], values[1]))
+        if both or plain:
             bar = BARS.get(key)
-            reached = bar.reached(values[0], values[1]) if bar else None
-            mark = {True: "reached", False: "missed", None: ""}[reached]
-            row += [ratio(values[0], values[1]), bar.text if bar else "", mark]
+            reached = bar.reached(values[0], values[1] if both else None) if bar else None
+            row += [bar.text if bar else "", {True: "reached", False: "missed", None: ""}[reached]]
         rows.append(row)
         last = key[0]
     return _lined([heads, *rows], left=2)

@@ -14,6 +14,7 @@ struct conn {
 	char *stack;
 	void (*fn)(struct conn *c);
 	int id, done, started, waiting, at_barrier, in_setup;
+	int due; /* a byte is to be read (hostile.c) */
 	int fd;
 	SSL *ssl;
 	char *rb; /* read: what is between rp and rl is not used yet */

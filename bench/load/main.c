@@ -17,13 +17,15 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { TICKS = 20 }; /* a second */
 enum { RAMP = 32, EVENTS = 256, SMALL_READ = 4096, LARGE_READ = 256 * 1024 };
 
-/* `barrier`: the clock starts when all are logged in; `idle`: it ends then, and they are held. */
+/* `barrier`: the clock starts when all are logged in; `idle`: it ends then, and they are
+ * held; `hostile`: each reads a byte a second meanwhile. */
 static const struct mode {
 	const char *name;
 	void (*fn)(struct conn *c);
-	int lmtp, barrier, idle, large;
+	int lmtp, barrier, idle, large, hostile;
 } modes[] = {
 	{.name = "smtp-in", .fn = mode_smtp},
 	{.name = "lmtp", .fn = mode_smtp, .lmtp = 1},
@@ -34,6 +36,8 @@ static const struct mode {
 	{.name = "imap-fetchall", .fn = mode_imap_fetchall, .barrier = 1, .large = 1},
 	{.name = "imap-fetch", .fn = mode_imap_fetch, .large = 1},
 	{.name = "pop3", .fn = mode_pop3, .large = 1},
+	{.name = "silent", .fn = mode_silent, .idle = 1, .hostile = 1},
+	{.name = "imap-slow", .fn = mode_imap_slow, .idle = 1, .hostile = 1},
 };
 
 static const struct mode *find_mode(const char *name)
@@ -119,6 +123,19 @@ static void release_all(struct conn *conns)
 		}
 }
 
+/* Spread over the second. */
+static void let_read(struct conn *conns, int64_t now)
+{
+	static int64_t ticks;
+	int64_t until = now / (1000000000 / TICKS);
+	for (ticks = ticks ? ticks : until; ticks < until; ticks++)
+		for (int i = (int)(ticks % TICKS); i < options.conns; i += TICKS)
+			if (conns[i].started && !conns[i].in_setup) {
+				conns[i].due = 1;
+				resume(&conns[i]);
+			}
+}
+
 /* Returns the CPU time that the process had used when the clock started. */
 static double run_loop(const struct mode *mode, struct conn *conns)
 {
@@ -161,7 +178,9 @@ static double run_loop(const struct mode *mode, struct conn *conns)
 			stats.errors++;
 			return cpu;
 		}
-		int n = epoll_wait(run.epoll, events, EVENTS, 200);
+		if (mode->hostile)
+			let_read(conns, now);
+		int n = epoll_wait(run.epoll, events, EVENTS, mode->hostile ? 1000 / TICKS : 200);
 		for (int i = 0; i < n; i++) {
 			struct conn *c = events[i].data.ptr;
 			if (c->started && !c->done)
@@ -217,6 +236,7 @@ int main(int argc, char **argv)
 	options_parse(argc, argv);
 	const struct mode *mode = find_mode(options.mode);
 	options.lmtp = mode->lmtp;
+	options.hostile = mode->hostile;
 	if (!options.ramp)
 		options.ramp = mode->idle || mode->barrier ? RAMP : options.conns;
 	char name[32];

@@ -13,6 +13,8 @@ void mode_imap_idle(struct conn *c);
 void mode_imap_fetchall(struct conn *c);
 void mode_imap_fetch(struct conn *c);
 void mode_pop3(struct conn *c);
+void mode_silent(struct conn *c);
+void mode_imap_slow(struct conn *c);
 
 enum imap_op {
 	OP_FLAGS,

@@ -33,7 +33,7 @@ struct options options = {
 void options_usage(void)
 {
 	puts("mailload MODE [flags]   modes: smtp-in lmtp imap-fill imap-mix imap-login imap-idle "
-	     "imap-fetchall imap-fetch pop3\n"
+	     "imap-fetchall imap-fetch pop3 silent imap-slow\n"
 	     "  --host H (loopback, or unix:/path)  --port P  --tls none|starttls|tls\n"
 	     "  --user-pattern, --rcpt-pattern user%04d@example.test  --pass P  --users U  "
 	     "--user-base B\n"
@@ -41,10 +41,11 @@ void options_usage(void)
 	     "  --size KIB|mix (mix: 60% 4K 30% 16K 8% 64K 2% 512K)   --rcpts R per message\n"
 	     "  --per-conn K  reconnect after K messages (smtp, lmtp; 0: never)   --no-pipeline\n"
 	     "  --auth (AUTH PLAIN)   --mailbox INBOX   --count K (imap-fill: fill up to K)\n"
-	     "  --passes P (imap-fetchall, imap-fetch)   --items FLAGS (imap-fetch)   --dele "
+	     "  --passes P (imap-fetchall, imap-fetch)   --items FLAGS (imap-fetch, imap-slow)   "
+	     "--dele "
 	     "(pop3)\n"
 	     "  --ramp K  connections in login at one time (imap-idle)\n"
-	     "  --hold S  seconds (imap-idle)\n"
+	     "  --hold S  seconds (imap-idle, silent, imap-slow)\n"
 	     "  --weights "
 	     "flags,headers,envelope,body,store,append,search,expunge,noop,select,login\n"
 	     "  --timeout S  ends the run   --seed X   --delayed-ack (do not ack at once)");

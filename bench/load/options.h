@@ -11,7 +11,8 @@ struct options {
 		*helo, *from;
 	int conns, msgs, rcpts, users, user_base, tls, per_conn, ramp, hold, auth, pipeline;
 	int count, dele, passes, delayed_ack;
-	int lmtp; /* of the mode: LMTP instead of SMTP */
+	int lmtp;    /* of the mode: LMTP instead of SMTP */
+	int hostile; /* of the mode: from many addresses, with a small window */
 	double size_kib, timeout;
 	int size_mix;
 	uint64_t seed;

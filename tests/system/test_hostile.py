@@ -20,7 +20,7 @@ from shape import PATIENCE, SANITIZED, Node, Shape, User, down, open_to_roles, u
 from smtp_client import lmtp, mx
 
 MANY = 200
-KIB_PER_SLOW_READER = 250  # what is queued, and what one command may write on top of it
+KIB_PER_SLOW_READER = 180  # what is queued, and what one command may write on top of it
 KIB_HELD = 32 * 1024  # of what was made for slow readers, all of them
 KIB_PER_SILENT = 5
 HUGE = 10 * 1024**3
