@@ -22,6 +22,7 @@ from smtp_client import lmtp, mx
 MANY = 200
 KIB_PER_SLOW_READER = 180  # what is queued, and what one command may write on top of it
 KIB_HELD = 32 * 1024  # of what was made for slow readers, all of them
+KIB_APPENDING = 128 * 1024  # of messages that clients are sending, all of them
 KIB_PER_SILENT = 5
 HUGE = 10 * 1024**3
 MEGABYTE = b"x" * 998 + b"\r\n"  # a line; a thousand of them
@@ -224,8 +225,13 @@ def test_a_literal_of_ten_gibibytes_is_refused(node: Node, user: User, quiet: Us
 
 @pytest.mark.parametrize(
     "command",
-    [b"a LOGIN {10737418240}\r\n", b"a LOGIN {10737418240+}\r\n", b"a LOGIN " + b"x" * 2_000_000],
-    ids=["literal", "literal that does not wait", "line without end"],
+    [
+        b"a LOGIN {10737418240}\r\n",
+        b"a LOGIN {10737418240+}\r\n",
+        b"a LOGIN " + b"x" * 2_000_000,
+        b"a LOGIN" + (b" {4000+}\r\n" + b"x" * 4000) * 5,
+    ],
+    ids=["literal", "literal that does not wait", "line without end", "many literals"],
 )
 def test_what_comes_before_a_login_is_small(node: Node, command: bytes, quiet: User) -> None:
     client = Imap(node)
@@ -234,6 +240,33 @@ def test_what_comes_before_a_login_is_small(node: Node, command: bytes, quiet: U
     answer = client._line()
     assert answer.startswith((b"* BYE", b"a BAD", b"a NO")), answer
     is_served(node, quiet)
+
+
+def test_messages_on_their_way_in_share_a_sum_of_memory(
+    attacked: Shape, node: Node, user: User, quiet: User
+) -> None:
+    """Parts of a MULTIAPPEND, each below what goes to a file."""
+    before, open_before = memory_kib(attacked), descriptors(attacked)
+    part = b" {120000+}\r\n" + MEGABYTE * 120
+    socks = [connect(node, node.imap, number) for number in range(20)]
+    answers = []
+    for sock in socks:
+        sock.sendall(f"a LOGIN {user.name} {user.password}\r\nb APPEND INBOX".encode() + part * 100)
+    for sock in socks:
+        sock.sendall(b" {5}\r\n")  # an answer says that the rest was read
+        got = b""
+        while b"+ OK" not in got and b"b NO" not in got:
+            got += sock.recv(1000)
+        answers.append(b"b NO [LIMIT]" in got)
+    grown = memory_kib(attacked) - before
+    assert any(answers) and not all(answers), answers
+    is_served(node, quiet)
+    Imap(node, quiet).append("INBOX", samples.PLAIN)
+    assert descriptors(attacked) < open_before + 2 * len(socks)
+    for sock in socks:
+        sock.close()
+    if not SANITIZED:
+        assert grown < KIB_APPENDING + len(socks) * KIB_PER_SLOW_READER, grown
 
 
 def test_a_message_of_ten_gibibytes_is_refused_before_it_comes(node: Node, user: User) -> None:
