@@ -5,6 +5,7 @@
 #include "base/must.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/epoll.h>
 
