@@ -183,6 +183,7 @@ def test_what_is_made_for_slow_readers_is_made_again_when_it_is_too_much_for_all
     client.append("Made", MONSTERS["one header"].replace(b"\r\n\r\n", b"\r\nX: " + b"y" * 500_000 + b"\r\n\r\n"))
     client.append("Made", MONSTERS["parts"])
     right = [rest_of_fetch(ask(node, user, 0, item), b"") for item in items]
+    assert min(map(len, right)) > 400_000  # each is much, in one message at least
     is_served(node, quiet)
     before = memory_kib(attacked)
     readers = [ask(node, user, number, items[number % len(items)]) for number in range(MANY)]
