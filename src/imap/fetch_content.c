@@ -164,7 +164,7 @@ static int structure(
 	c->own = true;
 	c->bytes = BUF(16 * (size_t)m->facts->size + 4096);
 	message_write_structure(m->root, buf_slice(&m->whole), false, &c->bytes);
-	set_range(c, 0, c->bytes.len);
+	c->len = c->bytes.len;
 	return 0;
 }
 
