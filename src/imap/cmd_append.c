@@ -15,6 +15,7 @@ enum {
 	SPOOL_MEMORY = 128 * 1024, /* of a message kept in memory */
 	SWALLOW_MAX = 2,           /* as much of a refused LITERAL+ is read, in largest messages */
 	TOTAL_MAX = 16,            /* largest messages' worth of bytes in one MULTIAPPEND */
+	APPENDING_MAX = 128 * 1024 * 1024, /* memory for the messages of all clients */
 };
 
 struct part {
@@ -30,6 +31,7 @@ struct append {
 	size_t count, room;
 	uint64_t left; /* literal bytes still to come */
 	uint64_t total;
+	size_t promised; /* of service->appending */
 	/* A refusal that waits for the end of what the client is sending anyway (LITERAL+). */
 	bool refused, bad;
 	const char *refusal_code, *refusal;
@@ -39,6 +41,7 @@ struct append {
 static void append_free(struct imap_session *s, struct imap_going *going)
 {
 	struct append *a = (struct append *)going;
+	(void)atomic_fetch_sub_explicit(&s->service->appending, a->promised, memory_order_relaxed);
 	for (size_t i = 0; i < a->count; i++)
 		spool_free(a->parts[i].spool);
 	free(a->parts);
@@ -78,6 +81,23 @@ static bool parse_options(struct imap_parser *p, struct mail_new *message)
 	return true;
 }
 
+/* Memory for a message. When clients have announced too much, one of each goes to a file, and no
+ * more are taken: a file each would use up the descriptors. */
+static size_t promise_memory(struct imap_session *s, struct append *a, uint64_t literal)
+{
+	atomic_size_t *sum = &s->service->appending;
+	size_t want = (size_t)MIN(literal, (uint64_t)SPOOL_MEMORY);
+	if (atomic_fetch_add_explicit(sum, want, memory_order_relaxed) + want <= APPENDING_MAX) {
+		a->promised += want;
+		return want;
+	}
+	(void)atomic_fetch_sub_explicit(sum, want, memory_order_relaxed);
+	if (a->count > 0)
+		refuse_later(
+			a, "LIMIT", "Too many messages are on their way in, try one at a time");
+	return 0;
+}
+
 /* Room for one more message, checked against size and quota. */
 static void begin_part(
 	struct imap_session *s, struct append *a, const struct mail_new *message, uint64_t literal)
@@ -94,6 +114,7 @@ static void begin_part(
 	else if (!a->refused &&
 		 mail_room_check(imap_mail(s), imap_account(s), &a->limits, a->total, &err) < 0)
 		refuse_for_error(s, a, &err);
+	size_t memory = a->refused ? 0 : promise_memory(s, a, literal);
 	if (a->refused)
 		return;
 	if (a->count == a->room) {
@@ -101,8 +122,8 @@ static void begin_part(
 		a->parts = alloc_resize(a->parts, a->room, sizeof(*a->parts));
 	}
 	a->parts[a->count++] = (struct part){
-		.spool = spool_new(
-			s->service->spool_dir_fd, SPOOL_MEMORY, mail_message_max(imap_mail(s))),
+		.spool =
+			spool_new(s->service->spool_dir_fd, memory, mail_message_max(imap_mail(s))),
 		.message = *message,
 	};
 }

@@ -23,6 +23,7 @@ struct imap_service {
 	unsigned login_timeout_ms; /* until logged in; 0: 3 minutes */
 	unsigned idle_timeout_ms;  /* without a command; 0: 30 minutes (RFC 9051 section 5.4) */
 	atomic_size_t held;        /* bytes that FETCH holds for clients that read slowly */
+	atomic_size_t appending;   /* bytes of memory promised to messages that APPEND takes in */
 	struct imap_figures {      /* for metrics */
 		atomic_uint_fast64_t logins, logins_failed, commands, fetched, appended;
 	} figures;

@@ -10,6 +10,7 @@ enum {
 	DEFAULT_LOGIN_TIMEOUT_MS = 3 * 60 * 1000,
 	DEFAULT_IDLE_TIMEOUT_MS = 30 * 60 * 1000,
 	LITERAL_MAX_BEFORE_LOGIN = 4096,
+	COMMAND_MAX_BEFORE_LOGIN = 16 * 1024, /* a SASL response may have 12 KiB */
 	FAILURES_MAX = 10,
 };
 
@@ -200,6 +201,12 @@ static enum imap_run on_literal(struct imap_session *s, struct slice input)
 	return imap_no(s, "TOOBIG", "Literal too long");
 }
 
+static enum imap_run too_long(struct imap_session *s)
+{
+	net_write_str(s->net, "* BYE [TOOBIG] Command too long\r\n");
+	return IMAP_CLOSE;
+}
+
 /* Runs what the input holds. IMAP_WAIT_INPUT: nothing whole is there. */
 static enum imap_run next_command(struct imap_session *s)
 {
@@ -208,10 +215,11 @@ static enum imap_run next_command(struct imap_session *s)
 		enum imap_run r;
 		switch (imap_collect_step(&s->collect, input)) {
 		case IMAP_NEED_MORE:
+			if (s->state == IMAP_LOGIN && input.len > COMMAND_MAX_BEFORE_LOGIN)
+				return too_long(s);
 			return IMAP_WAIT_INPUT;
 		case IMAP_TOO_LONG:
-			net_write_str(s->net, "* BYE [TOOBIG] Command too long\r\n");
-			return IMAP_CLOSE;
+			return too_long(s);
 		case IMAP_LITERAL:
 			r = on_literal(s, input);
 			if (r != IMAP_WAIT_INPUT || s->going)

@@ -5,6 +5,7 @@
 #include "base/must.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/epoll.h>
 
@@ -84,8 +85,12 @@ static void work(struct net_worker *worker)
 		become_busy(loop);
 		if (got > 0 && !handle(worker, &event))
 			break;
-		if (got == 0 && timeout > 0 && is_surplus(loop))
+		if (got == 0 && timeout > 0 && is_surplus(loop)) {
+			/* The crowd is gone: so is the need for what the heaps keep of it. */
+			if (atomic_load(&loop->worker_count) <= loop->options.workers_min)
+				(void)malloc_trim(0);
 			return;
+		}
 	}
 	(void)atomic_fetch_sub(&loop->worker_count, 1);
 }
