@@ -39,7 +39,7 @@ struct orders {
 	_Atomic int64_t shift; /* seconds that the wall clock is off */
 	_Atomic uint64_t hits; /* calls that were made to fail */
 	_Atomic uint32_t kinds;
-	_Atomic int32_t number; /* the errno */
+	_Atomic int32_t number; /* the errno; 0: a write does not fail but ends short */
 	_Atomic int32_t left;   /* calls to fail; negative: until told otherwise */
 	_Atomic int32_t skip;   /* calls that still succeed before */
 	char below[BELOW_SIZE];
@@ -147,23 +147,46 @@ OPEN(open64)
 OPENAT(openat)
 OPENAT(openat64)
 
-/* A call on one open file: fails as ordered, or is the system call of that name. */
+/* A write: fails as ordered, or writes the first half, or is the system call of that name. Of
+ * several pieces the half is that of the first which is not empty. */
+#define WRITING(name, number, parameters, ...)                                                     \
+	ssize_t name parameters;                                                                   \
+	ssize_t name parameters                                                                    \
+	{                                                                                          \
+		if (!file_fails(WRITE, fd))                                                        \
+			return syscall(number, fd, data, len, ##__VA_ARGS__);                      \
+		return errno ? -1 : syscall(number, fd, data, (len + 1) / 2, ##__VA_ARGS__);       \
+	}
+#define WRITING_PIECES(name, number, parameters, ...)                                              \
+	ssize_t name parameters;                                                                   \
+	ssize_t name parameters                                                                    \
+	{                                                                                          \
+		struct iovec half;                                                                 \
+		if (!file_fails(WRITE, fd))                                                        \
+			return syscall(number, fd, pieces, count, ##__VA_ARGS__);                  \
+		if (errno)                                                                         \
+			return -1;                                                                 \
+		for (; count > 1 && pieces->iov_len == 0; count--)                                 \
+			pieces++;                                                                  \
+		half = (struct iovec){pieces->iov_base, (pieces->iov_len + 1) / 2};                \
+		return syscall(number, fd, &half, 1, ##__VA_ARGS__);                               \
+	}
+WRITING(write, SYS_write, (int fd, const void *data, size_t len))
+WRITING(pwrite, SYS_pwrite64, (int fd, const void *data, size_t len, off_t at), at)
+WRITING(pwrite64, SYS_pwrite64, (int fd, const void *data, size_t len, off_t at), at)
+WRITING_PIECES(writev, SYS_writev, (int fd, const struct iovec *pieces, int count))
+WRITING_PIECES(
+	pwritev, SYS_pwritev, (int fd, const struct iovec *pieces, int count, off_t at), at, 0)
+WRITING_PIECES(
+	pwritev64, SYS_pwritev, (int fd, const struct iovec *pieces, int count, off_t at), at, 0)
+
+/* Another call on one open file: fails as ordered, or is the system call of that name. */
 #define ON_FILE(kind, type, name, number, parameters, ...)                                         \
 	type name parameters;                                                                      \
 	type name parameters                                                                       \
 	{                                                                                          \
 		return file_fails(kind, fd) ? -1 : (type)syscall(number, fd, ##__VA_ARGS__);       \
 	}
-ON_FILE(WRITE, ssize_t, write, SYS_write, (int fd, const void *data, size_t len), data, len)
-ON_FILE(WRITE, ssize_t, writev, SYS_writev, (int fd, const struct iovec *v, int n), v, n)
-ON_FILE(WRITE, ssize_t, pwrite, SYS_pwrite64, (int fd, const void *data, size_t len, off_t at),
-	data, len, at)
-ON_FILE(WRITE, ssize_t, pwrite64, SYS_pwrite64, (int fd, const void *data, size_t len, off_t at),
-	data, len, at)
-ON_FILE(WRITE, ssize_t, pwritev, SYS_pwritev, (int fd, const struct iovec *v, int n, off_t at), v,
-	n, at, 0)
-ON_FILE(WRITE, ssize_t, pwritev64, SYS_pwritev, (int fd, const struct iovec *v, int n, off_t at), v,
-	n, at, 0)
 ON_FILE(ALLOCATE, int, fallocate, SYS_fallocate, (int fd, int mode, off_t at, off_t len), mode, at,
 	len)
 ON_FILE(ALLOCATE, int, fallocate64, SYS_fallocate, (int fd, int mode, off_t at, off_t len), mode,

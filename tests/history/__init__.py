@@ -6,6 +6,7 @@
     client                    what the clients share: senders, popper, reader (and its model)
     load                      a dozen of them, in rounds
     kills                     how a node dies in a round
+    full_disk                 how its disk has no room for a moment
     observe                   all that an account holds, as one event
     moment                    a history cut where a copy was taken
     checker                   events in, broken rules out

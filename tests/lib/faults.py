@@ -11,6 +11,7 @@ from shape import SANITIZED, SHAPE
 CREATE, WRITE, ALLOCATE, SYNC, RENAME, TRUNCATE, HINT = (1 << bit for bit in range(7))
 FULL = CREATE | WRITE | ALLOCATE  # what a disk without room refuses
 ALL = FULL | SYNC | RENAME | TRUNCATE
+SHORT = 0  # instead of an errno: what is written ends in the middle
 YEAR = 365 * 86400
 
 LAYOUT = struct.Struct("=qQIiiI512s")  # struct orders

@@ -14,7 +14,7 @@ import pytest
 import samples
 import shape as shapes
 import smtp_client
-from faults import CREATE, FULL, SYNC, TRUNCATE, WRITE, Faults
+from faults import CREATE, FULL, SHORT, SYNC, TRUNCATE, WRITE, Faults
 from imap_client import Imap
 from pop3_client import Pop3
 from shape import PATIENCE, Node, Shape, User
@@ -114,10 +114,11 @@ def test_a_full_disk_fails_for_a_while_and_loses_nothing(
     with Pop3(node, user) as popper:
         assert popper.message("RETR 2").endswith(samples.numbered(1))
     Imap(node, shape.users[3]).ok("SELECT INBOX")
-    assert not store_failed(node)
+    assert store_failed(node)
 
     faults.heal()
     client.ok("STORE 1 +FLAGS (\\Flagged)")
+    assert not store_failed(node)
     client.append("INBOX", samples.numbered(20))
     for reply in deliveries(shape, 21):
         assert reply.code == 250, reply
@@ -144,6 +145,28 @@ def test_a_message_is_read_though_the_full_disk_takes_no_seen_flag(
     assert fetched["BODY[]"] == samples.PLAIN and "\\Seen" not in fetched["FLAGS"]
     faults.heal()
     assert "\\Seen" in client.ok("FETCH 1 (FLAGS BODY[])").fetched()[1]["FLAGS"]
+
+
+def test_a_write_that_ends_short_goes_on(faulty_shape: Shape, faults: Faults) -> None:
+    shape, node, user = faulty_shape, faulty_shape.nodes[0], faulty_shape.users[0]
+    faults.fail(shape.folder / "a" / "data", WRITE, SHORT)
+    client = Imap(node, user)
+    for number in range(3):
+        client.append("INBOX", samples.numbered(number))
+    for reply in deliveries(shape, 3):
+        assert reply.code == 250, reply
+    client.ok("CREATE There")
+    client.append("There", LARGE)
+    rookery(shape, "backup", str(shape.folder / "copy"))  # flushes the key index
+    assert faults.hits >= 20
+    assert not store_failed(node)
+    node.do("kill")
+    node.do("start")
+    assert numbers(node, user) == list(range(6))
+    client = Imap(node, user)
+    client.ok("SELECT There")
+    assert client.ok("FETCH 1 BODY.PEEK[]").fetched()[1]["BODY[]"] == LARGE
+    assert_clean(shape)
 
 
 @pytest.fixture

@@ -43,7 +43,8 @@ struct embedded_journal {
 	uint64_t unflushed; /* bytes of the log that the index has in memory only, at most */
 
 	_Atomic bool failed; /* no more writes */
-	/* When the index last took nothing, clock_mono_ms(); 0: it took what it was given since. */
+	/* When a group was last refused that others may follow (no space, or by the index),
+	 * clock_mono_ms(); 0: one was taken since. */
 	_Atomic int64_t refused_ms;
 	_Atomic uint64_t commits, syncs, bytes_written;
 };

@@ -43,6 +43,13 @@ static int fail(struct embedded_journal *j, struct err *err)
 	return -1;
 }
 
+/* Nothing of this group; the next one may be taken. */
+static int refuse(struct embedded_journal *j)
+{
+	atomic_store(&j->refused_ms, clock_mono_ms());
+	return -1;
+}
+
 static int cut_file(struct embedded_journal *j, uint64_t end)
 {
 	const struct embedded_files *files = j->segments->files;
@@ -59,7 +66,7 @@ static int undo(struct embedded_journal *j, int number, const char *what, struct
 	int cut = cut_file(j, j->end);
 	(void)err_errno(err, number, "%s segment %u at %llu", what, (unsigned)j->current->number,
 		(unsigned long long)j->end);
-	return cut == 0 && out_of_space(number) ? -1 : fail(j, err);
+	return cut == 0 && out_of_space(number) ? refuse(j) : fail(j, err);
 }
 
 /* Begins the next segment; the one before gets its final length. */
@@ -161,7 +168,7 @@ int embedded_group_write(struct embedded_journal *j, struct embedded_group *g, s
 	if (atomic_load(&j->broken))
 		return not_applied(err);
 	if (make_room(j, g->bytes, err) < 0)
-		return -1;
+		return refuse(j);
 	size_t n = prepare(j, g);
 	int fd = atomic_load(&j->current->fd);
 	if (embedded_files_write(files, fd, j->iov, n, j->end) < 0)
@@ -202,9 +209,8 @@ int embedded_group_apply(struct embedded_journal *j, struct embedded_group *g, s
 	embedded_put_live(j->batch, g->start.segment, live);
 	if (embedded_index_write(j->index, j->batch, err) < 0) {
 		j->rollback = g->start;
-		atomic_store(&j->refused_ms, clock_mono_ms());
 		atomic_store(&j->broken, true);
-		return -1;
+		return refuse(j);
 	}
 	j->applied = applied;
 	atomic_store(&j->refused_ms, 0);
