@@ -73,25 +73,33 @@ static enum step step_proxied(struct net_session *s)
 	return STEP_AGAIN;
 }
 
-/* The header is looked at in the socket and only then taken out of it, so that nothing behind it is
- * touched. */
-static enum step step_proxy(struct net_session *s)
+/* Looks at what is in the socket without taking it out: *ret_len bytes, and STEP_AGAIN. */
+static enum step peek(struct net_session *s, char *to, size_t len, size_t *ret_len)
 {
-	char bytes[NET_PROXY_HEADER_MAX + 16];
-	struct net_proxy_header header;
 	if (s->socket.dry)
 		return STEP_WAIT;
 	ssize_t got;
 	do {
-		got = recv(s->socket.fd, bytes, sizeof(bytes), MSG_PEEK);
+		got = recv(s->socket.fd, to, len, MSG_PEEK);
 	} while (got < 0 && errno == EINTR);
 	if (got < 0 && errno == EAGAIN) {
 		s->socket.dry = true;
 		return STEP_WAIT;
 	}
-	if (got <= 0)
-		return STEP_GONE;
-	switch (net_proxy_parse(slice(bytes, (size_t)got), &header)) {
+	*ret_len = got > 0 ? (size_t)got : 0;
+	return got > 0 ? STEP_AGAIN : STEP_GONE;
+}
+
+/* The header is looked at and only then taken out, so that nothing behind it is touched. */
+static enum step step_proxy(struct net_session *s)
+{
+	char bytes[NET_PROXY_HEADER_MAX + 16];
+	struct net_proxy_header header;
+	size_t len;
+	enum step next = peek(s, bytes, sizeof(bytes), &len);
+	if (next != STEP_AGAIN)
+		return next;
+	switch (net_proxy_parse(slice(bytes, len), &header)) {
 	case NET_PROXY_BAD:
 		log_warn(&s->log, "connection refused", F_STR("why", "no PROXY header"));
 		return STEP_GONE;
@@ -117,18 +125,10 @@ static enum step put_tls_on_top(struct net_session *s)
 {
 	struct err err;
 	char first;
-	if (s->socket.dry)
-		return STEP_WAIT;
-	ssize_t got;
-	do {
-		got = recv(s->socket.fd, &first, 1, MSG_PEEK);
-	} while (got < 0 && errno == EINTR);
-	if (got < 0 && errno == EAGAIN) {
-		s->socket.dry = true;
-		return STEP_WAIT;
-	}
-	if (got <= 0)
-		return STEP_GONE;
+	size_t len;
+	enum step next = peek(s, &first, 1, &len);
+	if (next != STEP_AGAIN)
+		return next;
 	if (net_tls_serve(s->listener->options.tls, s->top, &s->top, &err) != 0) {
 		log_warn(&s->log, "tls not possible", F_ERR(&err));
 		return STEP_GONE;

@@ -82,7 +82,7 @@ static ssize_t take_key_update(struct record_layer *r, struct slice message)
 	if (message.len != KEY_UPDATE_LEN || m[0] != KEY_UPDATE || m[1] || m[2] || m[3] != 1)
 		return refuse(r, TLS_UNEXPECTED_MESSAGE);
 	if (m[4] != 0 && m[4] != 1)
-		return refuse(r, TLS_DECODE_ERROR);
+		return refuse(r, TLS_ILLEGAL_PARAMETER);
 	bool wants_ours = m[4] == 1;
 	tls_keys_update(&r->in_keys);
 	if (wants_ours)

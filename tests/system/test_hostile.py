@@ -28,7 +28,7 @@ KIB_PER_SILENT = 5
 KIB_AFTERWARDS = 96 * 1024  # caches, and what the heaps keep until surplus workers have ended
 BROKEN = re.compile(r"Sanitizer|runtime error:|must\(|panic")
 HUGE = 10 * 1024**3
-MEGABYTE = b"x" * 998 + b"\r\n"  # a line; a thousand of them
+LINE = b"x" * 998 + b"\r\n"  # of 1,000 bytes
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def big_mailbox(node: Node, user: User, count: int) -> None:
     client = Imap(node, user)
     if client.command("CREATE Big").status == "OK":
         for _ in range(count):
-            client.append("Big", b"Subject: big\r\n\r\n" + MEGABYTE * 1000)
+            client.append("Big", b"Subject: big\r\n\r\n" + LINE * 1000)
 
 
 def begin_to_read(node: Node, user: User, number: int) -> socket.socket:
@@ -238,7 +238,7 @@ def test_a_literal_of_ten_gibibytes_is_refused(node: Node, user: User, quiet: Us
     client.send(b"a APPEND INBOX {%d%s}\r\n" % (HUGE, mark.encode()))
     with contextlib.suppress(OSError):
         for _ in range(200):
-            client.send(MEGABYTE * 100)
+            client.send(LINE * 100)
     answer = client._line()
     assert b"TOOBIG" in answer or b"LIMIT" in answer, answer
     is_served(node, quiet)
@@ -268,7 +268,7 @@ def test_messages_on_their_way_in_share_a_sum_of_memory(
 ) -> None:
     """Parts of a MULTIAPPEND, each below what goes to a file."""
     before, open_before = memory_kib(attacked), descriptors(attacked)
-    part = b" {120000+}\r\n" + MEGABYTE * 120
+    part = b" {120000+}\r\n" + LINE * 120
     socks = [connect(node, node.imap, number) for number in range(20)]
     answers = []
     for sock in socks:
@@ -295,18 +295,16 @@ def test_a_message_of_ten_gibibytes_is_refused_before_it_comes(node: Node, user:
         assert client.command(b"MAIL FROM:<a@b.test> SIZE=%d" % HUGE).code == 552
     with mx(node) as client:
         client.begin(user.name)
-        assert client.command(b"BDAT %d" % HUGE).code in (552, 500, 501, 554)
+        assert client.command(b"BDAT %d" % HUGE).code == 552
 
 
 def test_a_message_without_end_is_cut(node: Node, user: User, quiet: User) -> None:
     with mx(node) as client:
         client.begin(user.name)
         assert client.command(b"DATA").code == 354
-        with contextlib.suppress(OSError):
+        with pytest.raises(OSError):  # long before all of it
             for _ in range(400):
-                client.send(MEGABYTE * 1000)
-            client.send(b".\r\n")
-            assert client.reply().code == 552
+                client.send(LINE * 1000)
     is_served(node, quiet)
 
 
@@ -330,15 +328,12 @@ MONSTERS = {
 
 
 @pytest.mark.parametrize("monster", MONSTERS)
-def test_a_monster_is_taken_or_refused_and_shown(
+def test_a_monster_is_taken_and_shown(
     node: Node, attacked: Shape, quiet: User, monster: str
 ) -> None:
     user = attacked.users[3]
-    code = deliver(node, user, MONSTERS[monster])
-    assert code in (250, 552, 554, 500), code
+    assert deliver(node, user, MONSTERS[monster]) == 250
     is_served(node, quiet)
-    if code != 250:
-        return
     client = Imap(node, user)
     count = client.ok("SELECT INBOX").one("EXISTS")[0]
     shown = client.ok(f"FETCH {count} (RFC822.SIZE ENVELOPE BODYSTRUCTURE BODY.PEEK[HEADER.FIELDS (TO)])")
