@@ -1,9 +1,10 @@
 /* rookery store …, rookery backup, rookery mailbox list */
 #include "admin/commands.h"
+
+#include "base/errno_here.h"
 #include "admin/values.h"
 #include "mail/mailbox.h"
 
-#include <errno.h>
 #include <unistd.h>
 
 struct checking {

@@ -20,6 +20,7 @@
 /* Unbounded, locale-bound or not thread-safe: using one does not compile. Use slice, buf, clock and
  * slice_to_u64 instead. The headers that declare them come first, so that these macros miss them.
  */
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

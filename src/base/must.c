@@ -6,7 +6,8 @@
 
 static _Thread_local const char *doing_who, *doing_what;
 
-void must_doing(const char *who, const char *what)
+/* Not inlined: callers may go on on another thread (base/wait.h). */
+__attribute__((noinline)) void must_doing(const char *who, const char *what)
 {
 	doing_who = who;
 	doing_what = what;

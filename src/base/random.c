@@ -24,7 +24,8 @@ static void fill(void *data, size_t len)
 	}
 }
 
-void random_bytes(void *data, size_t len)
+/* Not inlined: callers may go on on another thread (base/wait.h). */
+__attribute__((noinline)) void random_bytes(void *data, size_t len)
 {
 	if (len > POOL / 2) {
 		fill(data, len);

@@ -3,8 +3,8 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/errno_here.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>

@@ -7,9 +7,9 @@
 #include "cli/cli.h"
 
 #include "base/alloc.h"
+#include "base/errno_here.h"
 #include "base/id.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
 #include <limits.h>

@@ -2,10 +2,11 @@
  */
 #include "cli/cli.h"
 
+#include "base/errno_here.h"
+
 #include "net/client.h"
 #include "roles/floors.h"
 
-#include <errno.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>

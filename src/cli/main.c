@@ -1,11 +1,12 @@
 /* rookery: serves, and does what operators need. Commands on a store stand in admin/table.c. */
 #include "cli/cli.h"
 
+#include "base/errno_here.h"
+
 #include "roles/journal.h"
 #include "roles/role.h"
 #include "roles/supervisor.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <unistd.h>

@@ -2,7 +2,8 @@
  * that it names. */
 #include "conf/file.h"
 
-#include <errno.h>
+#include "base/errno_here.h"
+
 #include <fcntl.h>
 #include <glob.h>
 #include <sys/stat.h>

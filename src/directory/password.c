@@ -1,9 +1,10 @@
-/* argon2id behind a counting semaphore. */
+/* argon2id, as many at once as there are CPUs. */
 #include "directory/password.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/wait.h"
 #include "directory/directory.h"
 #include "sasl/prepare.h"
 
@@ -23,18 +24,22 @@ enum {
 	PASSES_MAX = 100,
 	LANES_MAX = 64,
 	WAIT_MAX_MS = 10 * 1000,
-	NS_PER_MS = 1000 * 1000,
-	MS_PER_S = 1000,
+};
+
+/* Of one who waits until he may hash. */
+struct turn {
+	struct turn *next;
+	struct wait given;
 };
 
 struct directory_hasher {
 	uint32_t kib, passes;
 	char dummy[DIRECTORY_HASH_TEXT_MAX]; /* verified for who has no hash */
 	atomic_uint_fast64_t count;
-	pthread_mutex_t lock; /* guards the counts below */
-	pthread_cond_t freed;
+	pthread_mutex_t lock; /* guards the four below */
 	unsigned running, most;
-	unsigned max, wait_ms; /* set once */
+	struct turn *first, **last; /* who waits */
+	unsigned max, wait_ms;      /* set once */
 };
 
 static unsigned cpus(void)
@@ -46,33 +51,54 @@ static unsigned cpus(void)
 	return n > 0 ? (unsigned)n : 1;
 }
 
-static int take_turn(struct directory_hasher *h, struct err *err)
+/* The time is over. True when the turn was given in the last moment. */
+static bool give_up(struct directory_hasher *h, struct turn *own)
 {
-	struct timespec until;
-	int r = 0;
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += h->wait_ms / MS_PER_S;
-	until.tv_nsec += (long)(h->wait_ms % MS_PER_S) * NS_PER_MS;
-	if (until.tv_nsec >= MS_PER_S * NS_PER_MS) {
-		until.tv_sec++;
-		until.tv_nsec -= MS_PER_S * NS_PER_MS;
-	}
 	(void)pthread_mutex_lock(&h->lock);
-	while (h->running >= h->max && r == 0)
-		r = pthread_cond_timedwait(&h->freed, &h->lock, &until);
-	bool got = h->running < h->max;
-	h->running += got;
-	h->most = MAX(h->most, h->running);
+	bool got = wait_is_done(&own->given);
+	if (!got) {
+		struct turn **at = &h->first;
+		while (*at != own)
+			at = &(*at)->next;
+		*at = own->next;
+		if (!*at)
+			h->last = at;
+	}
 	(void)pthread_mutex_unlock(&h->lock);
-	return got ? 0
-		   : err_temporary(err, ERR_LIMIT, "too many passwords are being checked at once");
+	return got;
 }
 
+static int take_turn(struct directory_hasher *h, struct err *err)
+{
+	struct turn own = {0};
+	(void)pthread_mutex_lock(&h->lock);
+	bool got = h->running < h->max;
+	if (got) {
+		h->running++;
+		h->most = MAX(h->most, h->running);
+	} else {
+		*h->last = &own;
+		h->last = &own.next;
+	}
+	(void)pthread_mutex_unlock(&h->lock);
+	if (got || wait_until(&own.given, clock_mono_ms() + h->wait_ms) || give_up(h, &own))
+		return 0;
+	return err_temporary(err, ERR_LIMIT, "too many passwords are being checked at once");
+}
+
+/* The next one who waits has it at once. */
 static void end_turn(struct directory_hasher *h)
 {
 	(void)pthread_mutex_lock(&h->lock);
-	h->running--;
-	(void)pthread_cond_signal(&h->freed);
+	struct turn *heir = h->first;
+	if (heir) {
+		h->first = heir->next;
+		if (!h->first)
+			h->last = &h->first;
+		wait_done(&heir->given); /* under the lock: see give_up() */
+	} else {
+		h->running--;
+	}
 	(void)pthread_mutex_unlock(&h->lock);
 }
 
@@ -108,7 +134,6 @@ static int hash_text(struct directory_hasher *h, struct slice password,
 struct directory_hasher *directory_hasher_new(uint32_t argon2_kib, uint32_t argon2_passes)
 {
 	struct directory_hasher *h = ALLOC(struct directory_hasher);
-	pthread_condattr_t attr;
 	h->kib = MIN(MAX(argon2_kib ? argon2_kib : (uint32_t)DEFAULT_KIB, (uint32_t)KIB_MIN),
 		(uint32_t)KIB_MAX);
 	h->passes =
@@ -116,10 +141,7 @@ struct directory_hasher *directory_hasher_new(uint32_t argon2_kib, uint32_t argo
 	h->max = cpus();
 	h->wait_ms = WAIT_MAX_MS;
 	(void)pthread_mutex_init(&h->lock, NULL);
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&h->freed, &attr);
-	(void)pthread_condattr_destroy(&attr);
+	h->last = &h->first;
 	/* What it hashes matters to nobody: a match is not believed. Without memory for it now,
 	 * checks fail as temporary later, as they should. */
 	char secret[SALT_SIZE];
@@ -139,7 +161,6 @@ void directory_hasher_free(struct directory_hasher *hasher)
 {
 	if (!hasher)
 		return;
-	(void)pthread_cond_destroy(&hasher->freed);
 	(void)pthread_mutex_destroy(&hasher->lock);
 	free(hasher);
 }

@@ -2,12 +2,12 @@
  * array; and a server that answers what the test wants. */
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/errno_here.h"
 #include "base/test.h"
 #include "directory/authmod.h"
 #include "directory/fake.h"
 #include "net/loop.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>

@@ -2,8 +2,9 @@
  * AF_UNSPEC over the fields of an IPv6 address, so that it can be told from "[::]". */
 #include "net/address.h"
 
+#include "base/errno_here.h"
+
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <sys/stat.h>
 #include <sys/un.h>

@@ -5,10 +5,10 @@
 #include "net/session_internal.h"
 
 #include "base/clock.h"
+#include "base/errno_here.h"
 #include "base/must.h"
 #include "net/proxy_header.h"
 
-#include <errno.h>
 #include <sys/socket.h>
 
 enum {
@@ -358,7 +358,7 @@ static void drive_on(struct net_session *s)
 			if (turn_ends == 0)
 				turn_ends = now + TURN_MS;
 			else if (now >= turn_ends) {
-				s->worker = NULL;
+				s->runner = NULL;
 				net_session_queue(s);
 				return;
 			}
@@ -366,11 +366,11 @@ static void drive_on(struct net_session *s)
 	}
 }
 
-void net_session_drive(struct net_session *s, struct net_worker *worker)
+void net_session_drive(struct net_session *s, struct net_runner *runner)
 {
 	must(s->magic == NET_SESSION_MAGIC);
-	s->worker = worker;
-	must_doing(s->text_id, s->protocol->name);
+	s->runner = runner;
+	net_runner_doing(runner, s->text_id, s->protocol->name);
 	drive_on(s);
-	must_doing(NULL, NULL);
+	net_runner_doing(runner, NULL, NULL);
 }

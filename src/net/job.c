@@ -12,7 +12,7 @@ static int64_t job_due(struct net_timer *timer, int64_t now)
 }
 
 /* The timer is set again only now: a job never runs twice at once. */
-static void job_run(struct net_task *task, struct net_worker *worker)
+static void job_run(struct net_task *task, struct net_runner *runner)
 {
 	struct net_job *job = CONTAINER_OF(task, struct net_job, task);
 	job->run(job->context);

@@ -1,7 +1,8 @@
 /* The bottom layer: recv() and send() on a non-blocking socket. */
 #include "net/layer.h"
 
-#include <errno.h>
+#include "base/errno_here.h"
+
 #include <sys/socket.h>
 
 static int socket_handshake(struct net_layer **layer, struct err *err)

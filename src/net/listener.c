@@ -3,9 +3,9 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/errno_here.h"
 #include "base/must.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -20,7 +20,7 @@ static int64_t retry_due(struct net_timer *timer, int64_t now)
 	return NET_NEVER;
 }
 
-static void run_task(struct net_task *task, struct net_worker *worker)
+static void run_task(struct net_task *task, struct net_runner *runner)
 {
 	net_listener_accept(CONTAINER_OF(task, struct net_listener, task));
 }

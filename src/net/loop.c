@@ -8,9 +8,9 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/errno_here.h"
 #include "base/must.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -18,6 +18,7 @@
 
 enum {
 	WORKERS_MAX = 256,
+	RUNNERS_MAX = 4096,
 	CONNECTIONS_MAX = 100000,
 	PER_ADDRESS_MAX = 1000,
 	HANDSHAKE_MS = 30 * 1000,
@@ -50,6 +51,7 @@ static void fill_defaults(struct net_loop_options *o)
 	or_default(&o->workers_min, cpu_count());
 	or_default(&o->workers_max, WORKERS_MAX);
 	o->workers_min = MIN(o->workers_min, o->workers_max);
+	or_default(&o->runners_max, RUNNERS_MAX);
 	or_default(&o->max_connections, CONNECTIONS_MAX);
 	o->max_connections = MIN(o->max_connections, (unsigned)NET_SLOTS_MAX);
 	or_default(&o->max_per_address, PER_ADDRESS_MAX);
@@ -103,6 +105,7 @@ int net_loop_new(
 	atomic_init(&loop->refs, 1);
 	must(pthread_mutex_init(&loop->lock, NULL) == 0);
 	net_slots_init(&loop->slots, loop->options.max_connections);
+	net_runners_init(&loop->runners, loop, loop->options.runners_max);
 	net_limits_init(&loop->limits, loop->options.max_per_address);
 	loop->workers = alloc_zero(loop->options.workers_max, sizeof(*loop->workers));
 	*ret_loop = loop;
@@ -212,10 +215,10 @@ static void close_listeners(struct net_loop *loop)
 	(void)pthread_mutex_unlock(&loop->lock);
 }
 
-/* Serves on while sessions are left, until `until` at most. */
+/* Serves on while sessions are left, or a job waits, until `until` at most. */
 static void wait_for_sessions(struct net_loop *loop, struct watch *watch, int64_t until)
 {
-	while (atomic_load(&loop->connections) > 0) {
+	while (atomic_load(&loop->connections) > 0 || atomic_load(&loop->runners.waiting) > 0) {
 		int64_t left = until - clock_mono_ms();
 		if (left <= 0)
 			return;
@@ -274,6 +277,7 @@ void net_loop_free(struct net_loop *loop)
 		loop->jobs = job->next;
 		free(job);
 	}
+	net_runners_deinit(&loop->runners);
 	net_timers_deinit(&loop->timers);
 	net_ready_deinit(&loop->ready);
 	net_limits_deinit(&loop->limits);
@@ -290,11 +294,13 @@ struct net_loop_figures net_loop_figures(struct net_loop *loop)
 	uint64_t workers = atomic_load(&loop->worker_count), idle = atomic_load(&loop->idle);
 	uint64_t busy = workers > idle ? workers - idle : 0;
 	uint64_t connections = atomic_load(&loop->connections);
+	uint64_t waiting = atomic_load(&loop->runners.waiting);
 	return (struct net_loop_figures){
 		.accepted = atomic_load(&loop->accepted),
 		.refused_limit = atomic_load(&loop->refused_limit),
 		.connections = connections,
-		.parked = connections > busy ? connections - busy : 0,
+		.parked = connections > busy + waiting ? connections - busy - waiting : 0,
+		.waiting = waiting,
 		.workers = workers,
 		.workers_busy = busy,
 	};

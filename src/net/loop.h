@@ -18,8 +18,11 @@ struct net_tls_slot;
 struct net_trusted;
 
 struct net_loop_options {
-	unsigned workers_min;     /* kept while idle; 0 means the number of CPUs */
-	unsigned workers_max;     /* 0 means 256 */
+	unsigned workers_min; /* kept while idle; 0 means the number of CPUs */
+	unsigned workers_max; /* 0 means 256 */
+	/* Sessions that wait for the store, and those that run; 0 means 4,096. When all wait, no
+	 * new event is taken until one goes on. */
+	unsigned runners_max;
 	unsigned max_connections; /* over all listeners; 0 means 100,000 */
 	/* Same client address (IPv6: /64), all listeners; 0 means 1,000. Unix sockets and trusted
 	 * addresses are not counted: those count their own clients, or name them by PROXY. */
@@ -57,6 +60,7 @@ void net_loop_every(
 /* Figures for metrics; any thread. */
 struct net_loop_figures {
 	uint64_t accepted, refused_limit, connections, parked, workers, workers_busy;
+	uint64_t waiting; /* for the store, holding no worker */
 };
 struct net_loop_figures net_loop_figures(struct net_loop *loop);
 

@@ -7,6 +7,7 @@
 #include "net/address.h"
 #include "net/address_limits.h"
 #include "net/ready.h"
+#include "net/runner.h"
 #include "net/session.h"
 #include "net/slots.h"
 #include "net/timers.h"
@@ -31,12 +32,14 @@ struct net_listener {
 	struct net_task task;
 };
 
-/* A thread that runs sessions. The memory is lent to the session that runs, so that one that leaves
- * nothing behind allocates nothing. */
+/* A thread that runs sessions. */
 struct net_worker {
 	struct net_loop *loop;
 	pthread_t thread;
-	struct buf spare_input, spare_output;
+	struct fiber *home; /* its own stack */
+	/* The runner that it just left (runner.c): waiting, or spare. */
+	struct net_runner *left;
+	bool left_waiting;
 	atomic_bool ended; /* may be joined */
 };
 
@@ -58,6 +61,7 @@ struct net_loop {
 	int end;  /* eventfd, level-triggered: readable once workers shall end */
 	int main; /* eventfd on which the thread in net_loop_run() sleeps */
 	struct net_ready ready;
+	struct net_runners runners;
 	struct net_timers timers;
 	struct net_slots slots;
 	struct net_limits limits;
@@ -78,6 +82,8 @@ struct net_loop {
 
 /* Worker threads (worker.c). */
 int net_worker_start(struct net_loop *loop, struct err *err) WARN_UNUSED;
+/* Takes events on this runner until its worker has to end. */
+void net_worker_serve(struct net_runner *runner);
 void net_workers_join(struct net_loop *loop, bool all);
 /* Gets the thread in net_loop_run() up; async-signal-safe. */
 void net_loop_call_main(struct net_loop *loop);
@@ -94,7 +100,7 @@ void net_listener_free(struct net_listener *listener);
 /* Takes the fd over. The new session is claimed and queued. */
 void net_session_begin(struct net_listener *listener, int fd, const struct net_address *peer);
 /* Runs a claimed session to its next wait. */
-void net_session_drive(struct net_session *session, struct net_worker *worker);
+void net_session_drive(struct net_session *session, struct net_runner *runner);
 void net_session_queue(struct net_session *session);
 
 #endif

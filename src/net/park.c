@@ -47,9 +47,9 @@ static int64_t deadline_of(struct net_session *s)
 
 bool net_session_park(struct net_session *s)
 {
-	struct net_worker *worker = s->worker;
-	give_back(&s->in, &s->in_at, &worker->spare_input);
-	give_back(&s->out, &s->out_at, &worker->spare_output);
+	struct net_runner *runner = s->runner;
+	give_back(&s->in, &s->in_at, &runner->spare_input);
+	give_back(&s->out, &s->out_at, &runner->spare_output);
 	if (s->blocked && !s->watches_output) {
 		/* From now on for good: with edges it costs nothing while the socket takes all. */
 		struct epoll_event event = {
@@ -61,9 +61,9 @@ bool net_session_park(struct net_session *s)
 	atomic_store(&s->deadline, deadline);
 	if (deadline < atomic_load(&s->timer.at))
 		net_timers_set(&s->loop->timers, &s->timer, deadline);
-	s->worker = NULL;
+	s->runner = NULL;
 	if (net_slots_park(&s->loop->slots, s->id))
 		return true;
-	s->worker = worker;
+	s->runner = runner;
 	return false;
 }

@@ -16,6 +16,8 @@ int net_ready_init(struct net_ready *ready)
 	if (ready->fd < 0)
 		return -1;
 	must(pthread_mutex_init(&ready->lock, NULL) == 0);
+	must(pthread_cond_init(&ready->pushed, NULL) == 0);
+	ready->waiting = 0;
 	ready->first = NULL;
 	ready->last = &ready->first;
 	atomic_init(&ready->count, 0);
@@ -26,6 +28,7 @@ int net_ready_init(struct net_ready *ready)
 void net_ready_deinit(struct net_ready *ready)
 {
 	(void)close(ready->fd);
+	(void)pthread_cond_destroy(&ready->pushed);
 	(void)pthread_mutex_destroy(&ready->lock);
 }
 
@@ -45,8 +48,23 @@ void net_ready_push(struct net_ready *ready, struct net_task *task)
 	*ready->last = task;
 	ready->last = &task->next;
 	(void)atomic_fetch_add(&ready->count, 1);
+	if (ready->waiting > 0)
+		(void)pthread_cond_broadcast(&ready->pushed);
 	(void)pthread_mutex_unlock(&ready->lock);
 	signal_worker(ready);
+}
+
+/* The lock is held. */
+static struct net_task *take_out(struct net_ready *ready, struct net_task **at)
+{
+	struct net_task *task = *at;
+	if (!task)
+		return NULL;
+	*at = task->next;
+	if (!*at)
+		ready->last = at;
+	(void)atomic_fetch_sub(&ready->count, 1);
+	return task;
 }
 
 struct net_task *net_ready_pop(struct net_ready *ready)
@@ -54,17 +72,31 @@ struct net_task *net_ready_pop(struct net_ready *ready)
 	if (!net_ready_any(ready))
 		return NULL;
 	(void)pthread_mutex_lock(&ready->lock);
-	struct net_task *task = ready->first;
-	if (task) {
-		ready->first = task->next;
-		if (!ready->first)
-			ready->last = &ready->first;
-		(void)atomic_fetch_sub(&ready->count, 1);
-	}
+	struct net_task *task = take_out(ready, &ready->first);
 	bool more = ready->first != NULL;
 	(void)pthread_mutex_unlock(&ready->lock);
 	if (more)
 		signal_worker(ready);
+	return task;
+}
+
+struct net_task *net_ready_wait(
+	struct net_ready *ready, void (*run)(struct net_task *task, struct net_runner *runner))
+{
+	struct net_task *task;
+	(void)pthread_mutex_lock(&ready->lock);
+	ready->waiting++;
+	for (;;) {
+		struct net_task **at = &ready->first;
+		while (*at && (*at)->run != run)
+			at = &(*at)->next;
+		task = take_out(ready, at);
+		if (task)
+			break;
+		(void)pthread_cond_wait(&ready->pushed, &ready->lock);
+	}
+	ready->waiting--;
+	(void)pthread_mutex_unlock(&ready->lock);
 	return task;
 }
 

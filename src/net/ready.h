@@ -10,17 +10,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct net_worker;
+struct net_runner;
 
 /* Stands in the struct that has something to do; in the queue at most once. */
 struct net_task {
 	struct net_task *next;
-	void (*run)(struct net_task *task, struct net_worker *worker);
+	void (*run)(struct net_task *task, struct net_runner *runner);
 };
 
 struct net_ready {
 	pthread_mutex_t lock;
 	struct net_task *first, **last; /* guarded by lock */
+	unsigned waiting;               /* in net_ready_wait(); guarded by lock */
+	pthread_cond_t pushed;
 	atomic_size_t count;
 	atomic_bool signalled; /* an event is on its way to some worker */
 	int fd;                /* edge-triggered and never read: each write is an edge */
@@ -33,6 +35,9 @@ void net_ready_deinit(struct net_ready *ready);
 void net_ready_push(struct net_ready *ready, struct net_task *task);
 /* NULL when there is none. When more remain, another worker is called. */
 struct net_task *net_ready_pop(struct net_ready *ready);
+/* The first one that has this run(); waits for it. */
+struct net_task *net_ready_wait(
+	struct net_ready *ready, void (*run)(struct net_task *task, struct net_runner *runner));
 /* A worker got the event. */
 void net_ready_heard(struct net_ready *ready);
 static inline bool net_ready_any(struct net_ready *ready)

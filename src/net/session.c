@@ -102,7 +102,7 @@ bool net_session_fill(struct net_session *s)
 		buf_consume(&s->in, s->in_at);
 		s->in_at = 0;
 	}
-	borrow(&s->in, &s->worker->spare_input);
+	borrow(&s->in, &s->runner->spare_input);
 	while (!s->ended && !s->broken && s->in.len < s->in.max && s->top->ops->may_read(s->top)) {
 		size_t room = MIN(s->in.max - s->in.len, MAX(s->in.cap - s->in.len, NET_READ_SIZE));
 		char *to = buf_reserve(&s->in, room);
@@ -153,8 +153,8 @@ void net_session_send(struct net_session *s)
 
 struct buf *net_output(struct net_session *session)
 {
-	must(session->worker);
-	borrow(&session->out, &session->worker->spare_output);
+	must(session->runner);
+	borrow(&session->out, &session->runner->spare_output);
 	return &session->out;
 }
 

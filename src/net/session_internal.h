@@ -39,7 +39,7 @@ struct net_session {
 	atomic_int_least64_t deadline;
 
 	/* All below belongs to the claim's owner. */
-	struct net_worker *worker; /* while it runs */
+	struct net_runner *runner; /* while it runs */
 	struct net_socket socket;
 	struct net_layer *top;
 	struct net_limit_entry *limit; /* NULL when its address is not counted */

@@ -14,9 +14,9 @@ static struct net_session *of_task(struct net_task *task)
 	return CONTAINER_OF(task, struct net_session, task);
 }
 
-static void run_task(struct net_task *task, struct net_worker *worker)
+static void run_task(struct net_task *task, struct net_runner *runner)
 {
-	net_session_drive(of_task(task), worker);
+	net_session_drive(of_task(task), runner);
 }
 
 void net_session_queue(struct net_session *s)
@@ -64,7 +64,7 @@ void net_session_end(struct net_session *s)
 	free(s->client_text);
 	for (size_t i = 0; i < NET_TAGS; i++)
 		free(s->tags[i]);
-	s->worker = NULL;
+	s->runner = NULL;
 	if (atomic_fetch_sub(&loop->connections, 1) == 1 && atomic_load(&loop->stopping))
 		net_loop_call_main(loop);
 	net_session_unref(s);

@@ -2,11 +2,11 @@
 #include "net/test_server.h"
 
 #include "base/alloc.h"
+#include "base/errno_here.h"
 #include "base/log.h"
 #include "base/test.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <sys/time.h>
 #include <unistd.h>

@@ -2,16 +2,17 @@
 #include "net/loop_internal.h"
 
 #include "base/alloc.h"
+#include "base/errno_here.h"
 #include "base/must.h"
 
-#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
 #include <sys/epoll.h>
 
 enum {
 	SURPLUS_IDLE_MS = 20 * 1000, /* then one beyond workers_min ends */
-	STACK_SIZE = 1024 * 1024,
+	STACK_SIZE = 256 * 1024,     /* sessions have their own (runner.c) */
+	TASKS_A_LOOK = 8,            /* queued ones, then epoll gets its turn */
 };
 
 static unsigned bits_of(uint32_t events)
@@ -27,16 +28,16 @@ static unsigned bits_of(uint32_t events)
 }
 
 /* False when the worker has to end. */
-static bool handle(struct net_worker *worker, const struct epoll_event *event)
+static bool handle(struct net_runner *runner, const struct epoll_event *event)
 {
-	struct net_loop *loop = worker->loop;
+	struct net_loop *loop = runner->loop;
 	uint64_t about = event->data.u64;
 	uint32_t index = (uint32_t)about;
 	if (index < NET_SLOTS_MAX) {
 		struct net_session *session =
 			net_slots_post(&loop->slots, about, bits_of(event->events));
 		if (session)
-			net_session_drive(session, worker);
+			net_session_drive(session, runner);
 	} else if (index >= NET_ABOUT_LISTENER) {
 		net_listener_accept(loop->listeners[index - NET_ABOUT_LISTENER]);
 	} else if (index == NET_ABOUT_READY) {
@@ -69,21 +70,29 @@ static void become_busy(struct net_loop *loop)
 		net_loop_call_main(loop);
 }
 
-static void work(struct net_worker *worker)
+/* Runs what is queued, but not for ever. */
+static void run_tasks(struct net_runner *runner)
 {
-	struct net_loop *loop = worker->loop;
+	for (unsigned i = 0; i < TASKS_A_LOOK; i++) {
+		struct net_task *task = net_ready_pop(&runner->loop->ready);
+		if (!task)
+			return;
+		task->run(task, runner);
+	}
+}
+
+void net_worker_serve(struct net_runner *runner)
+{
+	struct net_loop *loop = runner->loop;
 	for (;;) {
-		struct net_task *task = net_ready_pop(&loop->ready);
-		if (task)
-			task->run(task, worker);
-		/* Between two queued tasks, epoll gets its turn. */
+		run_tasks(runner);
 		bool surplus = atomic_load(&loop->worker_count) > loop->options.workers_min;
 		int timeout = net_ready_any(&loop->ready) ? 0 : surplus ? SURPLUS_IDLE_MS : -1;
 		struct epoll_event event;
 		(void)atomic_fetch_add(&loop->idle, 1);
 		int got = epoll_wait(loop->epoll, &event, 1, timeout);
 		become_busy(loop);
-		if (got > 0 && !handle(worker, &event))
+		if (got > 0 && !handle(runner, &event))
 			break;
 		if (got == 0 && timeout > 0 && is_surplus(loop)) {
 			/* The crowd is gone: so is the need for what the heaps keep of it. */
@@ -99,9 +108,7 @@ static void *worker_main(void *context)
 {
 	struct net_worker *worker = context;
 	struct net_loop *loop = worker->loop;
-	work(worker);
-	buf_free(&worker->spare_input);
-	buf_free(&worker->spare_output);
+	net_runners_stand(worker);
 	atomic_store(&worker->ended, true);
 	net_loop_call_main(loop);
 	return NULL;
@@ -131,7 +138,6 @@ int net_worker_start(struct net_loop *loop, struct err *err)
 		return err_temporary(err, ERR_LIMIT, "no more workers");
 	struct net_worker *worker = ALLOC(struct net_worker);
 	worker->loop = loop;
-	worker->spare_input = worker->spare_output = BUF(SIZE_MAX);
 	(void)atomic_fetch_add(&loop->worker_count, 1);
 	int number = start_thread(worker);
 	if (number != 0) {

@@ -1,11 +1,11 @@
 /* Reading PEM files; making a certificate of our own when there is none. */
 #include "roles/certificates.h"
 
+#include "base/errno_here.h"
 #include "base/log.h"
 #include "net/tls.h"
 #include "roles/sandbox.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -1,7 +1,8 @@
 /* JSON lines over a socket. */
 #include "roles/channel.h"
 
-#include <errno.h>
+#include "base/errno_here.h"
+
 #include <sys/socket.h>
 #include <unistd.h>
 

@@ -2,9 +2,9 @@
 #include "roles/child.h"
 
 #include "base/clock.h"
+#include "base/errno_here.h"
 #include "base/log.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>

@@ -1,8 +1,9 @@
 /* Opening store, mail and directory by the settings. */
 #include "roles/floors.h"
 
+#include "base/errno_here.h"
+
 #include "directory/internal.h"
-#include <errno.h>
 #include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -4,12 +4,12 @@
 
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/errno_here.h"
 #include "base/log.h"
 #include "net/session.h"
 #include "roles/channel.h"
 #include "roles/sandbox.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>

@@ -1,7 +1,8 @@
 /* Users, Landlock (by system calls: glibc has no names for them), seccomp (by libseccomp). */
 #include "roles/sandbox.h"
 
-#include <errno.h>
+#include "base/errno_here.h"
+
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/landlock.h>

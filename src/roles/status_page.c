@@ -2,9 +2,9 @@
 #include "roles/status_page.h"
 
 #include "base/alloc.h"
+#include "base/errno_here.h"
 #include "net/address.h"
 
-#include <errno.h>
 #include <microhttpd.h>
 
 enum { PAGE_MAX = 4 << 20, CONNECTIONS_MAX = 32, TIMEOUT_S = 10 };

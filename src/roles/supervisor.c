@@ -5,13 +5,13 @@
 #include "roles/supervisor.h"
 
 #include "base/clock.h"
+#include "base/errno_here.h"
 #include "base/log.h"
 #include "roles/certificates.h"
 #include "roles/child.h"
 #include "roles/metrics_page.h"
 #include "roles/status_page.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>

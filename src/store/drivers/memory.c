@@ -7,9 +7,9 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/errno_here.h"
 #include "base/must.h"
 
-#include <errno.h>
 #include <pthread.h>
 
 enum { LOCK_WAIT_S = 30, BLOB_KEY_LEN = 1 + ID_SIZE };

@@ -5,9 +5,9 @@
 #include "store/drivers/embedded/db.h"
 
 #include "base/alloc.h"
+#include "base/errno_here.h"
 #include "store/drivers/embedded/record.h"
 
-#include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -2,8 +2,8 @@
 #include "store/drivers/embedded/db.h"
 
 #include "base/alloc.h"
+#include "base/errno_here.h"
 
-#include <errno.h>
 #include <unistd.h>
 
 enum {

@@ -7,10 +7,10 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/errno_here.h"
 #include "base/log.h"
 #include "store/drivers/embedded/apply.h"
 
-#include <errno.h>
 #include <unistd.h>
 
 enum {

@@ -2,8 +2,8 @@
 #include "store/drivers/embedded/files.h"
 
 #include "base/alloc.h"
+#include "base/errno_here.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <unistd.h>

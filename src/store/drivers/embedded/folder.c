@@ -7,9 +7,9 @@
 #include "store/drivers/embedded/db.h"
 
 #include "base/alloc.h"
+#include "base/errno_here.h"
 #include "base/random.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/file.h>

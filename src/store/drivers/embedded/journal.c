@@ -4,11 +4,6 @@
 #include "base/alloc.h"
 #include "base/log.h"
 
-#include <limits.h>
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 /* A group is closed at this size: bounds the wait of its first member. */
 enum { GROUP_BYTES = 16 << 20, GROUP_COUNT = 4096 };
 enum { FIRST_STEP = 1 << 20 };
@@ -32,7 +27,7 @@ void embedded_journal_init(struct embedded_journal *j, struct embedded_segments 
 	};
 	(void)pthread_mutex_init(&j->lock, NULL);
 	(void)pthread_mutex_init(&j->apply_lock, NULL);
-	(void)pthread_cond_init(&j->turn, NULL);
+	j->last_turn = &j->turns;
 }
 
 void embedded_journal_free(struct embedded_journal *j)
@@ -45,7 +40,6 @@ void embedded_journal_free(struct embedded_journal *j)
 	embedded_segments_unref(j->segments, j->current);
 	rocksdb_writebatch_destroy(j->batch);
 	free(j->iov);
-	(void)pthread_cond_destroy(&j->turn);
 	(void)pthread_mutex_destroy(&j->apply_lock);
 	(void)pthread_mutex_destroy(&j->lock);
 	*j = (struct embedded_journal){0};
@@ -59,19 +53,26 @@ struct embedded_position embedded_journal_applied(struct embedded_journal *j)
 	return applied;
 }
 
-/* The lock is held. */
-static void wait_turn(struct embedded_journal *j, uint64_t ticket)
+/* Takes the last place in the queue. The lock is held. */
+static void queue_turn(struct embedded_journal *j, struct embedded_turn *turn)
 {
-	while (j->serving != ticket)
-		(void)pthread_cond_wait(&j->turn, &j->lock);
+	*j->last_turn = turn;
+	j->last_turn = &turn->next;
+	if (j->turns == turn)
+		wait_done(&turn->wait);
 }
 
+/* Of who has the turn, which is the first in the queue. */
 static void end_turn(struct embedded_journal *j)
 {
 	(void)pthread_mutex_lock(&j->lock);
-	j->serving++;
-	(void)pthread_cond_broadcast(&j->turn);
+	j->turns = j->turns->next;
+	if (!j->turns)
+		j->last_turn = &j->turns;
+	struct embedded_turn *next = j->turns;
 	(void)pthread_mutex_unlock(&j->lock);
+	if (next)
+		wait_done(&next->wait);
 }
 
 /* The gathering group, or a new one that the caller leads. The lock is held. */
@@ -84,7 +85,7 @@ static struct embedded_group *join(
 	if (*ret_lead) {
 		g = ALLOC(struct embedded_group);
 		g->last = &g->first;
-		g->ticket = j->next_ticket++;
+		queue_turn(j, &g->turn);
 		j->gathering = g;
 	}
 	atomic_fetch_add(&g->refs, 1);
@@ -96,27 +97,26 @@ static struct embedded_group *join(
 	return g;
 }
 
-static void wait_done(struct embedded_group *g)
+/* A member's memory is its own again once it is told. */
+static void tell_all(struct embedded_group *g, struct embedded_member *leader)
 {
-	while (atomic_load_explicit(&g->done, memory_order_acquire) == 0)
-		(void)syscall(SYS_futex, &g->done, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
-}
-
-static void wake_all(struct embedded_group *g)
-{
-	atomic_store_explicit(&g->done, 1, memory_order_release);
-	if (atomic_load(&g->refs) > 1)
-		(void)syscall(SYS_futex, &g->done, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+	struct embedded_member *next;
+	for (struct embedded_member *m = g->first; m; m = next) {
+		next = m->next;
+		if (m != leader)
+			wait_done(&m->done);
+	}
 }
 
 /* A turn without a group: nothing is written and everything that was is applied. */
-static void begin_quiet(struct embedded_journal *j)
+static void begin_quiet(struct embedded_journal *j, struct embedded_turn *turn)
 {
+	*turn = (struct embedded_turn){0};
 	(void)pthread_mutex_lock(&j->lock);
-	uint64_t ticket = j->next_ticket++;
+	queue_turn(j, turn);
 	j->gathering = NULL; /* who comes now stands behind */
-	wait_turn(j, ticket);
 	(void)pthread_mutex_unlock(&j->lock);
+	wait_for(&turn->wait);
 	(void)pthread_mutex_lock(&j->apply_lock);
 }
 
@@ -129,7 +129,8 @@ static void end_quiet(struct embedded_journal *j)
 /* Cuts what the index refused off the log, unless somebody else just did. */
 static void repair(struct embedded_journal *j)
 {
-	begin_quiet(j);
+	struct embedded_turn turn;
+	begin_quiet(j, &turn);
 	if (atomic_load(&j->broken))
 		embedded_journal_cut(j);
 	end_quiet(j);
@@ -137,19 +138,26 @@ static void repair(struct embedded_journal *j)
 
 int embedded_journal_seal(struct embedded_journal *j, struct err *err)
 {
-	begin_quiet(j);
+	struct embedded_turn turn;
+	begin_quiet(j, &turn);
 	int rc = j->end > EMBEDDED_SEGMENT_HEADER ? embedded_journal_rotate(j, err) : 0;
 	end_quiet(j);
 	return rc;
 }
 
-/* The lock is held; it is released. */
-static void lead(struct embedded_journal *j, struct embedded_group *g)
+/* No more members after this. */
+static void close_group(struct embedded_journal *j, struct embedded_group *g)
 {
-	wait_turn(j, g->ticket);
+	(void)pthread_mutex_lock(&j->lock);
 	if (j->gathering == g)
 		j->gathering = NULL;
 	(void)pthread_mutex_unlock(&j->lock);
+}
+
+static void lead(struct embedded_journal *j, struct embedded_group *g)
+{
+	wait_for(&g->turn.wait);
+	close_group(j, g);
 	g->rc = embedded_group_write(j, g, &g->err);
 	if (g->rc < 0) {
 		end_turn(j);
@@ -163,7 +171,6 @@ static void lead(struct embedded_journal *j, struct embedded_group *g)
 	}
 	if (g->rc < 0)
 		log_error(NULL, "commit failed", F_ERR(&g->err), F_UINT("commits", g->count));
-	wake_all(g);
 }
 
 int embedded_journal_commit(
@@ -173,11 +180,12 @@ int embedded_journal_commit(
 	bool leading;
 	(void)pthread_mutex_lock(&j->lock);
 	struct embedded_group *g = join(j, &member, &leading);
+	(void)pthread_mutex_unlock(&j->lock);
 	if (leading) {
 		lead(j, g);
+		tell_all(g, &member);
 	} else {
-		(void)pthread_mutex_unlock(&j->lock);
-		wait_done(g);
+		wait_for(&member.done);
 	}
 	int rc = g->rc;
 	if (rc < 0 && err)

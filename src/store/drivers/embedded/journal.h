@@ -5,15 +5,25 @@
  * wakes the rest. While a group is written the next one gathers, and while it is applied the next
  * one may be written already.
  *
- * Two things guard the state, always taken in this order: the turn (a ticket; one leader at a time
- * writes) guards the end of the log; apply_lock guards what the index says about it. A leader takes
- * apply_lock before he gives up his turn, so groups are applied in the order of writing. */
+ * Two things guard the state, always taken in this order: the turn (one leader at a time writes)
+ * guards the end of the log; apply_lock guards what the index says about it. A leader takes
+ * apply_lock before he gives up his turn, so groups are applied in the order of writing.
+ *
+ * Members and the leaders whose turn has not come wait by base/wait.h: no thread sleeps for them.
+ * The leader's own thread writes, syncs and applies. */
 #ifndef STORE_DRIVERS_EMBEDDED_JOURNAL_H
 #define STORE_DRIVERS_EMBEDDED_JOURNAL_H
 
+#include "base/wait.h"
 #include "store/drivers/embedded/index.h"
 #include "store/drivers/embedded/record.h"
 #include "store/drivers/embedded/segments.h"
+
+/* A place in the queue for the end of the log. */
+struct embedded_turn {
+	struct embedded_turn *next;
+	struct wait wait;
+};
 
 struct embedded_journal {
 	struct embedded_segments *segments;
@@ -21,9 +31,8 @@ struct embedded_journal {
 	uint64_t segment_bytes;
 	bool no_sync;
 
-	pthread_mutex_t lock; /* guards the tickets and `gathering` */
-	pthread_cond_t turn;
-	uint64_t next_ticket, serving;
+	pthread_mutex_t lock;                     /* guards the turns and `gathering` */
+	struct embedded_turn *turns, **last_turn; /* the first one has the end of the log */
 	struct embedded_group *gathering;
 
 	/* Of whose turn it is. */

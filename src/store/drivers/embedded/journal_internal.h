@@ -5,16 +5,17 @@
 
 #include "store/drivers/embedded/journal.h"
 
+/* One who commits. */
 struct embedded_member {
-	struct embedded_record *record; /* of a thread that waits for the group */
-	uint64_t offset;                /* in the segment */
+	struct embedded_record *record;
+	uint64_t offset; /* in the segment */
 	struct embedded_member *next;
+	struct wait done; /* of all but the leader */
 };
 
 struct embedded_group {
-	uint64_t ticket;
+	struct embedded_turn turn;
 	_Atomic int refs;
-	_Atomic uint32_t done; /* a futex */
 	struct embedded_member *first, **last;
 	size_t count, iov_count;
 	uint64_t bytes;

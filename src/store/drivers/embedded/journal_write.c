@@ -7,11 +7,10 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/errno_here.h"
 #include "base/log.h"
 #include "base/must.h"
 #include "store/drivers/embedded/apply.h"
-
-#include <errno.h>
 
 enum {
 	STEP_MAX = 32 << 20,

@@ -8,9 +8,10 @@
 
 #include "base/alloc.h"
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/must.h"
+#include "base/wait.h"
 
-#include <errno.h>
 #include <pthread.h>
 
 enum { BUCKETS = 1024, MUTEXES = 64 };
@@ -20,8 +21,7 @@ struct entry {
 	struct entry *next;  /* of the bucket while holder, of the queue while waiting */
 	struct entry *first; /* who waits for this one */
 	struct entry **last;
-	bool granted;
-	pthread_cond_t *wake; /* the waiting thread's */
+	struct wait granted; /* of who waits */
 };
 
 struct embedded_locks {
@@ -65,24 +65,11 @@ static struct entry **find(struct embedded_locks *locks, size_t bucket, struct i
 	return at;
 }
 
-/* Waits behind `holder`. The mutex is held. False when the time is over. */
-static bool wait_behind(struct entry *holder, struct entry *own, pthread_mutex_t *mutex,
-	const struct timespec *deadline)
+/* The mutex is held. */
+static void join_queue(struct entry *holder, struct entry *own)
 {
-	pthread_cond_t wake;
-	pthread_condattr_t attr;
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&wake, &attr);
-	(void)pthread_condattr_destroy(&attr);
-	own->wake = &wake;
 	*holder->last = own;
 	holder->last = &own->next;
-	while (!own->granted && pthread_cond_timedwait(&wake, mutex, deadline) != ETIMEDOUT)
-		;
-	(void)pthread_cond_destroy(&wake);
-	own->wake = NULL;
-	return own->granted;
 }
 
 /* Takes an entry whose time is over out of its holder's queue. The mutex is held. */
@@ -96,23 +83,33 @@ static void leave_queue(struct entry *holder, struct entry *own)
 		holder->last = at;
 }
 
-static bool take_one(
-	struct embedded_locks *locks, struct entry *own, const struct timespec *deadline)
+/* The time is over. True when the lock was granted in the last moment. */
+static bool give_up(struct embedded_locks *locks, struct entry *own)
 {
 	size_t bucket = bucket_of(own->account);
 	pthread_mutex_t *mutex = &locks->mutex[bucket % MUTEXES];
-	bool got = true;
+	(void)pthread_mutex_lock(mutex);
+	bool got = wait_is_done(&own->granted);
+	if (!got)
+		leave_queue(*find(locks, bucket, own->account), own);
+	(void)pthread_mutex_unlock(mutex);
+	return got;
+}
+
+static bool take_one(struct embedded_locks *locks, struct entry *own, int64_t deadline)
+{
+	size_t bucket = bucket_of(own->account);
+	pthread_mutex_t *mutex = &locks->mutex[bucket % MUTEXES];
 	own->last = &own->first;
 	(void)pthread_mutex_lock(mutex);
 	struct entry **at = find(locks, bucket, own->account);
-	if (!*at)
+	bool got = !*at;
+	if (got)
 		*at = own;
-	else if (!wait_behind(*at, own, mutex, deadline)) {
-		leave_queue(*find(locks, bucket, own->account), own);
-		got = false;
-	}
+	else
+		join_queue(*at, own);
 	(void)pthread_mutex_unlock(mutex);
-	return got;
+	return got || wait_until(&own->granted, deadline) || give_up(locks, own);
 }
 
 static void release_one(struct embedded_locks *locks, struct entry *own)
@@ -127,9 +124,8 @@ static void release_one(struct embedded_locks *locks, struct entry *own)
 		heir->first = heir->next;
 		heir->last = heir->first ? own->last : &heir->first;
 		heir->next = own->next;
-		heir->granted = true;
 		*at = heir;
-		(void)pthread_cond_signal(heir->wake);
+		wait_done(&heir->granted); /* under the mutex: see give_up() */
 	} else {
 		*at = own->next;
 	}
@@ -159,15 +155,9 @@ int embedded_locks_take(struct embedded_locks *locks, const struct id *accounts,
 	struct embedded_held *held = alloc_zero(1, sizeof(*held) + count * sizeof(struct entry));
 	held->locks = locks;
 	fill(held, accounts, count);
-	/* The system's clock, not base/clock: a condition knows no other. */
-	struct timespec deadline;
-	(void)clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_sec += wait_ms / 1000;
-	deadline.tv_nsec += wait_ms % 1000 * 1000000;
-	deadline.tv_sec += deadline.tv_nsec / 1000000000;
-	deadline.tv_nsec %= 1000000000;
+	int64_t deadline = clock_mono_ms() + wait_ms;
 	for (size_t i = 0; i < held->count; i++) {
-		if (take_one(locks, &held->entry[i], &deadline))
+		if (take_one(locks, &held->entry[i], deadline))
 			continue;
 		char text[ID_TEXT_SIZE + 1];
 		id_to_text(held->entry[i].account, text);

@@ -3,8 +3,8 @@
 
 #include "base/alloc.h"
 #include "base/bytes.h"
+#include "base/errno_here.h"
 
-#include <errno.h>
 #include <unistd.h>
 
 enum { WINDOW = 1 << 20 };

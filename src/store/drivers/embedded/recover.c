@@ -9,11 +9,11 @@
 
 #include "base/alloc.h"
 #include "base/bytes.h"
+#include "base/errno_here.h"
 #include "base/log.h"
 #include "store/drivers/embedded/apply.h"
 #include "store/drivers/embedded/reader.h"
 
-#include <errno.h>
 #include <unistd.h>
 
 /* Replayed records are written to the index in batches of about this many bytes of log. */

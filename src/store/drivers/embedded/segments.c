@@ -3,11 +3,11 @@
 #include "store/drivers/embedded/segments.h"
 
 #include "base/alloc.h"
+#include "base/errno_here.h"
 #include "base/must.h"
 #include "store/drivers/embedded/record.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

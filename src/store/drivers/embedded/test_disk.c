@@ -4,9 +4,9 @@
 #include "store/drivers/embedded/test_disk.h"
 
 #include "base/alloc.h"
+#include "base/errno_here.h"
 #include "base/must.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>

@@ -3,10 +3,10 @@
  * on. */
 #include "store/drivers/embedded/test_disk.h"
 
+#include "base/errno_here.h"
 #include "base/must.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>

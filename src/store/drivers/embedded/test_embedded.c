@@ -4,9 +4,9 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/errno_here.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

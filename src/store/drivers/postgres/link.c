@@ -4,9 +4,9 @@
 #include "store/drivers/postgres/link.h"
 
 #include "base/bytes.h"
+#include "base/errno_here.h"
 #include "base/must.h"
 
-#include <errno.h>
 #include <poll.h>
 
 enum { SEND_AT = 256 << 10, WHY = 160 };

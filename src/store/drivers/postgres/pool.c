@@ -1,9 +1,8 @@
 /* The pool. Connections are made outside its lock; a place in `links` is kept for them. */
 #include "store/drivers/postgres/pool.h"
 
+#include "base/errno_here.h"
 #include "base/must.h"
-
-#include <errno.h>
 
 enum { LEAF_WAIT_MS = 30000 };
 

@@ -3,10 +3,10 @@
  * refuses to run as root, so root starts it as `postgres` or `nobody`. */
 #include "store/drivers/postgres/test_server.h"
 
+#include "base/errno_here.h"
 #include "base/must.h"
 #include "base/slice.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <glob.h>

@@ -1,0 +1,244 @@
+/* Leaving one stack for another, and what is done about the one left. */
+#include "net/loop_internal.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/fiber.h"
+#include "base/must.h"
+
+enum {
+	STACK_SIZE = 1024 * 1024, /* what is not touched takes no memory */
+	TRIM_MS = 5 * 1000,
+};
+
+void net_runner_doing(struct net_runner *runner, const char *who, const char *what)
+{
+	runner->who = who;
+	runner->what = what;
+	must_doing(who, what);
+}
+
+static void put_spare(struct net_runners *all, struct net_runner *runner)
+{
+	(void)pthread_mutex_lock(&all->lock);
+	runner->next = all->spare;
+	all->spare = runner;
+	all->spare_count++;
+	if (atomic_load(&all->trim.at) == NET_NEVER)
+		net_timers_set(&all->loop->timers, &all->trim, clock_mono_ms() + TRIM_MS);
+	(void)pthread_mutex_unlock(&all->lock);
+}
+
+/* On the stack gone on with: does what the one left asks for. */
+static void arrive(struct net_worker *worker)
+{
+	struct net_runner *left = worker->left;
+	worker->left = NULL;
+	if (!left)
+		return;
+	if (worker->left_waiting) {
+		if (!wait_offer(left->waits_for, &left->waiter))
+			net_ready_push(&worker->loop->ready, &left->task);
+	} else {
+		put_spare(&worker->loop->runners, left);
+	}
+}
+
+static void stand_on(struct net_worker *worker, struct net_runner *runner)
+{
+	runner->worker = worker;
+	wait_use(&runner->waiter);
+}
+
+/* From the stack of `runner` to that of `to`, or to the thread's own. Returns when a thread goes on
+ * with `runner`. */
+static void leave(struct net_runner *runner, struct net_runner *to, bool waiting)
+{
+	struct net_worker *worker = runner->worker;
+	worker->left = runner;
+	worker->left_waiting = waiting;
+	if (to)
+		stand_on(worker, to);
+	fiber_switch(runner->fiber, to ? to->fiber : worker->home);
+	must_doing(runner->who, runner->what);
+	arrive(runner->worker);
+}
+
+static void run(void *context)
+{
+	struct net_runner *runner = context;
+	arrive(runner->worker);
+	for (;;) {
+		net_worker_serve(runner);
+		leave(runner, NULL, false);
+	}
+}
+
+static void go_on(struct net_task *task, struct net_runner *runner)
+{
+	leave(runner, CONTAINER_OF(task, struct net_runner, task), false);
+}
+
+static void resume(struct waiter *waiter)
+{
+	struct net_runner *runner = CONTAINER_OF(waiter, struct net_runner, waiter);
+	net_ready_push(&runner->loop->ready, &runner->task);
+}
+
+/* Under the timers' lock, so the runner does not get past net_timers_cancel() meanwhile. */
+static int64_t timer_due(struct net_timer *timer, int64_t now)
+{
+	struct net_runner *runner = CONTAINER_OF(timer, struct net_runner, timer);
+	if (wait_is_done(runner->waits_for))
+		return NET_NEVER;
+	if (!wait_withdraw(runner->waits_for, &runner->waiter))
+		return now + 1; /* its thread is on its way off it */
+	runner->timed_out = true;
+	resume(&runner->waiter);
+	return NET_NEVER;
+}
+
+static bool wait_on(struct waiter *waiter, struct wait *wait, int64_t deadline);
+
+static struct net_runner *make(struct net_loop *loop)
+{
+	struct net_runner *runner = ALLOC(struct net_runner);
+	*runner = (struct net_runner){
+		.task = {.run = go_on},
+		.waiter = {.wait = wait_on, .resume = resume},
+		.loop = loop,
+		.fiber = fiber_new(STACK_SIZE, run, runner),
+		.spare_input = BUF(SIZE_MAX),
+		.spare_output = BUF(SIZE_MAX),
+	};
+	net_timer_init(&runner->timer, timer_due);
+	if (runner->fiber)
+		return runner;
+	free(runner);
+	return NULL;
+}
+
+static void drop(struct net_runner *runner)
+{
+	fiber_free(runner->fiber);
+	buf_free(&runner->spare_input);
+	buf_free(&runner->spare_output);
+	free(runner);
+}
+
+/* A runner that nobody stands on. NULL: there are as many as may be, or no memory. */
+static struct net_runner *take(struct net_runners *all)
+{
+	(void)pthread_mutex_lock(&all->lock);
+	struct net_runner *runner = all->spare;
+	bool may_grow = !runner && all->count < all->max;
+	if (runner) {
+		all->spare = runner->next;
+		all->spare_count--;
+		all->spare_least = MIN(all->spare_least, all->spare_count);
+	}
+	all->count += may_grow;
+	(void)pthread_mutex_unlock(&all->lock);
+	if (!may_grow)
+		return runner;
+	runner = make(all->loop);
+	if (!runner) {
+		(void)pthread_mutex_lock(&all->lock);
+		all->count--;
+		(void)pthread_mutex_unlock(&all->lock);
+	}
+	return runner;
+}
+
+static bool wait_on(struct waiter *waiter, struct wait *wait, int64_t deadline)
+{
+	struct net_runner *runner = CONTAINER_OF(waiter, struct net_runner, waiter);
+	struct net_loop *loop = runner->loop;
+	runner->waits_for = wait;
+	runner->timed_out = false;
+	(void)atomic_fetch_add(&loop->runners.waiting, 1);
+	if (deadline != WAIT_FOREVER)
+		net_timers_set(&loop->timers, &runner->timer, deadline);
+	leave(runner, take(&loop->runners), true);
+	if (deadline != WAIT_FOREVER)
+		net_timers_cancel(&loop->timers, &runner->timer);
+	if (atomic_fetch_sub(&loop->runners.waiting, 1) == 1 && atomic_load(&loop->stopping))
+		net_loop_call_main(loop);
+	return !runner->timed_out;
+}
+
+void net_runners_stand(struct net_worker *worker)
+{
+	struct net_loop *loop = worker->loop;
+	struct net_runner *next = take(&loop->runners);
+	worker->home = fiber_of_thread();
+	for (;;) {
+		if (!next) /* all wait: the first that may go on */
+			next = CONTAINER_OF(
+				net_ready_wait(&loop->ready, go_on), struct net_runner, task);
+		stand_on(worker, next);
+		fiber_switch(worker->home, next->fiber);
+		bool ended = !worker->left_waiting;
+		arrive(worker);
+		if (ended)
+			break;
+		next = NULL;
+	}
+	wait_use(NULL);
+	fiber_free(worker->home);
+}
+
+/* Frees `list` of spare ones; returns how many. */
+static unsigned drop_all(struct net_runner *list)
+{
+	unsigned count = 0;
+	while (list) {
+		struct net_runner *runner = list;
+		list = runner->next;
+		drop(runner);
+		count++;
+	}
+	return count;
+}
+
+static void trim(struct net_task *task, struct net_runner *own)
+{
+	struct net_runners *all = CONTAINER_OF(task, struct net_runners, trim_task);
+	struct net_runner *unused = NULL;
+	atomic_store(&all->trim_queued, false);
+	(void)pthread_mutex_lock(&all->lock);
+	for (; all->spare_least > 0; all->spare_least--) {
+		struct net_runner *runner = all->spare;
+		all->spare = runner->next;
+		all->spare_count--;
+		all->count--;
+		runner->next = unused;
+		unused = runner;
+	}
+	all->spare_least = all->spare_count;
+	if (all->spare_count > 0)
+		net_timers_set(&all->loop->timers, &all->trim, clock_mono_ms() + TRIM_MS);
+	(void)pthread_mutex_unlock(&all->lock);
+	(void)drop_all(unused);
+}
+
+static int64_t trim_due(struct net_timer *timer, int64_t now)
+{
+	struct net_runners *all = CONTAINER_OF(timer, struct net_runners, trim);
+	if (!atomic_exchange(&all->trim_queued, true))
+		net_ready_push(&all->loop->ready, &all->trim_task);
+	return NET_NEVER;
+}
+
+void net_runners_init(struct net_runners *all, struct net_loop *loop, unsigned max)
+{
+	*all = (struct net_runners){.loop = loop, .max = max, .trim_task = {.run = trim}};
+	must(pthread_mutex_init(&all->lock, NULL) == 0);
+	net_timer_init(&all->trim, trim_due);
+}
+
+void net_runners_deinit(struct net_runners *all)
+{
+	must(drop_all(all->spare) == all->count);
+	(void)pthread_mutex_destroy(&all->lock);
+}
