@@ -16,17 +16,18 @@ struct sleeper {
 	atomic_uint awake;
 };
 
-static _Thread_local struct waiter *used;
+/* Asked for by functions that are not inlined: the address belongs to a thread, and callers may
+ * change theirs. */
+static _Thread_local struct waiter *here;
 
-/* Not inlined: the address of `used` belongs to a thread, and callers may change theirs. */
 __attribute__((noinline)) void wait_use(struct waiter *waiter)
 {
-	used = waiter;
+	here = waiter;
 }
 
 static __attribute__((noinline)) struct waiter *waiter_here(void)
 {
-	return used;
+	return here;
 }
 
 bool wait_offer(struct wait *wait, struct waiter *waiter)
@@ -107,4 +108,18 @@ bool wait_until(struct wait *wait, int64_t deadline)
 void wait_for(struct wait *wait)
 {
 	must(wait_until(wait, WAIT_FOREVER));
+}
+
+void wait_block_begin(void)
+{
+	struct waiter *waiter = waiter_here();
+	if (waiter)
+		waiter->block(waiter, true);
+}
+
+void wait_block_end(void)
+{
+	struct waiter *waiter = waiter_here();
+	if (waiter)
+		waiter->block(waiter, false);
 }

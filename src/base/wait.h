@@ -28,12 +28,19 @@ WARN_UNUSED bool wait_until(struct wait *wait, int64_t deadline);
 /* Any thread, once. The wait's memory is not touched after the waiter may go on. */
 void wait_done(struct wait *wait);
 
+/* Around a call that may keep the thread for long (a sync, a read from a cold disk, the answer of a
+ * peer), so that other sessions get a thread meanwhile. Nothing waits in between. */
+void wait_block_begin(void);
+void wait_block_end(void);
+
 /* How a thread waits; a plain one has none set. */
 struct waiter {
 	/* As wait_until(); called on the thread that has this waiter set. */
 	bool (*wait)(struct waiter *waiter, struct wait *wait, int64_t deadline);
 	/* The wait is over; any thread. Called once for a wait that was offered to it. */
 	void (*resume)(struct waiter *waiter);
+	/* See wait_block_begin(). */
+	void (*block)(struct waiter *waiter, bool begins);
 };
 
 /* Of this thread, from now on; NULL: it sleeps. */

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/errno_here.h"
 #include "base/must.h"
+#include "base/wait.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -32,12 +33,14 @@ struct net_client {
 	struct err write_err; /* of a write that sent by itself; told by the next flush */
 };
 
-static int wait_for(struct net_client *client, short events, int64_t until, struct err *err)
+static int wait_ready(struct net_client *client, short events, int64_t until, struct err *err)
 {
 	for (;;) {
 		struct pollfd fd = {.fd = client->socket.fd, .events = events};
 		int64_t left = until - clock_mono_ms();
+		wait_block_begin();
 		int got = left > 0 ? poll(&fd, 1, (int)MIN(left, INT32_MAX)) : 0;
+		wait_block_end();
 		if (got > 0) {
 			client->socket.dry = false;
 			return 0;
@@ -55,7 +58,7 @@ static int wait_for(struct net_client *client, short events, int64_t until, stru
 /* After a layer said WANT_. */
 static int wait_wanted(struct net_client *client, ssize_t wanted, int64_t until, struct err *err)
 {
-	return wait_for(client, wanted == NET_LAYER_WANT_WRITE ? POLLOUT : POLLIN, until, err);
+	return wait_ready(client, wanted == NET_LAYER_WANT_WRITE ? POLLOUT : POLLIN, until, err);
 }
 
 static int64_t time_out(const struct net_client *client)
@@ -89,7 +92,7 @@ static int open_socket(struct net_client *client, struct err *err)
 		return 0;
 	if (errno != EINPROGRESS)
 		return err_errno(err, errno, "cannot connect to %s", peer);
-	if (wait_for(client, POLLOUT, time_out(client), err) != 0)
+	if (wait_ready(client, POLLOUT, time_out(client), err) != 0)
 		return -1;
 	int number = 0;
 	socklen_t len = sizeof(number);

@@ -1,9 +1,10 @@
 /* The loop: making it, the main thread's watch over the workers, stopping.
  *
  * The main thread sleeps while at least one worker is idle. When none is, it looks every few
- * milliseconds whether events wait that nobody takes, and adds workers: when the running ones are
- * blocked (they use less than the CPUs could give) or take nothing. While they are busy computing
- * and events are taken, more threads would only take turns. */
+ * milliseconds whether events wait that nobody takes, and adds workers: as many as have said that
+ * they are blocked (base/wait.h), and more when the others seem to sleep (they use little of what
+ * the CPUs could give) or take nothing. While they are busy computing and events are taken, more
+ * threads would only take turns. */
 #include "net/loop_internal.h"
 
 #include "base/alloc.h"
@@ -167,15 +168,18 @@ static unsigned more_workers(struct net_loop *loop, struct watch *watch)
 	uint64_t taken = atomic_load(&loop->taken);
 	int64_t wall = clock_mono_ns(), cpu = process_cpu_ns();
 	unsigned count = atomic_load(&loop->worker_count);
-	int64_t could = (wall - watch->wall_ns) * MIN(count, watch->cpus);
-	bool blocked = (cpu - watch->cpu_ns) * 4 < could * 3;
+	unsigned running = count - MIN(count, atomic_load(&loop->blocked));
+	int64_t could = (wall - watch->wall_ns) * MIN(running, watch->cpus);
+	bool asleep = (cpu - watch->cpu_ns) * 4 < could;
 	bool stuck = taken == watch->taken;
 	watch->taken = taken;
 	watch->wall_ns = wall;
 	watch->cpu_ns = cpu;
 	if (atomic_load(&loop->idle) > 0 || !events_wait(loop))
 		return 0;
-	return blocked ? count / 4 + 1 : stuck ? 1 : 0;
+	if (running < watch->cpus)
+		return watch->cpus - running;
+	return asleep ? count / 4 + 1 : stuck ? 1 : 0;
 }
 
 /* One look; returns how long to sleep until the next, -1 for until called. */

@@ -73,6 +73,7 @@ struct net_loop {
 	struct net_worker **workers; /* workers_max places, NULL when free */
 
 	atomic_uint worker_count, idle; /* idle: in epoll_wait() or on the way there */
+	atomic_uint blocked;            /* said so by wait_block_begin() */
 	atomic_uint_least64_t taken; /* events that workers took; the monitor looks if it moves */
 	atomic_bool watched;         /* the main thread is awake and sees when idle is 0 */
 	atomic_uint_least64_t accepted, refused_limit, connections;

@@ -100,12 +100,21 @@ static int64_t timer_due(struct net_timer *timer, int64_t now)
 
 static bool wait_on(struct waiter *waiter, struct wait *wait, int64_t deadline);
 
+static void block(struct waiter *waiter, bool begins)
+{
+	struct net_loop *loop = CONTAINER_OF(waiter, struct net_runner, waiter)->loop;
+	if (begins)
+		(void)atomic_fetch_add(&loop->blocked, 1);
+	else
+		(void)atomic_fetch_sub(&loop->blocked, 1);
+}
+
 static struct net_runner *make(struct net_loop *loop)
 {
 	struct net_runner *runner = ALLOC(struct net_runner);
 	*runner = (struct net_runner){
 		.task = {.run = go_on},
-		.waiter = {.wait = wait_on, .resume = resume},
+		.waiter = {.wait = wait_on, .resume = resume, .block = block},
 		.loop = loop,
 		.fiber = fiber_new(STACK_SIZE, run, runner),
 		.spare_input = BUF(SIZE_MAX),

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/errno_here.h"
+#include "base/wait.h"
 
 #include <unistd.h>
 
@@ -28,7 +29,9 @@ static int read_parts(int fd, uint64_t offset, char *lead, size_t lead_len, char
 	struct iovec iov[2] = {{lead, lead_len}, {to, len}};
 	size_t first = lead_len ? 0 : 1;
 	while (first < 2) {
+		wait_block_begin();
 		ssize_t n = preadv(fd, iov + first, (int)(2 - first), (off_t)offset);
+		wait_block_end();
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {

@@ -158,12 +158,13 @@ static void lead(struct embedded_journal *j, struct embedded_group *g)
 {
 	wait_for(&g->turn.wait);
 	close_group(j, g);
+	wait_block_begin();
 	g->rc = embedded_group_write(j, g, &g->err);
-	if (g->rc < 0) {
-		end_turn(j);
-	} else {
+	if (g->rc == 0)
 		(void)pthread_mutex_lock(&j->apply_lock);
-		end_turn(j);
+	wait_block_end();
+	end_turn(j);
+	if (g->rc == 0) {
 		g->rc = embedded_group_apply(j, g, &g->err);
 		(void)pthread_mutex_unlock(&j->apply_lock);
 		if (g->rc < 0)

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/errno_here.h"
 #include "base/must.h"
+#include "base/wait.h"
 
 #include <poll.h>
 
@@ -57,9 +58,11 @@ static bool wait_for_socket(struct postgres_link *link, bool left)
 	struct pollfd p = {
 		.fd = PQsocket(link->pg), .events = (short)(POLLIN | (left ? POLLOUT : 0))};
 	int n;
-	do
+	do {
+		wait_block_begin();
 		n = poll(&p, 1, link->wait_ms);
-	while (n < 0 && errno == EINTR);
+		wait_block_end();
+	} while (n < 0 && errno == EINTR);
 	link->silent = n == 0;
 	if (n <= 0)
 		return false;
