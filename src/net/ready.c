@@ -17,7 +17,8 @@ int net_ready_init(struct net_ready *ready)
 		return -1;
 	must(pthread_mutex_init(&ready->lock, NULL) == 0);
 	must(pthread_cond_init(&ready->pushed, NULL) == 0);
-	ready->waiting = 0;
+	atomic_init(&ready->waiting, 0);
+	atomic_init(&ready->kicks, 0);
 	ready->first = NULL;
 	ready->last = &ready->first;
 	atomic_init(&ready->count, 0);
@@ -48,7 +49,7 @@ void net_ready_push(struct net_ready *ready, struct net_task *task)
 	*ready->last = task;
 	ready->last = &task->next;
 	(void)atomic_fetch_add(&ready->count, 1);
-	if (ready->waiting > 0)
+	if (atomic_load(&ready->waiting) > 0)
 		(void)pthread_cond_broadcast(&ready->pushed);
 	(void)pthread_mutex_unlock(&ready->lock);
 	signal_worker(ready);
@@ -80,24 +81,35 @@ struct net_task *net_ready_pop(struct net_ready *ready)
 	return task;
 }
 
-struct net_task *net_ready_wait(
-	struct net_ready *ready, void (*run)(struct net_task *task, struct net_runner *runner))
+struct net_task *net_ready_wait(struct net_ready *ready,
+	void (*run)(struct net_task *task, struct net_runner *runner), unsigned kicks)
 {
 	struct net_task *task;
 	(void)pthread_mutex_lock(&ready->lock);
-	ready->waiting++;
+	(void)atomic_fetch_add(&ready->waiting, 1);
 	for (;;) {
 		struct net_task **at = &ready->first;
 		while (*at && (*at)->run != run)
 			at = &(*at)->next;
 		task = take_out(ready, at);
-		if (task)
+		if (task || atomic_load(&ready->kicks) != kicks)
 			break;
 		(void)pthread_cond_wait(&ready->pushed, &ready->lock);
 	}
-	ready->waiting--;
+	(void)atomic_fetch_sub(&ready->waiting, 1);
 	(void)pthread_mutex_unlock(&ready->lock);
 	return task;
+}
+
+/* Either this sees who waits, or who is about to wait sees this. */
+void net_ready_kick(struct net_ready *ready)
+{
+	(void)atomic_fetch_add(&ready->kicks, 1);
+	if (atomic_load(&ready->waiting) == 0)
+		return;
+	(void)pthread_mutex_lock(&ready->lock);
+	(void)pthread_cond_broadcast(&ready->pushed);
+	(void)pthread_mutex_unlock(&ready->lock);
 }
 
 void net_ready_heard(struct net_ready *ready)

@@ -21,7 +21,7 @@ struct net_task {
 struct net_ready {
 	pthread_mutex_t lock;
 	struct net_task *first, **last; /* guarded by lock */
-	unsigned waiting;               /* in net_ready_wait(); guarded by lock */
+	atomic_uint waiting, kicks;     /* in net_ready_wait(); calls of net_ready_kick() */
 	pthread_cond_t pushed;
 	atomic_size_t count;
 	atomic_bool signalled; /* an event is on its way to some worker */
@@ -35,9 +35,12 @@ void net_ready_deinit(struct net_ready *ready);
 void net_ready_push(struct net_ready *ready, struct net_task *task);
 /* NULL when there is none. When more remain, another worker is called. */
 struct net_task *net_ready_pop(struct net_ready *ready);
-/* The first one that has this run(); waits for it. */
-struct net_task *net_ready_wait(
-	struct net_ready *ready, void (*run)(struct net_task *task, struct net_runner *runner));
+/* The first one that has this run(); waits for it. NULL when net_ready_kick() has been called since
+ * `kicks` was read. */
+struct net_task *net_ready_wait(struct net_ready *ready,
+	void (*run)(struct net_task *task, struct net_runner *runner), unsigned kicks);
+/* Those in net_ready_wait() have another way to go on. */
+void net_ready_kick(struct net_ready *ready);
 /* A worker got the event. */
 void net_ready_heard(struct net_ready *ready);
 static inline bool net_ready_any(struct net_ready *ready)

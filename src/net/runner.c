@@ -27,6 +27,7 @@ static void put_spare(struct net_runners *all, struct net_runner *runner)
 	if (atomic_load(&all->trim.at) == NET_NEVER)
 		net_timers_set(&all->loop->timers, &all->trim, clock_mono_ms() + TRIM_MS);
 	(void)pthread_mutex_unlock(&all->lock);
+	net_ready_kick(&all->loop->ready);
 }
 
 /* On the stack gone on with: does what the one left asks for. */
@@ -176,22 +177,31 @@ static bool wait_on(struct waiter *waiter, struct wait *wait, int64_t deadline)
 	return !runner->timed_out;
 }
 
+/* A spare one, or when all wait, the first that may go on. */
+static struct net_runner *take_any(struct net_loop *loop)
+{
+	for (;;) {
+		unsigned kicks = atomic_load(&loop->ready.kicks);
+		struct net_runner *runner = take(&loop->runners);
+		if (runner)
+			return runner;
+		struct net_task *task = net_ready_wait(&loop->ready, go_on, kicks);
+		if (task)
+			return CONTAINER_OF(task, struct net_runner, task);
+	}
+}
+
 void net_runners_stand(struct net_worker *worker)
 {
-	struct net_loop *loop = worker->loop;
-	struct net_runner *next = take(&loop->runners);
 	worker->home = fiber_of_thread();
 	for (;;) {
-		if (!next) /* all wait: the first that may go on */
-			next = CONTAINER_OF(
-				net_ready_wait(&loop->ready, go_on), struct net_runner, task);
+		struct net_runner *next = take_any(worker->loop);
 		stand_on(worker, next);
 		fiber_switch(worker->home, next->fiber);
 		bool ended = !worker->left_waiting;
 		arrive(worker);
 		if (ended)
 			break;
-		next = NULL;
 	}
 	wait_use(NULL);
 	fiber_free(worker->home);

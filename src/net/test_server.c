@@ -2,6 +2,7 @@
 #include "net/test_server.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/errno_here.h"
 #include "base/log.h"
 #include "base/test.h"
@@ -79,6 +80,13 @@ static enum net_next command(struct net_session *session, struct echo *echo, str
 	} else if (slice_eq(word, SLICE("BLOCK"))) {
 		(void)usleep((useconds_t)number(line) * 1000);
 		net_write_str(session, "unblocked\r\n");
+	} else if (slice_eq(word, SLICE("WAIT"))) {
+		wait_for(&server_of(session)->waits[number(line)]);
+		net_write_str(session, "waited\r\n");
+	} else if (slice_eq(word, SLICE("TRY"))) {
+		struct wait never = {0};
+		bool done = wait_until(&never, clock_mono_ms() + (int64_t)number(line));
+		net_write_str(session, done ? "waited\r\n" : "in vain\r\n");
 	} else if (slice_eq(word, SLICE("TIMEOUT"))) {
 		net_set_timeout(session, (unsigned)number(line));
 		net_write_str(session, "ok\r\n");

@@ -2,6 +2,7 @@
 #ifndef NET_TEST_SERVER_H
 #define NET_TEST_SERVER_H
 
+#include "base/wait.h"
 #include "net/address.h"
 #include "net/loop.h"
 #include "net/session.h"
@@ -12,8 +13,9 @@
 #include <stdatomic.h>
 
 /* Lines that the server knows: ECHO x, BIG lines (of 1,000 bytes each), ONE bytes (in one write),
- * BLOCK ms, TIMEOUT ms, PEER, SECURE, SNI, BINDING, STARTTLS, TAKE (one command a run from now on),
- * QUIT, ABORT. It says "hello" first. */
+ * BLOCK ms, WAIT n (for waits[n]), TRY ms (a wait that is never done), TIMEOUT ms, PEER, SECURE,
+ * SNI, BINDING, STARTTLS, TAKE (one command a run from now on), QUIT, ABORT. It says "hello" first.
+ */
 struct test_server {
 	struct net_loop *loop;
 	struct net_tls_slot *tls;
@@ -24,6 +26,7 @@ struct test_server {
 	atomic_size_t most_queued;
 	/* Sessions that said so by KEEP n; the test owns the reference. */
 	_Atomic(struct net_session *) kept[64];
+	struct wait waits[64];
 };
 
 struct test_server_options {

@@ -2,7 +2,8 @@
 """What the style asks for and a machine can see.
 
 Files of at most 600 lines; nothing left open; a header of a folder's inside stays inside; no
-file-scope variables that change, but for those named in MUTABLE. Usage: style.py [ROOT]
+file-scope variables that change, but for those named in MUTABLE; errno as base/errno_here.h has it.
+Usage: style.py [ROOT]
 """
 
 import re
@@ -22,12 +23,14 @@ TEXT = {".c", ".h", ".py", ".ts", ".tsx", ".sh", ""}
 
 # A definition at the left margin that is static, not const, not a function and not a prototype.
 STATIC = re.compile(r"^static (?!.*\bconst\b)(?!inline\b)[^(]*?\b(\w+)(\[[^\]]*\])*\s*(=|;)")
+ERRNO = re.compile(r"^#include <errno\.h>", re.M)
 GUARDED = re.compile(r"\b(_Atomic|atomic_\w+|pthread_once_t|pthread_key_t)\b")
 # Files with variables of the whole process: each says beside it what guards it.
 MUTABLE = {
     "src/base/bytes.c",
     "src/base/clock.c",
     "src/base/log.c",
+    "src/base/wait.c",
     "src/net/layer_tls.c",
     "src/sasl/scram_server.c",
 }
@@ -60,6 +63,8 @@ def check(root: Path) -> list[str]:
         for number, include in includes(path):
             if include.endswith("_internal.h") and include.split("/")[0] != folder:
                 found.append(f'{name}:{number}: "{include}" is for its own folder only')
+        if path.stem != "errno_here" and ERRNO.search(path.read_text()):
+            found.append(f"{name}: errno comes from base/errno_here.h")
         if name in MUTABLE or path.name.startswith(("test_", "fuzz_", "bench_")):
             continue
         for number, line in enumerate(path.read_text().splitlines(), 1):
@@ -70,7 +75,7 @@ def check(root: Path) -> list[str]:
 
 def self_test() -> list[str]:
     source = (
-        '#include "b/b_internal.h"\nstatic int sessions;\nstatic const int limit = 3;\n'
+        '#include <errno.h>\n#include "b/b_internal.h"\nstatic int sessions;\nstatic const int limit = 3;\n'
         "static int run(void);\n/* TODO */\nstatic struct x table[] = {\n"
     )
     with tempfile.TemporaryDirectory() as name:
@@ -80,7 +85,7 @@ def self_test() -> list[str]:
         (root / "src/a/a.c").write_text(source)
         (root / "src/a/long.c").write_text("\n" * (MAX_LINES + 1))
         caught = {":".join(line.split(":")[:2]).split(": ")[0] for line in check(root)}
-    expected = {f"src/a/a.c:{line}" for line in (1, 2, 5, 6)} | {"src/a/long.c"}
+    expected = {f"src/a/a.c:{line}" for line in (2, 3, 6, 7)} | {"src/a/a.c", "src/a/long.c"}
     if caught == expected:
         return []
     return [f"style.py: self-test expected {sorted(expected)}, caught {sorted(caught)}"]
