@@ -250,7 +250,10 @@ def test_a_json_log_is_json_on_every_line(own_shape: Shape) -> None:
         client.ok(b'USER "odd\\ \xff\x01\xc3\xbc=')
         client.err("PASS wrong", "AUTH")
     node.do("stop")
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    written = log.read_text().splitlines()
+    if SANITIZED:  # it warns once that it knows stacks of our own by what we tell it only
+        written = [line for line in written if not line.startswith("==")]
+    lines = [json.loads(line) for line in written]
     assert {line["role"] for line in lines} == {"supervisor", "store", "mx"}
     assert any(line["event"] == "login refused" for line in lines)
     assert all({"time", "level", "event"} <= set(line) for line in lines)
