@@ -42,11 +42,16 @@ ssize_t slice_search(struct slice s, struct slice needle)
 	return p ? p - s.ptr : -1;
 }
 
+static bool is_white(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 struct slice slice_trim(struct slice s)
 {
-	while (s.len > 0 && strchr(" \t\r\n", s.ptr[0]) && s.ptr[0] != '\0')
+	while (s.len > 0 && is_white(s.ptr[0]))
 		s = slice_from(s, 1);
-	while (s.len > 0 && strchr(" \t\r\n", s.ptr[s.len - 1]) && s.ptr[s.len - 1] != '\0')
+	while (s.len > 0 && is_white(s.ptr[s.len - 1]))
 		s.len--;
 	return s;
 }

@@ -110,6 +110,13 @@ void wait_for(struct wait *wait)
 	must(wait_until(wait, WAIT_FOREVER));
 }
 
+void wait_give_way(void)
+{
+	struct waiter *waiter = waiter_here();
+	if (waiter)
+		waiter->give_way(waiter);
+}
+
 void wait_block_begin(void)
 {
 	struct waiter *waiter = waiter_here();

@@ -33,6 +33,16 @@ void wait_done(struct wait *wait);
 void wait_block_begin(void);
 void wait_block_end(void);
 
+/* In the middle of long computing: others first, if it has had the thread for 0.1 ms.
+ * By the rules of a wait. */
+void wait_give_way(void);
+/* A walk over bytes got from `from` to `to`: gives way about every 8 KiB. */
+static inline void wait_give_way_over(const char *from, const char *to)
+{
+	if (((uintptr_t)from ^ (uintptr_t)to) >> 13 != 0)
+		wait_give_way();
+}
+
 /* How a thread waits; a plain one has none set. */
 struct waiter {
 	/* As wait_until(); called on the thread that has this waiter set. */
@@ -41,6 +51,7 @@ struct waiter {
 	void (*resume)(struct waiter *waiter);
 	/* See wait_block_begin(). */
 	void (*block)(struct waiter *waiter, bool begins);
+	void (*give_way)(struct waiter *waiter);
 };
 
 /* Of this thread, from now on; NULL: it sleeps. */

@@ -2,34 +2,8 @@
 #include "mail/prepare_internal.h"
 #include "mail/record_internal.h"
 
-#include "message/header.h"
 #include "message/imap_form.h"
 #include "message/message.h"
-
-/* A field whose text ENVELOPE gives, and of which it gives the first only. */
-static int text_field(struct slice name)
-{
-	static const struct slice names[] = {
-		{"date", 4}, {"subject", 7}, {"message-id", 10}, {"in-reply-to", 11}};
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (name.len == names[i].len && slice_eq_nocase(name, names[i]))
-			return 1 << i;
-	return 0;
-}
-
-static bool texts_are_whole(struct slice header)
-{
-	struct message_field field;
-	int seen = 0;
-	while (message_next_field(&header, &field)) {
-		int bit = text_field(field.name);
-		/* IMAP's strings can't hold NUL. */
-		if ((seen & bit) || (bit && slice_find(field.value, '\0') >= 0))
-			return false;
-		seen |= bit;
-	}
-	return true;
-}
 
 void mail_facet_make(struct slice bytes, uint32_t *ret_header_len, struct buf *to)
 {
@@ -38,13 +12,12 @@ void mail_facet_make(struct slice bytes, uint32_t *ret_header_len, struct buf *t
 	const struct message_part *root = message_parse(bytes, &arena);
 	struct slice header = slice_sub(bytes, root->header_start, root->header_len);
 	*ret_header_len = (uint32_t)root->header_len;
-	message_write_envelope(header, &envelope);
+	bool texts_are_whole = message_write_envelope(header, &envelope);
 	message_write_structure(root, bytes, true, &structure);
 	to->failed |= envelope.failed || structure.failed;
-	mail_facet_record_write(
-		&(struct mail_facet_record){.texts_are_whole = texts_are_whole(header),
-			.envelope = buf_slice(&envelope),
-			.structure = buf_slice(&structure)},
+	mail_facet_record_write(&(struct mail_facet_record){.texts_are_whole = texts_are_whole,
+					.envelope = buf_slice(&envelope),
+					.structure = buf_slice(&structure)},
 		to);
 }
 

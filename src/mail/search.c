@@ -10,10 +10,11 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/wait.h"
 
 enum {
 	WINDOW = 256,
-	ROWS_AT_ONCE = 1 << 16, /* between two looks at the clock */
+	ROWS_AT_ONCE = 1 << 12, /* between two looks at the clock */
 	READ_MAX = 16 << 20,    /* bytes of one message that are looked at */
 	PROGRESS_MS = 1000,
 };
@@ -218,6 +219,8 @@ static int search_rows(struct search *s, struct err *err)
 		int r = s->count == WINDOW ? try_window(s, err) : 0;
 		if (r == 0 && seq % ROWS_AT_ONCE == 0)
 			r = report(s, seq, err);
+		if (seq % ROWS_AT_ONCE == 0)
+			wait_give_way();
 		if (r < 0)
 			return r;
 	}

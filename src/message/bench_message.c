@@ -53,7 +53,7 @@ static void deliver(struct slice whole, struct buf *out)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	const struct message_part *root = message_parse(whole, &arena);
-	message_write_envelope(slice_sub(whole, 0, root->header_len), out);
+	(void)message_write_envelope(slice_sub(whole, 0, root->header_len), out);
 	message_write_structure(root, whole, true, out);
 }
 
@@ -73,7 +73,7 @@ static void parse_only(struct slice whole, struct buf *out)
 
 static void envelope_only(struct slice whole, struct buf *out)
 {
-	message_write_envelope(slice_sub(whole, 0, sizeof(HEADER) - 1), out);
+	(void)message_write_envelope(slice_sub(whole, 0, sizeof(HEADER) - 1), out);
 }
 
 static void split_envelope(struct slice whole, struct buf *out)

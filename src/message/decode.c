@@ -1,6 +1,7 @@
 /* Transfer encodings undone: what is malformed stays as it was. */
 #include "message/decode_internal.h"
 
+#include "base/wait.h"
 #include "message/message.h"
 
 static int hex_value(char c)
@@ -87,6 +88,7 @@ void decode_quoted_printable(struct slice text, struct buf *to)
 			memcpy(out, stop, (size_t)(lf + 1 - stop));
 			out += lf + 1 - stop;
 		}
+		wait_give_way_over(p, lf + 1);
 		p = lf + 1;
 	}
 	to->len += (size_t)(out - room);
@@ -117,6 +119,7 @@ void decode_uuencode(struct slice text, struct buf *to)
 	bool inside = false;
 	while (text.len > 0) {
 		struct slice line = slice_cut(&text, '\n');
+		wait_give_way_over(line.ptr, line.ptr + line.len + 1);
 		if (line.len > 0 && line.ptr[line.len - 1] == '\r')
 			line.len--;
 		if (!inside)

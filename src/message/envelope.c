@@ -13,6 +13,7 @@ struct found {
 	struct slice text[TEXT_FIELDS];
 	struct message_address *list[LIST_FIELDS], *last[LIST_FIELDS];
 	unsigned counts[LIST_FIELDS];
+	bool texts_are_cut;
 	struct arena arena;
 };
 
@@ -62,6 +63,14 @@ static void find_addresses(struct found *found, int field, struct slice value)
 	}
 }
 
+static void find_text(struct found *found, int field, struct slice value)
+{
+	if (found->text[field].ptr || slice_find(value, '\0') >= 0)
+		found->texts_are_cut = true;
+	if (!found->text[field].ptr)
+		found->text[field] = value;
+}
+
 static void find_fields(struct found *found, struct slice header)
 {
 	struct message_field field;
@@ -69,8 +78,8 @@ static void find_fields(struct found *found, struct slice header)
 		int which = field_of(field.name);
 		if (which >= TEXT_FIELDS)
 			find_addresses(found, which - TEXT_FIELDS, field.value);
-		else if (which >= 0 && !found->text[which].ptr)
-			found->text[which] = field.value;
+		else if (which >= 0)
+			find_text(found, which, field.value);
 	}
 }
 
@@ -114,7 +123,7 @@ static void add_text(struct found *found, struct buf *to, struct slice value)
 	message_write_nstring(to, text);
 }
 
-void message_write_envelope(struct slice header, struct buf *to)
+bool message_write_envelope(struct slice header, struct buf *to)
 {
 	struct found found = {.arena = ARENA_EMPTY};
 	find_fields(&found, header);
@@ -134,4 +143,5 @@ void message_write_envelope(struct slice header, struct buf *to)
 	add_text(&found, to, found.text[MESSAGE_ID]);
 	buf_add_byte(to, ')');
 	arena_free(&found.arena);
+	return !found.texts_are_cut;
 }

@@ -3,6 +3,8 @@
  * putting combining marks in order is not linear in the length of their run. */
 #include "message/charset.h"
 
+#include "base/wait.h"
+
 #include <unicode/unorm2.h>
 #include <unicode/uchar.h>
 #include <unicode/ustring.h>
@@ -128,6 +130,7 @@ void charset_fold(struct slice utf8, struct buf *to)
 			add_piece(piece, to);
 			ascii += piece.len;
 		}
+		wait_give_way_over(utf8.ptr + at, utf8.ptr + ascii);
 		at = ascii;
 	}
 }

@@ -3,6 +3,10 @@
  * line's name twice at most, and at everything else once. */
 #include "message/header.h"
 
+#include "base/wait.h"
+
+#include <endian.h>
+
 static bool is_space(char c)
 {
 	return c == ' ' || c == '\t';
@@ -23,12 +27,39 @@ static size_t empty_line_len(const char *p, const char *end)
 	return end - p >= 2 && p[0] == '\r' && p[1] == '\n' ? 2 : 0;
 }
 
+#define EACH(byte) ((uint64_t)0x0101010101010101 * (byte))
+
+/* The high bit of each of eight bytes that can't be in a field name. */
+static inline uint64_t no_name(uint64_t eight)
+{
+	const uint64_t high = EACH(0x80);
+	uint64_t low = eight & ~high;
+	uint64_t printing = (eight | high) - EACH('!');
+	uint64_t no_colon = (low ^ EACH(':')) + EACH(0x7F),
+		 no_del = (low ^ EACH(0x7F)) + EACH(0x7F);
+	return (eight | ~(printing & no_colon & no_del)) & high;
+}
+
+/* Past the name at `p`, eight bytes at a time. */
+static const char *pass_name(const char *p, const char *end)
+{
+	uint64_t eight;
+	for (; end - p >= (ptrdiff_t)sizeof(eight); p += sizeof(eight)) {
+		memcpy(&eight, p, sizeof(eight));
+		uint64_t stops = no_name(le64toh(eight));
+		if (stops != 0)
+			return p + __builtin_ctzll(stops) / 8;
+	}
+	while (p<end && * p> ' ' && *p < 127 && *p != ':')
+		p++;
+	return p;
+}
+
 /* The colon that ends the field name at the front of the line, or NULL. */
 static const char *name_end(const char *p, const char *end, size_t *ret_len)
 {
 	const char *start = p;
-	while (p<end && * p> ' ' && *p < 127 && *p != ':')
-		p++;
+	p = pass_name(p, end);
 	*ret_len = (size_t)(p - start);
 	if (p == start)
 		return NULL;
@@ -64,6 +95,7 @@ bool message_next_field(struct slice *header, struct message_field *ret_field)
 		.value = slice(value, (size_t)(value_end - value)),
 	};
 	*header = slice(p, (size_t)(end - p));
+	wait_give_way_over(start, p);
 	return true;
 }
 

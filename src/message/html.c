@@ -2,6 +2,7 @@
  * text of their own and which begin a new line. Nothing is nested, so nothing can be too deep. */
 #include "message/html_internal.h"
 
+#include "base/wait.h"
 #include "message/html_entities_internal.h"
 
 struct scan {
@@ -160,5 +161,6 @@ void html_to_text(struct slice html, struct buf *to)
 			s.space = true;
 			s.p++;
 		}
+		wait_give_way_over(start, s.p);
 	}
 }

@@ -8,8 +8,10 @@
 #include "message/address.h"
 #include "message/message.h"
 
-/* "(date subject from sender reply-to to cc bcc in-reply-to message-id)" with its parentheses. */
-void message_write_envelope(struct slice header, struct buf *to);
+/* "(date subject from sender reply-to to cc bcc in-reply-to message-id)" with its parentheses. True
+ * when its texts are all that the header has of these fields: none came twice, none has a NUL,
+ * which IMAP's strings can't hold. */
+bool message_write_envelope(struct slice header, struct buf *to);
 /* BODYSTRUCTURE when `extended`, else BODY. */
 void message_write_structure(
 	const struct message_part *root, struct slice whole, bool extended, struct buf *to);

@@ -3,6 +3,7 @@
  * for by that line sees it as his own, everybody inside of him has ended. */
 #include "message/message.h"
 
+#include "base/wait.h"
 #include "message/content_internal.h"
 #include "message/header.h"
 #include "message/lines_internal.h"
@@ -89,9 +90,10 @@ static void read_to_boundary(struct parse *ps)
 		}
 		if (stop_at(ps, p, ps->lines))
 			return;
-		const char *lf = memchr(p, '\n', (size_t)(ps->end - p));
+		const char *line = p, *lf = memchr(p, '\n', (size_t)(ps->end - p));
 		ps->lines += lf != NULL;
 		p = lf ? lf + 1 : ps->end;
+		wait_give_way_over(line, p);
 	}
 }
 
@@ -107,9 +109,10 @@ static bool read_header(struct parse *ps)
 		}
 		if (*p == '-' && ps->end - p > 1 && p[1] == '-' && stop_at(ps, p, ps->lines))
 			return false;
-		const char *lf = memchr(p, '\n', (size_t)(ps->end - p));
+		const char *line = p, *lf = memchr(p, '\n', (size_t)(ps->end - p));
 		ps->lines += lf != NULL;
 		p = lf ? lf + 1 : ps->end;
+		wait_give_way_over(line, p);
 	}
 	stop_at_end(ps);
 	return false;
@@ -277,6 +280,7 @@ static void end_body(struct parse *ps, struct message_part *part, uint32_t lines
 
 static void read_part(struct parse *ps, struct message_part *part, unsigned depth)
 {
+	wait_give_way();
 	uint32_t lines = ps->lines;
 	const char *start = ps->at;
 	bool last = ps->part_count >= MESSAGE_PARTS_MAX;

@@ -151,7 +151,7 @@ static void add_single(
 	if (part->kind == MESSAGE_RFC822) {
 		const struct message_part *inner = part->first_child;
 		add_space(to);
-		message_write_envelope(
+		(void)message_write_envelope(
 			slice_sub(whole, inner->header_start, inner->header_len), to);
 		add_space(to);
 		message_write_structure(inner, whole, extended, to);

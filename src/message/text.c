@@ -65,9 +65,11 @@ void text_of_part(const struct message_part *part, struct slice whole, size_t li
 static void add_headers(const struct message_part *part, struct slice whole, struct buf *to)
 {
 	struct slice header = slice_sub(whole, part->header_start, part->header_len);
+	AUTO(buf_free) struct buf line = BUF(0);
 	struct message_field field;
 	while (to->len < to->max && message_next_field(&header, &field)) {
-		AUTO(buf_free) struct buf line = BUF(converted_max(field.whole.len));
+		line.len = 0;
+		line.max = converted_max(field.whole.len);
 		message_decode_value(field.name, &line);
 		buf_add_str(&line, ": ");
 		message_decode_value(field.value, &line);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/errno_here.h"
 #include "base/must.h"
+#include "base/wait.h"
 #include "net/proxy_header.h"
 
 #include <sys/socket.h>
@@ -15,9 +16,6 @@ enum {
 	CLOSE_MS = 30 * 1000, /* for the rest of the output */
 	LINGER_MS = 2 * 1000,
 	LINGER_BYTES = 1024 * 1024,
-	/* A client that keeps its session busy goes to the end of the queue after as long. */
-	TURN_STEPS = 64,
-	TURN_MS = 10,
 };
 
 enum step { STEP_AGAIN, STEP_WAIT, STEP_GONE };
@@ -341,8 +339,7 @@ static enum step absorb(struct net_session *s, unsigned bits)
 
 static void drive_on(struct net_session *s)
 {
-	int64_t turn_ends = 0;
-	for (unsigned steps = 1;; steps++) {
+	for (;;) {
 		unsigned bits = net_slots_collect(&s->loop->slots, s->id);
 		enum step next = bits ? absorb(s, bits) : STEP_AGAIN;
 		if (next == STEP_AGAIN)
@@ -353,16 +350,7 @@ static void drive_on(struct net_session *s)
 		}
 		if (next == STEP_WAIT && net_session_park(s))
 			return;
-		if (steps % TURN_STEPS == 0) {
-			int64_t now = clock_mono_ms();
-			if (turn_ends == 0)
-				turn_ends = now + TURN_MS;
-			else if (now >= turn_ends) {
-				s->runner = NULL;
-				net_session_queue(s);
-				return;
-			}
-		}
+		wait_give_way();
 	}
 }
 

@@ -159,7 +159,8 @@ static int64_t process_cpu_ns(void)
 static bool events_wait(struct net_loop *loop)
 {
 	struct pollfd fd = {.fd = loop->epoll, .events = POLLIN};
-	return net_ready_any(&loop->ready) || poll(&fd, 1, 0) > 0;
+	return net_ready_any(&loop->ready) || net_ready_any_later(&loop->ready) ||
+	       poll(&fd, 1, 0) > 0;
 }
 
 /* How many workers to add now. */

@@ -60,7 +60,7 @@ void net_loop_every(
 /* Figures for metrics; any thread. */
 struct net_loop_figures {
 	uint64_t accepted, refused_limit, connections, parked, workers, workers_busy;
-	uint64_t waiting; /* for the store, holding no worker */
+	uint64_t waiting; /* in the middle of a command, holding no worker */
 };
 struct net_loop_figures net_loop_figures(struct net_loop *loop);
 

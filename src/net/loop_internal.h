@@ -32,14 +32,15 @@ struct net_listener {
 	struct net_task task;
 };
 
+enum net_left { NET_LEFT_SPARE, NET_LEFT_WAITING, NET_LEFT_COMPUTING };
+
 /* A thread that runs sessions. */
 struct net_worker {
 	struct net_loop *loop;
 	pthread_t thread;
-	struct fiber *home; /* its own stack */
-	/* The runner that it just left (runner.c): waiting, or spare. */
-	struct net_runner *left;
-	bool left_waiting;
+	struct fiber *home;      /* its own stack */
+	struct net_runner *left; /* the runner that it just left (runner.c) */
+	enum net_left left_as;
 	atomic_bool ended; /* may be joined */
 };
 

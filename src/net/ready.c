@@ -21,7 +21,10 @@ int net_ready_init(struct net_ready *ready)
 	atomic_init(&ready->kicks, 0);
 	ready->first = NULL;
 	ready->last = &ready->first;
+	ready->later_first = NULL;
+	ready->later_last = &ready->later_first;
 	atomic_init(&ready->count, 0);
+	atomic_init(&ready->later_count, 0);
 	atomic_init(&ready->signalled, false);
 	return 0;
 }
@@ -33,7 +36,7 @@ void net_ready_deinit(struct net_ready *ready)
 	(void)pthread_mutex_destroy(&ready->lock);
 }
 
-static void signal_worker(struct net_ready *ready)
+void net_ready_call(struct net_ready *ready)
 {
 	uint64_t one = 1;
 	if (atomic_exchange(&ready->signalled, true))
@@ -52,7 +55,33 @@ void net_ready_push(struct net_ready *ready, struct net_task *task)
 	if (atomic_load(&ready->waiting) > 0)
 		(void)pthread_cond_broadcast(&ready->pushed);
 	(void)pthread_mutex_unlock(&ready->lock);
-	signal_worker(ready);
+	net_ready_call(ready);
+}
+
+void net_ready_push_later(struct net_ready *ready, struct net_task *task)
+{
+	(void)pthread_mutex_lock(&ready->lock);
+	task->next = NULL;
+	*ready->later_last = task;
+	ready->later_last = &task->next;
+	(void)atomic_fetch_add(&ready->later_count, 1);
+	(void)pthread_mutex_unlock(&ready->lock);
+}
+
+struct net_task *net_ready_pop_later(struct net_ready *ready)
+{
+	if (!net_ready_any_later(ready))
+		return NULL;
+	(void)pthread_mutex_lock(&ready->lock);
+	struct net_task *task = ready->later_first;
+	if (task) {
+		ready->later_first = task->next;
+		if (!task->next)
+			ready->later_last = &ready->later_first;
+		(void)atomic_fetch_sub(&ready->later_count, 1);
+	}
+	(void)pthread_mutex_unlock(&ready->lock);
+	return task;
 }
 
 /* The lock is held. */
@@ -77,7 +106,7 @@ struct net_task *net_ready_pop(struct net_ready *ready)
 	bool more = ready->first != NULL;
 	(void)pthread_mutex_unlock(&ready->lock);
 	if (more)
-		signal_worker(ready);
+		net_ready_call(ready);
 	return task;
 }
 

@@ -1,5 +1,6 @@
 /* Work that is ready to run and did not come out of epoll: woken sessions, due timers, jobs. A
- * queue, and an eventfd in the epoll set that gets an idle worker up. */
+ * queue, and an eventfd in the epoll set that gets an idle worker up. And a second queue, of what
+ * has computed for long and comes after events. */
 #ifndef NET_READY_H
 #define NET_READY_H
 
@@ -20,10 +21,11 @@ struct net_task {
 
 struct net_ready {
 	pthread_mutex_t lock;
-	struct net_task *first, **last; /* guarded by lock */
-	atomic_uint waiting, kicks;     /* in net_ready_wait(); calls of net_ready_kick() */
+	struct net_task *first, **last;             /* guarded by lock */
+	struct net_task *later_first, **later_last; /* guarded by lock */
+	atomic_uint waiting, kicks; /* in net_ready_wait(); calls of net_ready_kick() */
 	pthread_cond_t pushed;
-	atomic_size_t count;
+	atomic_size_t count, later_count;
 	atomic_bool signalled; /* an event is on its way to some worker */
 	int fd;                /* edge-triggered and never read: each write is an edge */
 };
@@ -35,6 +37,11 @@ void net_ready_deinit(struct net_ready *ready);
 void net_ready_push(struct net_ready *ready, struct net_task *task);
 /* NULL when there is none. When more remain, another worker is called. */
 struct net_task *net_ready_pop(struct net_ready *ready);
+/* Of a worker, which goes on to take what is ready. */
+void net_ready_push_later(struct net_ready *ready, struct net_task *task);
+struct net_task *net_ready_pop_later(struct net_ready *ready);
+/* Gets an idle worker up. */
+void net_ready_call(struct net_ready *ready);
 /* The first one that has this run(); waits for it. NULL when net_ready_kick() has been called since
  * `kicks` was read. */
 struct net_task *net_ready_wait(struct net_ready *ready,
@@ -46,6 +53,10 @@ void net_ready_heard(struct net_ready *ready);
 static inline bool net_ready_any(struct net_ready *ready)
 {
 	return atomic_load_explicit(&ready->count, memory_order_relaxed) > 0;
+}
+static inline bool net_ready_any_later(struct net_ready *ready)
+{
+	return atomic_load_explicit(&ready->later_count, memory_order_relaxed) > 0;
 }
 
 #endif

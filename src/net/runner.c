@@ -9,6 +9,7 @@
 enum {
 	STACK_SIZE = 1024 * 1024, /* what is not touched takes no memory */
 	TRIM_MS = 5 * 1000,
+	GIVE_WAY_NS = 100 * 1000,
 };
 
 void net_runner_doing(struct net_runner *runner, const char *who, const char *what)
@@ -37,11 +38,17 @@ static void arrive(struct net_worker *worker)
 	worker->left = NULL;
 	if (!left)
 		return;
-	if (worker->left_waiting) {
+	switch (worker->left_as) {
+	case NET_LEFT_SPARE:
+		put_spare(&worker->loop->runners, left);
+		break;
+	case NET_LEFT_WAITING:
 		if (!wait_offer(left->waits_for, &left->waiter))
 			net_ready_push(&worker->loop->ready, &left->task);
-	} else {
-		put_spare(&worker->loop->runners, left);
+		break;
+	case NET_LEFT_COMPUTING:
+		net_ready_push_later(&worker->loop->ready, &left->task);
+		break;
 	}
 }
 
@@ -53,15 +60,16 @@ static void stand_on(struct net_worker *worker, struct net_runner *runner)
 
 /* From the stack of `runner` to that of `to`, or to the thread's own. Returns when a thread goes on
  * with `runner`. */
-static void leave(struct net_runner *runner, struct net_runner *to, bool waiting)
+static void leave(struct net_runner *runner, struct net_runner *to, enum net_left as)
 {
 	struct net_worker *worker = runner->worker;
 	worker->left = runner;
-	worker->left_waiting = waiting;
+	worker->left_as = as;
 	if (to)
 		stand_on(worker, to);
 	fiber_switch(runner->fiber, to ? to->fiber : worker->home);
 	must_doing(runner->who, runner->what);
+	runner->since_ns = 0;
 	arrive(runner->worker);
 }
 
@@ -71,13 +79,13 @@ static void run(void *context)
 	arrive(runner->worker);
 	for (;;) {
 		net_worker_serve(runner);
-		leave(runner, NULL, false);
+		leave(runner, NULL, NET_LEFT_SPARE);
 	}
 }
 
 static void go_on(struct net_task *task, struct net_runner *runner)
 {
-	leave(runner, CONTAINER_OF(task, struct net_runner, task), false);
+	leave(runner, CONTAINER_OF(task, struct net_runner, task), NET_LEFT_SPARE);
 }
 
 static void resume(struct waiter *waiter)
@@ -100,6 +108,7 @@ static int64_t timer_due(struct net_timer *timer, int64_t now)
 }
 
 static bool wait_on(struct waiter *waiter, struct wait *wait, int64_t deadline);
+static void give_way(struct waiter *waiter);
 
 static void block(struct waiter *waiter, bool begins)
 {
@@ -115,7 +124,7 @@ static struct net_runner *make(struct net_loop *loop)
 	struct net_runner *runner = ALLOC(struct net_runner);
 	*runner = (struct net_runner){
 		.task = {.run = go_on},
-		.waiter = {.wait = wait_on, .resume = resume, .block = block},
+		.waiter = {.wait = wait_on, .resume = resume, .block = block, .give_way = give_way},
 		.loop = loop,
 		.fiber = fiber_new(STACK_SIZE, run, runner),
 		.spare_input = BUF(SIZE_MAX),
@@ -160,6 +169,14 @@ static struct net_runner *take(struct net_runners *all)
 	return runner;
 }
 
+/* One less holds a stack and no thread. */
+static void back(struct net_runner *runner)
+{
+	struct net_loop *loop = runner->loop;
+	if (atomic_fetch_sub(&loop->runners.waiting, 1) == 1 && atomic_load(&loop->stopping))
+		net_loop_call_main(loop);
+}
+
 static bool wait_on(struct waiter *waiter, struct wait *wait, int64_t deadline)
 {
 	struct net_runner *runner = CONTAINER_OF(waiter, struct net_runner, waiter);
@@ -169,12 +186,28 @@ static bool wait_on(struct waiter *waiter, struct wait *wait, int64_t deadline)
 	(void)atomic_fetch_add(&loop->runners.waiting, 1);
 	if (deadline != WAIT_FOREVER)
 		net_timers_set(&loop->timers, &runner->timer, deadline);
-	leave(runner, take(&loop->runners), true);
+	leave(runner, take(&loop->runners), NET_LEFT_WAITING);
 	if (deadline != WAIT_FOREVER)
 		net_timers_cancel(&loop->timers, &runner->timer);
-	if (atomic_fetch_sub(&loop->runners.waiting, 1) == 1 && atomic_load(&loop->stopping))
-		net_loop_call_main(loop);
+	back(runner);
 	return !runner->timed_out;
+}
+
+static void give_way(struct waiter *waiter)
+{
+	struct net_runner *runner = CONTAINER_OF(waiter, struct net_runner, waiter);
+	int64_t now = clock_mono_ns();
+	if (runner->since_ns == 0)
+		runner->since_ns = now;
+	if (now - runner->since_ns < GIVE_WAY_NS)
+		return;
+	struct net_runner *next = take(&runner->loop->runners);
+	if (next) {
+		(void)atomic_fetch_add(&runner->loop->runners.waiting, 1);
+		leave(runner, next, NET_LEFT_COMPUTING);
+		back(runner);
+	}
+	runner->since_ns = clock_mono_ns();
 }
 
 /* A spare one, or when all wait, the first that may go on. */
@@ -198,7 +231,7 @@ void net_runners_stand(struct net_worker *worker)
 		struct net_runner *next = take_any(worker->loop);
 		stand_on(worker, next);
 		fiber_switch(worker->home, next->fiber);
-		bool ended = !worker->left_waiting;
+		bool ended = worker->left_as == NET_LEFT_SPARE;
 		arrive(worker);
 		if (ended)
 			break;

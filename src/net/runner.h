@@ -30,6 +30,7 @@ struct net_runner {
 	struct wait *waits_for;
 	struct net_timer timer; /* of the wait's deadline */
 	bool timed_out;
+	int64_t since_ns; /* of wait_give_way(): since when it computes; 0: not asked yet */
 
 	/* Lent to the session that runs, so that one that leaves nothing behind allocates nothing.
 	 */

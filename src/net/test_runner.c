@@ -117,6 +117,31 @@ static void a_wait_ends_at_its_deadline(void **state)
 	test_server_stop(server, 1000);
 }
 
+/* One thread for all of them, and each would hold it for ever. */
+static void who_computes_gives_way(void **state)
+{
+	struct test_server_options options = {.loop = {.workers_min = 1, .workers_max = 1}};
+	struct test_server *server = test_server_start(&options);
+	struct test_peer *other = test_connect(server->plain);
+	char line[64];
+	assert_line(other, "hello");
+	connect_all(server);
+	for (size_t i = 0; i < SESSIONS; i++) {
+		(void)snprintf(line, sizeof(line), "COMPUTE %zu\r\n", i);
+		test_send(peers[i], line);
+	}
+	until_waiting(server, SESSIONS - 1);
+	test_send(other, "ECHO served\r\n");
+	assert_line(other, "served");
+	for (size_t i = 0; i < SESSIONS; i++) {
+		wait_done(&server->waits[i]);
+		assert_line(peers[i], "computed");
+	}
+	test_close(other);
+	close_all();
+	test_server_stop(server, 1000);
+}
+
 static void *end_them_later(void *context)
 {
 	struct test_server *server = context;
@@ -151,6 +176,7 @@ int main(void)
 		cmocka_unit_test(who_waits_goes_on_on_any_thread),
 		cmocka_unit_test(when_all_runners_wait_the_first_that_may_goes_on),
 		cmocka_unit_test(a_wait_ends_at_its_deadline),
+		cmocka_unit_test(who_computes_gives_way),
 		cmocka_unit_test(stopping_waits_for_who_waits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,6 +83,10 @@ static enum net_next command(struct net_session *session, struct echo *echo, str
 	} else if (slice_eq(word, SLICE("WAIT"))) {
 		wait_for(&server_of(session)->waits[number(line)]);
 		net_write_str(session, "waited\r\n");
+	} else if (slice_eq(word, SLICE("COMPUTE"))) {
+		while (!wait_is_done(&server_of(session)->waits[number(line)]))
+			wait_give_way();
+		net_write_str(session, "computed\r\n");
 	} else if (slice_eq(word, SLICE("TRY"))) {
 		struct wait never = {0};
 		bool done = wait_until(&never, clock_mono_ms() + (int64_t)number(line));

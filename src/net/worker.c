@@ -6,6 +6,7 @@
 #include "base/must.h"
 
 #include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
 
@@ -13,6 +14,7 @@ enum {
 	SURPLUS_IDLE_MS = 20 * 1000, /* then one beyond workers_min ends */
 	STACK_SIZE = 256 * 1024,     /* sessions have their own (runner.c) */
 	TASKS_A_LOOK = 8,            /* queued ones, then epoll gets its turn */
+	EVENTS_BEFORE_LATER = 16,    /* then one that has computed for long goes on */
 };
 
 static unsigned bits_of(uint32_t events)
@@ -77,23 +79,48 @@ static void run_tasks(struct net_runner *runner)
 		struct net_task *task = net_ready_pop(&runner->loop->ready);
 		if (!task)
 			return;
+		runner->since_ns = 0;
 		task->run(task, runner);
 	}
+}
+
+static void run_later(struct net_runner *runner)
+{
+	if (!net_ready_any_later(&runner->loop->ready))
+		return;
+	(void)sched_yield();
+	struct net_task *task = net_ready_pop_later(&runner->loop->ready);
+	if (task)
+		task->run(task, runner);
+}
+
+/* How long it may sleep. */
+static int timeout_of(struct net_loop *loop)
+{
+	if (net_ready_any(&loop->ready) || net_ready_any_later(&loop->ready))
+		return 0;
+	return atomic_load(&loop->worker_count) > loop->options.workers_min ? SURPLUS_IDLE_MS : -1;
 }
 
 void net_worker_serve(struct net_runner *runner)
 {
 	struct net_loop *loop = runner->loop;
-	for (;;) {
+	for (unsigned events = 0;; events++) {
 		run_tasks(runner);
-		bool surplus = atomic_load(&loop->worker_count) > loop->options.workers_min;
-		int timeout = net_ready_any(&loop->ready) ? 0 : surplus ? SURPLUS_IDLE_MS : -1;
+		int timeout = timeout_of(loop);
 		struct epoll_event event;
 		(void)atomic_fetch_add(&loop->idle, 1);
 		int got = epoll_wait(loop->epoll, &event, 1, timeout);
 		become_busy(loop);
-		if (got > 0 && !handle(runner, &event))
-			break;
+		if (got > 0) {
+			if (net_ready_any_later(&loop->ready) && atomic_load(&loop->idle) > 0)
+				net_ready_call(&loop->ready);
+			runner->since_ns = 0;
+			if (!handle(runner, &event))
+				break;
+		}
+		if (got <= 0 || events % EVENTS_BEFORE_LATER == 0)
+			run_later(runner);
 		if (got == 0 && timeout > 0 && is_surplus(loop)) {
 			/* The crowd is gone: so is the need for what the heaps keep of it. */
 			if (atomic_load(&loop->worker_count) <= loop->options.workers_min)

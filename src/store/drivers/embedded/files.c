@@ -8,7 +8,7 @@
 #include <limits.h>
 #include <unistd.h>
 
-enum { COPY_STEP = 1 << 20 };
+enum { COPY_STEP = 1 << 20, WRITE_STEP = 256 << 10 };
 
 static int sys_open(void *context, const char *path, int flags, unsigned mode)
 {
@@ -68,12 +68,28 @@ const struct embedded_files embedded_files_system = {
 	.unlink = sys_unlink,
 };
 
+/* What one call shall write: the kernel gives the CPU to others between calls. `front` is room for
+ * the first part of what is too large for one. */
+static int at_once(const struct iovec **iov, size_t count, struct iovec *front)
+{
+	size_t len = 0, n = 0;
+	while (n < MIN(count, (size_t)IOV_MAX) && len + (*iov)[n].iov_len <= WRITE_STEP)
+		len += (*iov)[n++].iov_len;
+	if (n > 0)
+		return (int)n;
+	*front = (struct iovec){(*iov)->iov_base, WRITE_STEP};
+	*iov = front;
+	return 1;
+}
+
 int embedded_files_write(const struct embedded_files *files, int fd, struct iovec *iov,
 	size_t count, uint64_t offset)
 {
 	while (count) {
-		ssize_t n = files->pwritev(
-			files->context, fd, iov, (int)MIN(count, (size_t)IOV_MAX), offset);
+		struct iovec front;
+		const struct iovec *now = iov;
+		int now_count = at_once(&now, count, &front);
+		ssize_t n = files->pwritev(files->context, fd, now, now_count, offset);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n == 0)
