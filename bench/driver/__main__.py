@@ -1,4 +1,4 @@
-"""script/bench: measures Rookery beside postfix + dovecot on this machine, in turn, and prints a table.
+"""script/bench: measures Rookery beside postfix + dovecot, and Cyrus, on this machine, in turn, and prints a table.
 
 Medians of interleaved rounds. All servers and the load generator share the same cores; ratios are
 of one run. ROOKERY names another program than the release build's.
@@ -15,15 +15,16 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "script" / "cluster")]
 import machine  # noqa: E402
 import report  # noqa: E402
+from cyrus import Cyrus  # noqa: E402
 from ours import Rookery  # noqa: E402
 from peers import Peers  # noqa: E402
 from target import Target  # noqa: E402
 from workload import FULL, QUICK, WORKLOADS, Generator, Size, fill  # noqa: E402
 
-TARGETS: dict[str, type[Target]] = {"rookery": Rookery, "peers": Peers}
+TARGETS: dict[str, type[Target]] = {"rookery": Rookery, "peers": Peers, "cyrus": Cyrus}
 
 
 class Run:
@@ -65,7 +66,7 @@ class Run:
             if workload.once and number > 1 and self.size.once:
                 continue
             for target in order:
-                if workload.ours_only and target.name != "rookery":
+                if not target.takes_part(workload.name, workload.ours_only):
                     continue
                 begun = time.monotonic()
                 try:
@@ -129,7 +130,8 @@ def as_json(run: Run, others: machine.Others, found: report.Medians) -> str:
 def measure(run: Run, chosen: argparse.Namespace) -> None:
     others = machine.Others(lambda: sum(target.account.cpu_seconds() for target in run.targets))
     begun = time.monotonic()
-    run.start(chosen.target or list(TARGETS)[: 1 if all(w.ours_only for w in run.workloads) else None])
+    run.start([name for name, target in TARGETS.items() if name in (chosen.target or TARGETS)
+               and any(target.takes_part(w.name, w.ours_only) for w in run.workloads)])  # fmt: skip
     for number in range(1, run.rounds + 1):
         run.round(number)
     limits = run.limit_medians()

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 class Rookery(Target):
     name = "rookery"
-    is_fast = True
+    is_fast = is_ours = True
     durability = "body and index entry synced before 250 and OK, one fdatasync for all who wait"
 
     def start(self) -> None:

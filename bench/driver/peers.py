@@ -8,17 +8,14 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
+import certificate
+import ports
 from target import DOMAIN, PASSWORD, Target, wait_for_port
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parents[1] / "script" / "cluster"))
-import certificate  # noqa: E402
-import ports  # noqa: E402
-
 FIRST_UID = 20000  # one a user, else the kernel's limit of 128 inotify instances a uid turns push off
 
 

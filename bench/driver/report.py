@@ -1,4 +1,4 @@
-"""The table: medians over the rounds, ratios of ours to the peers', and the bars beside them."""
+"""The table: medians over the rounds, ratios of ours to the better peer's, and the bars beside them."""
 
 import statistics
 
@@ -37,11 +37,16 @@ def ratio(ours: float | None, peers: float | None) -> str:
     return f"{ours / peers:.3g} ×" if ours >= peers else f"1/{peers / ours:.3g}"
 
 
+def better(key: Key, values: list[float | None]) -> float | None:
+    there = [value for value in values if value]
+    return (max if key[1].endswith(("/s", SHARE)) else min)(there) if there else None
+
+
 def table(targets: list[str], found: Medians, limits: dict[int, float]) -> str:
     keys = list(dict.fromkeys(key for target in targets for key in found[target]))
     workloads = list(dict.fromkeys(workload for workload, _ in keys))
     keys.sort(key=lambda key: workloads.index(key[0]))
-    both = len(targets) == 2
+    both = len(targets) > 1
     plain = not any(BARS[key].is_ratio for key in keys if key in BARS)  # needs no peers
     heads = ["workload", "figure", *targets, *(["ratio"] if both else []), *(["bar", ""] if both or plain else [])]
     rows = [["raw append + group fsync", f"10 KiB/s, {writers} writers", number(rate)]
@@ -51,10 +56,10 @@ def table(targets: list[str], found: Medians, limits: dict[int, float]) -> str:
         values = [found[target].get(key) for target in targets]
         row = [key[0] if key[0] != last else "", key[1], *map(number, values)]
         if both:
-            row.append(ratio(values[0], values[1]))
+            row.append(ratio(values[0], better(key, values[1:])))
         if both or plain:
             bar = BARS.get(key)
-            reached = bar.reached(values[0], values[1] if both else None) if bar else None
+            reached = bar.reached(values[0], better(key, values[1:])) if bar else None
             row += [bar.text if bar else "", {True: "reached", False: "missed", None: ""}[reached]]
         rows.append(row)
         last = key[0]

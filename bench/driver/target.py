@@ -15,6 +15,8 @@ class Target(ABC):
     name: str
     durability: str  # what is on the disk before a delivery is answered
     is_fast = False
+    workloads: tuple[str, ...] | None = None  # None: all
+    is_ours = False
     idle_max = 1 << 30  # connections, for servers whose memory would not hold more
 
     def __init__(self, folder: Path, users: int) -> None:
@@ -22,6 +24,10 @@ class Target(ABC):
         self.users = users
         self.ports: dict[str, int] = {}  # empty: it was never started
         self.account = Account(self.name)
+
+    @classmethod
+    def takes_part(cls, workload: str, ours_only: bool) -> bool:
+        return cls.is_ours if ours_only else cls.workloads is None or workload in cls.workloads
 
     @abstractmethod
     def start(self) -> None:

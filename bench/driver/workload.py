@@ -221,9 +221,10 @@ WORKLOADS = [
 def fill(target: Target, generator: Generator, rounds: int, big: bool) -> None:
     """The same contents everywhere, and mailboxes that exist, before anything is measured."""
     size = generator.size
-    generator.run(target, "lmtp", "lmtp", conns=20, msgs=size.users // 20, users=size.users)
-    generator.run(target, "imap-fill", "imap", conns=size.mix_users, users=size.mix_users,
-                  user_base=size.users - size.mix_users, count=size.filled, size="mix")  # fmt: skip
+    if target.workloads is None:
+        generator.run(target, "lmtp", "lmtp", conns=20, msgs=size.users // 20, users=size.users)
+        generator.run(target, "imap-fill", "imap", conns=size.mix_users, users=size.mix_users,
+                      user_base=size.users - size.mix_users, count=size.filled, size="mix")  # fmt: skip
     if big:
         boxes = 1 if size.once else rounds
         generator.run(target, "imap-fill", "imap", conns=boxes, users=boxes, user_base=1,

@@ -54,6 +54,15 @@ static void envelopes_are_written_as_rfc_9051_says(void **state)
 	}
 }
 
+static void what_an_envelope_leaves_out_is_told(void **state)
+{
+	AUTO(buf_free) struct buf got = BUF(10000);
+	assert_true(
+		message_write_envelope(SLICE("To: a@b\r\nTo: c@d\r\nSubject: x\r\n\r\n"), &got));
+	assert_false(message_write_envelope(SLICE("Subject: x\r\nSubject: y\r\n\r\n"), &got));
+	assert_false(message_write_envelope(SLICE("Message-ID: x\0y\r\n\r\n"), &got));
+}
+
 static void no_nul_is_ever_written(void **state)
 {
 	AUTO(buf_free) struct buf got = BUF(1000);
@@ -180,6 +189,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(envelopes_are_written_as_rfc_9051_says),
+		cmocka_unit_test(what_an_envelope_leaves_out_is_told),
 		cmocka_unit_test(no_nul_is_ever_written),
 		cmocka_unit_test(a_stored_envelope_splits_into_its_ten_fields),
 		cmocka_unit_test(a_damaged_envelope_is_refused_at_every_cut),
