@@ -73,11 +73,11 @@ bool base64_decode(struct buf *to, struct slice text)
 /* Four digits to three bytes; false when one is none. */
 static bool decode_four(const char *digits, char *out)
 {
-	const unsigned char *d = (const unsigned char *)digits;
-	int a = DIGITS[d[0]], b = DIGITS[d[1]], c = DIGITS[d[2]], e = DIGITS[d[3]];
-	if ((a | b | c | e) < 0)
+	int a = base64_digit(digits[0]), b = base64_digit(digits[1]);
+	int c = base64_digit(digits[2]), d = base64_digit(digits[3]);
+	if ((a | b | c | d) < 0)
 		return false;
-	unsigned v = (unsigned)a << 18 | (unsigned)b << 12 | (unsigned)c << 6 | (unsigned)e;
+	unsigned v = (unsigned)a << 18 | (unsigned)b << 12 | (unsigned)c << 6 | (unsigned)d;
 	out[0] = (char)(v >> 16);
 	out[1] = (char)(v >> 8);
 	out[2] = (char)v;
@@ -98,7 +98,7 @@ void base64_decode_mail(struct buf *to, struct slice text)
 			out += 3;
 			continue;
 		}
-		int v = DIGITS[(unsigned char)*p++];
+		int v = base64_digit(*p++);
 		if (v < 0)
 			continue;
 		bits = bits << 6 | (unsigned)v;

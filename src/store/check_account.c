@@ -1,6 +1,7 @@
 /* The check of one account: rows parse, counters agree with what they count, names, changes and
  * references point both ways. */
 #include "store/check.h"
+#include "store/digest.h"
 
 #include "base/bytes.h"
 
@@ -10,14 +11,14 @@ struct tally {
 	struct id account;
 	struct store_collection *collection;
 	uint64_t objects, bytes, counted, counted_bytes, named;
-	uint64_t living_changes, names;
+	uint64_t living_changes, names, digest;
 	struct buf *row; /* scratch */
 };
 
 struct account_tally {
 	struct check *check;
 	struct store_account account;
-	uint64_t collections, names, counted, bytes;
+	uint64_t collections, names, counted, bytes, digest;
 };
 
 static void check_object_change(
@@ -57,6 +58,7 @@ static bool check_object(void *context, struct slice key, struct slice value)
 	struct tally *t = context;
 	struct store_object object;
 	t->objects++;
+	t->digest += digest_row(key, value);
 	if (key.len != KEY_OBJECT_LEN || !row_get_object(value, &object)) {
 		check_finding(t->check, key, "does not parse");
 		return check_go_on(t->check);
@@ -87,6 +89,8 @@ static bool check_change(void *context, struct slice key, struct slice value)
 		return check_go_on(t->check);
 	}
 	t->living_changes += !gone;
+	if (gone)
+		t->digest += digest_row(key, value);
 	if (key_change(key) > t->collection->change)
 		check_finding(t->check, key, "is later than its collection's");
 	key_of_object(&object, KEY_OBJECT, t->account, t->collection->id, key_number(key));
@@ -127,6 +131,8 @@ static void compare(struct tally *t, struct slice key)
 		check_finding(t->check, key, "counts another use of the quota than there is");
 	if (t->living_changes != t->objects)
 		check_finding(t->check, key, "has changes of objects that it does not have");
+	if (t->digest != c->digest)
+		check_finding(t->check, key, "has a digest of other rows than there are");
 	if (t->names != t->named)
 		check_finding(t->check, key, "has names of objects that it does not have");
 }
@@ -156,6 +162,7 @@ static bool check_collection(void *context, struct slice key, struct slice value
 	struct store_collection c;
 	struct key name;
 	a->collections++;
+	a->digest += digest_row(key, value);
 	if (key.len != KEY_COLLECTION_LEN || !row_get_collection(value, &c)) {
 		check_finding(a->check, key, "does not parse");
 		return check_go_on(a->check);
@@ -187,6 +194,7 @@ static bool check_tombstone(void *context, struct slice key, struct slice value)
 {
 	struct account_tally *a = context;
 	enum store_kind kind;
+	a->digest += digest_row(key, value);
 	if (key.len != KEY_GONE_LEN || !row_get_gone_collection(value, &kind))
 		check_finding(a->check, key, "does not parse");
 	else if (key_gone_change(key) > a->account.change)
@@ -258,6 +266,8 @@ static int check_parts(struct account_tally *a, uint64_t collections, struct sli
 		check_finding(a->check, key, "counts another number of collections than there are");
 	if (a->names != a->collections)
 		check_finding(a->check, key, "has names of collections that it does not have");
+	if (!a->account.gone && a->digest != a->account.digest)
+		check_finding(a->check, key, "has a digest of other rows than there are");
 	if (a->counted != a->account.count || a->bytes != a->account.bytes)
 		check_finding(a->check, key, "counts another use of its quota than there is");
 	return 0;

@@ -29,6 +29,12 @@ static void head_varint(struct head *head, uint64_t value)
 	head->bytes[head->len++] = (char)value;
 }
 
+static void head_fixed(struct head *head, uint64_t value)
+{
+	bytes_put_be64(head->bytes + head->len, value);
+	head->len += sizeof(value);
+}
+
 static void head_id(struct head *head, struct id id)
 {
 	memcpy(head->bytes + head->len, id.bytes, ID_SIZE);
@@ -48,6 +54,15 @@ static bool cut_version(struct slice *rest)
 	if (rest->len == 0 || rest->ptr[0] != ROW_VERSION)
 		return false;
 	*rest = slice_from(*rest, 1);
+	return true;
+}
+
+static bool cut_fixed(struct slice *rest, uint64_t *ret_value)
+{
+	struct slice bytes;
+	if (!bytes_cut(rest, sizeof(*ret_value), &bytes))
+		return false;
+	*ret_value = bytes_get_be64(bytes.ptr);
 	return true;
 }
 
@@ -76,6 +91,7 @@ void row_add_account(struct buf *to, const struct store_account *account, uint64
 	head_varint(&head, account->count);
 	head_varint(&head, account->created > 0 ? (uint64_t)account->created : 0);
 	head_varint(&head, collections);
+	head_fixed(&head, account->digest);
 	buf_add(to, head.bytes, head.len);
 }
 
@@ -86,7 +102,8 @@ bool row_get_account(struct slice row, struct store_account *ret_account, uint64
 		!cut_number(&row, ROW_CHANGE_MAX, &ret_account->change) ||
 		!bytes_cut_varint(&row, &ret_account->bytes) ||
 		!bytes_cut_varint(&row, &ret_account->count) ||
-		!cut_number(&row, INT64_MAX, &created) || !bytes_cut_varint(&row, ret_collections))
+		!cut_number(&row, INT64_MAX, &created) ||
+		!bytes_cut_varint(&row, ret_collections) || !cut_fixed(&row, &ret_account->digest))
 		return false;
 	ret_account->gone = flags & ACCOUNT_GONE;
 	ret_account->created = (int64_t)created;
@@ -106,6 +123,7 @@ void row_add_collection(struct buf *to, const struct store_collection *collectio
 	head_varint(&head, collection->bytes);
 	head_varint(&head, collection->counted);
 	head_varint(&head, collection->counted_bytes);
+	head_fixed(&head, collection->digest);
 	add_row(to, &head, collection->name, collection->data);
 }
 
@@ -119,8 +137,8 @@ bool row_get_collection(struct slice row, struct store_collection *ret_collectio
 		!cut_number(&row, c->own_change, &c->created) ||
 		!cut_number(&row, UINT32_MAX, &next_number) || !bytes_cut_varint(&row, &c->count) ||
 		!bytes_cut_varint(&row, &c->bytes) || !bytes_cut_varint(&row, &c->counted) ||
-		!bytes_cut_varint(&row, &c->counted_bytes) || !bytes_cut_counted(&row, &c->name) ||
-		c->name.len > STORE_NAME_MAX)
+		!bytes_cut_varint(&row, &c->counted_bytes) || !cut_fixed(&row, &c->digest) ||
+		!bytes_cut_counted(&row, &c->name) || c->name.len > STORE_NAME_MAX)
 		return false;
 	c->kind = (enum store_kind)kind;
 	c->next_number = (uint32_t)next_number;

@@ -49,7 +49,8 @@ int store_open(const struct store_options *options, struct store **ret_store, st
 {
 	struct store *store = ALLOC(struct store);
 	store->driver = options->driver;
-	int r = store->driver->open(&options->driver_options, &store->db, err);
+	store->db = options->db;
+	int r = store->db ? 0 : store->driver->open(&options->driver_options, &store->db, err);
 	if (r < 0) {
 		free(store);
 		return r;

@@ -18,6 +18,7 @@ struct store;
 struct store_options {
 	const struct store_driver *driver;
 	struct store_driver_options driver_options;
+	struct store_db *db; /* opened already with this driver; the store closes it. NULL: opens */
 };
 int store_open(
 	const struct store_options *options, struct store **ret_store, struct err *err) WARN_UNUSED;
@@ -35,6 +36,7 @@ struct store_account {
 	uint64_t bytes;  /* of objects that count for quota (STORE_COUNTED) */
 	uint64_t count;
 	int64_t created; /* seconds since 1970 */
+	uint64_t digest; /* of its collections: equal in two stores when these are */
 	bool gone;       /* being deleted */
 };
 
@@ -61,6 +63,7 @@ struct store_collection {
 	uint32_t next_number;  /* the next object's number; a mailbox's UIDNEXT; starts at 1 */
 	uint64_t count, bytes; /* living objects, their blob sizes */
 	uint64_t counted, counted_bytes; /* those of them that are STORE_COUNTED */
+	uint64_t digest;                 /* of its objects and tombstones */
 	struct slice data;               /* the upper floor's own; opaque here */
 };
 
@@ -194,6 +197,13 @@ int store_write_account_gone(
 /* Durable and visible when it returns 0. Ends the write either way. */
 int store_write_commit(struct store_write *write, struct err *err) WARN_UNUSED;
 void store_write_abort(struct store_write *write); /* NULL is fine */
+
+/* A commit that another store made, as its driver got it, into the same rows here. For the mirror,
+ * whose driver wraps `driver` and `db`; goes by those, and tells caches and watches. Accounts are
+ * those whose rows are in the batch, each once. */
+int store_apply(struct store *store, const struct store_driver *driver, struct store_db *db,
+	const struct id *accounts, size_t count, const struct store_batch *batch,
+	const struct store_new_blob *blobs, size_t blob_count, struct err *err) WARN_UNUSED;
 
 /* Gives up what large deleted collections and accounts left behind, in pieces that each hold the
  * account's lock for a moment. Called every few minutes, before the driver's compact; what a crash

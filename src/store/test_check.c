@@ -157,13 +157,13 @@ static void wrong_counters_are_found(void **state)
 	assert_true(row_get_collection(buf_slice(&row), &c));
 	c.bytes++;
 	row_add_collection(&wrong, &c);
-	assert_string_equal(check_with(f, &key, buf_slice(&wrong), false).text,
+	assert_string_equal(check_with(f, &key, buf_slice(&wrong), false).first_text,
 		"counts another number of bytes than there are");
 	buf_clear(&wrong);
 	c.bytes--;
 	c.next_number = 1;
 	row_add_collection(&wrong, &c);
-	assert_string_equal(check_with(f, &key, buf_slice(&wrong), false).text,
+	assert_string_equal(check_with(f, &key, buf_slice(&wrong), false).first_text,
 		"its number was never given out");
 	key_of_account(&key, KEY_ACCOUNT, f->account);
 	read_row(f, &key, &row);
@@ -179,6 +179,32 @@ static void wrong_counters_are_found(void **state)
 	row_add_account(&wrong, &a, collections);
 	assert_string_equal(check_with(f, &key, buf_slice(&wrong), false).text,
 		"its change is later than its account's");
+}
+
+/* Well formed, and everything else still fits. */
+static void a_row_that_says_something_else_is_found(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(buf_free) struct buf row = BUF(ROW_MAX), wrong = BUF(ROW_MAX);
+	static const char TEXT[] = "has a digest of other rows than there are";
+	struct store_object o;
+	struct store_account a;
+	uint64_t collections;
+	struct key key;
+	deliver_named(f);
+	key_of_object(&key, KEY_OBJECT, f->account, f->inbox, 1);
+	read_row(f, &key, &row);
+	assert_true(row_get_object(buf_slice(&row), &o));
+	o.data = SLICE("other");
+	row_add_object(&wrong, &o);
+	assert_string_equal(check_with(f, &key, buf_slice(&wrong), false).text, TEXT);
+	key_of_account(&key, KEY_ACCOUNT, f->account);
+	read_row(f, &key, &row);
+	assert_true(row_get_account(buf_slice(&row), &a, &collections));
+	a.digest++;
+	buf_clear(&wrong);
+	row_add_account(&wrong, &a, collections);
+	assert_string_equal(check_with(f, &key, buf_slice(&wrong), false).text, TEXT);
 }
 
 static bool see_none(void *context, const struct store_object *object)
@@ -236,7 +262,7 @@ static void a_store_of_a_newer_format_is_refused(void **state)
 	driver.get = get_newer;
 	assert_true(store_open(&options, &store, &err) < 0);
 	assert_int_equal(err.class, ERR_PERMANENT);
-	assert_non_null(strstr(err.text, "has format 2"));
+	assert_non_null(strstr(err.text, "has format 3"));
 }
 
 static void a_row_comes_back_as_it_was_and_no_cut_of_it_passes(void **state)
@@ -321,6 +347,7 @@ int main(void)
 		TEST(a_lost_row_of_any_kind_is_found),
 		TEST(a_stray_row_of_any_kind_is_found),
 		TEST(wrong_counters_are_found),
+		TEST(a_row_that_says_something_else_is_found),
 		TEST(a_damaged_row_is_named_and_never_served),
 		TEST(a_check_can_be_stopped),
 		cmocka_unit_test(a_store_of_a_newer_format_is_refused),

@@ -246,7 +246,7 @@ static void a_sweep_that_fails_anywhere_is_finished_by_the_next(void **state)
 		faults.fail_at = 0;
 		done(store_sweep(s.store, NULL, NULL, &err));
 		dump(s.store, &rows);
-		assert_slice(buf_slice(&rows), "v\x01");
+		assert_slice(buf_slice(&rows), "v\x02");
 		store_close(s.store);
 	}
 }

@@ -25,6 +25,7 @@ struct write_collection {
 	struct write_account *account;
 	struct slice old_name;   /* as committed */
 	struct slice known_name; /* as this write last heard of it */
+	uint64_t was_digest;     /* of its row as committed; 0 of a new one */
 	bool is_new, changed, gone;
 };
 
@@ -43,6 +44,7 @@ struct write_object {
 	bool facet_put;              /* in the batch already */
 	struct write_blob *new_blob; /* when now.blob is one of this write's */
 	struct store_object was;     /* as committed; not of a new one */
+	uint64_t was_digest;         /* of its row as committed */
 	struct store_object now;     /* slices point into the write's arena */
 };
 

@@ -1,4 +1,5 @@
 /* Collections inside a write: loading, making, renaming, finding by name. */
+#include "store/digest.h"
 #include "store/write.h"
 
 #include "base/bytes.h"
@@ -45,6 +46,7 @@ int write_load_collection(struct store_write *w, struct write_account *account, 
 	if (!c) {
 		AUTO(buf_free) struct buf row = BUF(ROW_MAX);
 		struct store_collection found;
+		struct key key;
 		if (account->row.gone)
 			return STORE_ABSENT;
 		int r = check_count(w, err);
@@ -58,6 +60,8 @@ int write_load_collection(struct store_write *w, struct write_account *account, 
 		c->account = account;
 		c->row.name = c->known_name = c->old_name = arena_copy(&w->arena, found.name);
 		c->row.data = arena_copy(&w->arena, found.data);
+		key_of_collection(&key, KEY_COLLECTION, account->row.id, id);
+		c->was_digest = digest_row(key_slice(&key), buf_slice(&row));
 		add(w, c);
 	}
 	*ret_collection = c;

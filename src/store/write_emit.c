@@ -1,5 +1,6 @@
 /* From structs to rows, once, at commit. Names first give up what they had, then take what they
  * get, so that names may change hands inside one write. */
+#include "store/digest.h"
 #include "store/write.h"
 
 #include "base/bytes.h"
@@ -75,6 +76,8 @@ static void emit_change(struct store_write *w, const struct write_object *o, str
 	}
 	key_of_change(&key, account, o->collection->row.id, o->now.change, o->now.number);
 	store_batch_put(&w->batch, key_slice(&key), row);
+	if (o->state == WRITE_GONE)
+		o->collection->row.digest += digest_row(key_slice(&key), row);
 }
 
 static void emit_object(struct store_write *w, const struct write_object *o, struct buf *row)
@@ -93,12 +96,14 @@ static void emit_object(struct store_write *w, const struct write_object *o, str
 	if (o->state == WRITE_LOADED || o->state == WRITE_DROPPED)
 		return;
 	key_of_object(&key, KEY_OBJECT, account, o->collection->row.id, o->now.number);
+	o->collection->row.digest -= o->was_digest;
 	if (o->state == WRITE_GONE) {
 		store_batch_delete(&w->batch, key_slice(&key));
 	} else {
 		buf_clear(row);
 		row_add_object(row, &o->now);
 		store_batch_put(&w->batch, key_slice(&key), buf_slice(row));
+		o->collection->row.digest += digest_row(key_slice(&key), buf_slice(row));
 		put_object_name(w, o, account);
 	}
 	emit_change(w, o, account);
@@ -116,15 +121,18 @@ static void emit_collection(
 	key_of_collection(&key, KEY_COLLECTION, account, c->row.id);
 	if (c->gone && c->is_new) /* nobody has seen it */
 		return;
+	c->account->row.digest -= c->was_digest;
 	if (c->gone) {
 		store_batch_delete(&w->batch, key_slice(&key));
 		key_of_gone(&key, account, c->row.change, c->row.id);
 		row_add_gone_collection(row, c->row.kind);
 		store_batch_put(&w->batch, key_slice(&key), buf_slice(row));
+		c->account->row.digest += digest_row(key_slice(&key), buf_slice(row));
 		return;
 	}
 	row_add_collection(row, &c->row);
 	store_batch_put(&w->batch, key_slice(&key), buf_slice(row));
+	c->account->row.digest += digest_row(key_slice(&key), buf_slice(row));
 	if (!c->is_new && slice_eq(c->row.name, c->old_name))
 		return;
 	key_of_collection_name(&key, account, c->row.kind, c->row.name);

@@ -73,6 +73,6 @@ int store_write_account_gone(struct store_write *w, struct id account, struct er
 		leave_to_sweep(w, &sweep);
 	a->emptied = sweep.done;
 	a->row.gone = true;
-	a->row.count = a->row.bytes = a->collections = 0;
+	a->row.count = a->row.bytes = a->collections = a->row.digest = 0;
 	return 0;
 }

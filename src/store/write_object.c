@@ -1,4 +1,5 @@
 /* Objects inside a write. */
+#include "store/digest.h"
 #include "store/write.h"
 
 #include "base/bytes.h"
@@ -59,6 +60,7 @@ static int load(struct store_write *w, struct write_collection *c, uint32_t numb
 	if (!o) {
 		AUTO(buf_free) struct buf row = BUF(ROW_MAX);
 		struct store_object found;
+		struct key stored;
 		if (c->is_new)
 			return STORE_ABSENT;
 		int r = read_object(
@@ -68,6 +70,8 @@ static int load(struct store_write *w, struct write_collection *c, uint32_t numb
 		if (r != 0)
 			return r;
 		o->was = o->now;
+		key_of_object(&stored, KEY_OBJECT, c->account->row.id, c->row.id, number);
+		o->was_digest = digest_row(key_slice(&stored), buf_slice(&row));
 	}
 	*ret_object = o;
 	return is_there(o) ? 0 : STORE_ABSENT;

@@ -1,0 +1,288 @@
+/* The driver around a driver: begin takes leases, then the inner locks; commit goes to both disks
+ * at once. Everything else is the inner driver's. */
+#include "mirror/gate.h"
+#include "mirror/mirror.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/must.h"
+
+enum { WAIT_MS = 30 * 1000 }; /* for gate and leases, as long as a driver waits for locks */
+
+struct store_db {
+	const struct store_driver *inner;
+	struct store_db *db;
+	const struct mirror_peer_ops *peer;
+	void *peer_context;
+	struct mirror_leases leases;
+	struct mirror_gate gate;
+	atomic_bool linked;
+	atomic_uint_least64_t shipped, applied, differing;
+};
+
+struct store_txn {
+	struct store_db *mirror;
+	struct store_txn *inner;
+	size_t count;
+	struct id accounts[]; /* sorted, each once */
+};
+
+/* A mirror is its store's database. */
+static struct store_db *db_of(struct mirror *mirror)
+{
+	return (struct store_db *)mirror;
+}
+
+struct store_db *mirror_db(struct mirror *mirror)
+{
+	return db_of(mirror);
+}
+
+struct mirror_leases *mirror_leases(struct mirror *mirror)
+{
+	return &db_of(mirror)->leases;
+}
+
+int mirror_open(const struct mirror_options *options, struct mirror **ret_mirror, struct err *err)
+{
+	struct store_db *m = ALLOC(struct store_db);
+	m->inner = options->inner;
+	m->peer = options->peer;
+	m->peer_context = options->peer_context;
+	int r = m->inner->open(&options->inner_options, &m->db, err);
+	if (r < 0) {
+		free(m);
+		return r;
+	}
+	mirror_leases_init(&m->leases, options->is_first, &m->peer->lease, m->peer_context);
+	mirror_gate_init(&m->gate);
+	*ret_mirror = (struct mirror *)m;
+	return 0;
+}
+
+static int driver_open(
+	const struct store_driver_options *options, struct store_db **ret_db, struct err *err)
+{
+	return err_bug(err, "a mirror is opened by mirror_open()");
+}
+
+static void driver_close(struct store_db *m)
+{
+	m->inner->close(m->db);
+	mirror_leases_deinit(&m->leases);
+	mirror_gate_deinit(&m->gate);
+	free(m);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	return id_cmp(*(const struct id *)a, *(const struct id *)b);
+}
+
+static struct store_txn *new_txn(struct store_db *m, const struct id *accounts, size_t count)
+{
+	struct store_txn *txn = alloc_zero(1, sizeof(*txn) + count * sizeof(*accounts));
+	txn->mirror = m;
+	if (count > 0)
+		memcpy(txn->accounts, accounts, count * sizeof(*accounts));
+	qsort(txn->accounts, count, sizeof(*accounts), by_id);
+	for (size_t i = 0; i < count; i++)
+		if (i == 0 || !id_eq(txn->accounts[i], txn->accounts[i - 1]))
+			txn->accounts[txn->count++] = txn->accounts[i];
+	return txn;
+}
+
+static void drop_leases(struct store_txn *txn, size_t count)
+{
+	while (count-- > 0)
+		mirror_lease_drop(&txn->mirror->leases, txn->accounts[count]);
+}
+
+static void end(struct store_txn *txn)
+{
+	drop_leases(txn, txn->count);
+	mirror_gate_leave(&txn->mirror->gate);
+	free(txn);
+}
+
+static int take_leases(struct store_txn *txn, int64_t deadline, struct err *err)
+{
+	for (size_t i = 0; i < txn->count; i++) {
+		int r = mirror_lease_take(&txn->mirror->leases, txn->accounts[i], deadline, err);
+		if (r < 0) {
+			drop_leases(txn, i);
+			return r;
+		}
+	}
+	return 0;
+}
+
+static int driver_begin(struct store_db *m, const struct id *accounts, size_t count,
+	struct store_txn **ret_txn, struct err *err)
+{
+	int64_t deadline = clock_mono_ms() + WAIT_MS;
+	if (!mirror_gate_enter(&m->gate, deadline))
+		return err_temporary(err, ERR_UNAVAILABLE, "the two nodes are being compared");
+	struct store_txn *txn = new_txn(m, accounts, count);
+	int r = take_leases(txn, deadline, err);
+	if (r < 0) {
+		mirror_gate_leave(&m->gate);
+		free(txn);
+		return r;
+	}
+	r = m->inner->begin(m->db, txn->accounts, txn->count, &txn->inner, err);
+	if (r < 0)
+		end(txn);
+	else
+		*ret_txn = txn;
+	return r;
+}
+
+static void driver_abort(struct store_txn *txn)
+{
+	txn->mirror->inner->abort(txn->inner);
+	end(txn);
+}
+
+/* To both disks at once. What only one of them took is told apart later: the accounts differ then.
+ */
+static int commit_both(struct store_txn *txn, const struct mirror_commit *commit, struct err *err)
+{
+	struct store_db *m = txn->mirror;
+	struct mirror_shipment shipment = {.rc = -1};
+	m->peer->ship(m->peer_context, commit, &shipment);
+	int r = m->inner->commit(txn->inner, commit->batch, commit->blobs, commit->blob_count, err);
+	wait_for(&shipment.done);
+	(void)atomic_fetch_add(&m->shipped, 1);
+	if ((r == 0) != (shipment.rc == 0))
+		(void)atomic_fetch_add(&m->differing, 1);
+	return r;
+}
+
+static int driver_commit(struct store_txn *txn, const struct store_batch *batch,
+	const struct store_new_blob *blobs, size_t blob_count, struct err *err)
+{
+	struct store_db *m = txn->mirror;
+	struct mirror_commit commit = {txn->accounts, txn->count, batch, blobs, blob_count};
+	int r = atomic_load(&m->linked)
+			? commit_both(txn, &commit, err)
+			: m->inner->commit(txn->inner, batch, blobs, blob_count, err);
+	end(txn);
+	return r;
+}
+
+static struct store_txn *inner_of(struct store_txn *txn)
+{
+	return txn ? txn->inner : NULL;
+}
+
+static int driver_get(struct store_db *m, struct store_txn *txn, struct slice key,
+	struct buf *ret_value, struct err *err)
+{
+	return m->inner->get(m->db, inner_of(txn), key, ret_value, err);
+}
+
+static int driver_scan(struct store_db *m, struct store_txn *txn, struct slice from,
+	struct slice to, bool backward,
+	bool (*visit)(void *context, struct slice key, struct slice value), void *context,
+	struct err *err)
+{
+	return m->inner->scan(m->db, inner_of(txn), from, to, backward, visit, context, err);
+}
+
+static int driver_blob_read(struct store_db *m, struct id blob, uint64_t offset, uint64_t len,
+	struct buf *to, struct err *err)
+{
+	return m->inner->blob_read(m->db, blob, offset, len, to, err);
+}
+
+static int driver_blob_len(struct store_db *m, struct id blob, uint64_t *ret_len, struct err *err)
+{
+	return m->inner->blob_len(m->db, blob, ret_len, err);
+}
+
+static int driver_backup(struct store_db *m, const char *path, store_progress *progress,
+	void *context, struct err *err)
+{
+	return m->inner->backup(m->db, path, progress, context, err);
+}
+
+static int driver_check(struct store_db *m, store_report *report, store_progress *progress,
+	void *context, struct err *err)
+{
+	return m->inner->check(m->db, report, progress, context, err);
+}
+
+static int driver_compact(struct store_db *m, bool all, store_progress *progress, void *context,
+	uint64_t *ret_freed, struct err *err)
+{
+	return m->inner->compact(m->db, all, progress, context, ret_freed, err);
+}
+
+static struct store_driver_figures driver_figures(struct store_db *m)
+{
+	return m->inner->figures(m->db);
+}
+
+const struct store_driver mirror_driver = {
+	.name = "mirror",
+	.open = driver_open,
+	.close = driver_close,
+	.begin = driver_begin,
+	.abort = driver_abort,
+	.commit = driver_commit,
+	.get = driver_get,
+	.scan = driver_scan,
+	.blob_read = driver_blob_read,
+	.blob_len = driver_blob_len,
+	.backup = driver_backup,
+	.check = driver_check,
+	.compact = driver_compact,
+	.figures = driver_figures,
+};
+
+void mirror_hold_writes(struct mirror *mirror)
+{
+	mirror_gate_shut(&db_of(mirror)->gate);
+}
+
+void mirror_let_write(struct mirror *mirror)
+{
+	mirror_gate_open(&db_of(mirror)->gate);
+}
+
+void mirror_linked(struct mirror *mirror)
+{
+	mirror_leases_linked(&db_of(mirror)->leases);
+	atomic_store(&db_of(mirror)->linked, true);
+}
+
+void mirror_alone(struct mirror *mirror)
+{
+	atomic_store(&db_of(mirror)->linked, false);
+	mirror_leases_alone(&db_of(mirror)->leases);
+}
+
+int mirror_apply(struct mirror *mirror, struct store *store, const struct mirror_commit *commit,
+	struct err *err)
+{
+	struct store_db *m = db_of(mirror);
+	int r = store_apply(store, m->inner, m->db, commit->accounts, commit->account_count,
+		commit->batch, commit->blobs, commit->blob_count, err);
+	if (r == 0)
+		(void)atomic_fetch_add(&m->applied, 1);
+	return r;
+}
+
+struct mirror_figures mirror_figures(struct mirror *mirror)
+{
+	struct store_db *m = db_of(mirror);
+	struct mirror_figures figures = {
+		.linked = atomic_load(&m->linked),
+		.shipped = atomic_load(&m->shipped),
+		.applied = atomic_load(&m->applied),
+		.differing = atomic_load(&m->differing),
+	};
+	mirror_leases_count(&m->leases, &figures.leases_away, &figures.leases_awaited);
+	return figures;
+}

@@ -1,0 +1,75 @@
+/* Two stores kept equal: a driver around a driver. What is committed through it goes to the other
+ * node's disk too, under leases that let one node at a time write to an account. See
+ * docs/mirror.md.
+ *
+ * The wire is somebody else's (struct mirror_peer_ops); so is deciding whether the other node is
+ * there. */
+#ifndef MIRROR_MIRROR_H
+#define MIRROR_MIRROR_H
+
+#include "base/wait.h"
+#include "mirror/lease.h"
+#include "store/store.h"
+
+/* A commit as it crosses the wire. Borrowed until the shipment is done. */
+struct mirror_commit {
+	const struct id *accounts;
+	size_t account_count;
+	const struct store_batch *batch;
+	const struct store_new_blob *blobs;
+	size_t blob_count;
+};
+
+/* In the memory of who ships; `rc` and `err` are set before `done` is told, once: 0 when the other
+ * node's disk has it and its readers see it, negative when it has not or nobody knows. */
+struct mirror_shipment {
+	struct wait done;
+	int rc;
+	struct err err;
+};
+
+struct mirror_peer_ops {
+	struct mirror_lease_ops lease;
+	/* Begins; must not wait. When the link is lost, shipments under way are told -1. */
+	void (*ship)(void *context, const struct mirror_commit *commit,
+		struct mirror_shipment *shipment);
+};
+
+struct mirror_options {
+	const struct store_driver *inner;
+	struct store_driver_options inner_options;
+	bool is_first; /* of the two nodes; the other one is not */
+	const struct mirror_peer_ops *peer;
+	void *peer_context;
+};
+
+/* Alone at first. */
+struct mirror;
+int mirror_open(const struct mirror_options *options, struct mirror **ret_mirror,
+	struct err *err) WARN_UNUSED;
+/* For store_open(), which takes it over: store_close() closes the mirror with it. */
+extern const struct store_driver mirror_driver;
+struct store_db *mirror_db(struct mirror *mirror);
+struct mirror_leases *mirror_leases(struct mirror *mirror);
+
+/* Nobody writes between these two. */
+void mirror_hold_writes(struct mirror *mirror);
+void mirror_let_write(struct mirror *mirror);
+/* Both nodes hold the same, and nobody writes here: from now on both commit everything. */
+void mirror_linked(struct mirror *mirror);
+/* The link is down. May come at any time, and before shipments are told. */
+void mirror_alone(struct mirror *mirror);
+
+/* A commit of the other node, into the store that lies on this mirror. */
+int mirror_apply(struct mirror *mirror, struct store *store, const struct mirror_commit *commit,
+	struct err *err) WARN_UNUSED;
+
+struct mirror_figures {
+	bool linked;
+	size_t leases_away, leases_awaited;
+	uint64_t shipped, applied;
+	uint64_t differing; /* commits that one disk took and the other did not, while linked */
+};
+struct mirror_figures mirror_figures(struct mirror *mirror);
+
+#endif

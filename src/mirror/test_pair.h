@@ -1,0 +1,29 @@
+/* Two nodes in one process, for tests: each a store on a mirror on the memory driver, with wires
+ * between them that carry lease frames in order and commits in any. */
+#ifndef MIRROR_TEST_PAIR_H
+#define MIRROR_TEST_PAIR_H
+
+#include "mirror/mirror.h"
+
+enum { PAIR_NODES = 2, PAIR_CARRIERS = 3 };
+
+struct pair_node {
+	struct mirror *mirror;
+	struct store *store;
+};
+
+struct pair;
+
+/* Alone, both of them. */
+struct pair *pair_new(void);
+void pair_free(struct pair *pair);
+struct pair_node *pair_node(struct pair *pair, size_t number);
+/* They hold the same. */
+void pair_link(struct pair *pair);
+void pair_cut(struct pair *pair);
+/* The other node refuses commits from now on, as if its disk were full. */
+void pair_refuse(struct pair *pair, size_t number, bool refuse);
+/* Fails the test when a row or a blob is on one side only, or differs. */
+void pair_assert_equal(struct pair *pair);
+
+#endif
