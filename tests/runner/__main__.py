@@ -11,6 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import checks  # noqa: E402
+import models  # noqa: E402
 import system  # noqa: E402
 import unit  # noqa: E402
 from part import ROOT, Part, run_all  # noqa: E402
@@ -25,6 +26,7 @@ def source_checks(tidy: bool) -> list[Part]:
         Part("style", lambda: checks.script("style")),
         Part("format", checks.format),
         Part("shell", checks.shell),
+        Part("models", models.run),
     ]
     return parts + ([Part("tidy", checks.tidy)] if tidy else [])
 

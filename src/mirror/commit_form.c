@@ -1,0 +1,138 @@
+/* A commit as bytes: accounts, batch, released blobs, new blobs; each with its count or length. */
+#include "mirror/frame.h"
+
+#include "base/bytes.h"
+#include "store/key.h"
+
+enum { FORM_VERSION = 1 };
+
+void mirror_commit_add(struct buf *to, const struct mirror_commit *commit)
+{
+	buf_add_byte(to, FORM_VERSION);
+	bytes_add_varint(to, commit->account_count);
+	for (size_t i = 0; i < commit->account_count; i++)
+		buf_add_slice(to, id_slice(&commit->accounts[i]));
+	bytes_add_counted(to, buf_slice(&commit->batch->bytes));
+	bytes_add_counted(to, buf_slice(&commit->batch->released));
+	bytes_add_varint(to, commit->blob_count);
+	for (size_t i = 0; i < commit->blob_count; i++) {
+		buf_add_slice(to, id_slice(&commit->blobs[i].id));
+		bytes_add_counted(to, commit->blobs[i].bytes);
+	}
+}
+
+/* A count of things that take at least `size` bytes each. */
+static bool cut_count(struct slice *rest, size_t size, size_t *ret_count)
+{
+	uint64_t count;
+	if (!bytes_cut_varint(rest, &count) || count > rest->len / size)
+		return false;
+	*ret_count = (size_t)count;
+	return true;
+}
+
+static bool cut_ids(struct slice *rest, struct arena *arena, size_t count, const struct id **ret)
+{
+	struct slice bytes;
+	if (!bytes_cut(rest, count * ID_SIZE, &bytes))
+		return false;
+	struct id *ids = ARENA_ARRAY(arena, struct id, count);
+	if (count > 0)
+		memcpy(ids, bytes.ptr, bytes.len);
+	for (size_t i = 1; i < count; i++)
+		if (id_cmp(ids[i - 1], ids[i]) >= 0)
+			return false;
+	*ret = ids;
+	return true;
+}
+
+static bool names(const struct mirror_commit *commit, struct id account)
+{
+	size_t low = 0, high = commit->account_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = id_cmp(commit->accounts[middle], account);
+		if (order == 0)
+			return true;
+		*(order < 0 ? &low : &high) = order < 0 ? middle + 1 : middle;
+	}
+	return false;
+}
+
+/* Where the account stands in a key; 0: no key that is mirrored. */
+static size_t account_at(struct slice key)
+{
+	if (key.len < KEY_ACCOUNT_LEN)
+		return 0;
+	switch ((enum key_tag)key.ptr[0]) {
+	case KEY_ACCOUNT:
+	case KEY_CHANGE:
+	case KEY_GONE:
+	case KEY_FACET:
+	case KEY_SWEEP:
+	case KEY_COLLECTION:
+	case KEY_COLLECTION_NAME:
+	case KEY_OBJECT_NAME:
+	case KEY_OBJECT:
+		return 1;
+	case KEY_REF:
+		return key.len == KEY_REF_LEN ? KEY_ACCOUNT_LEN : 0;
+	case KEY_FORMAT:
+		break;
+	}
+	return 0;
+}
+
+static bool batch_fits(const struct mirror_commit *commit)
+{
+	struct slice rest = buf_slice(&commit->batch->bytes), key, value;
+	enum store_op op;
+	bool bad;
+	while (store_batch_next(&rest, &op, &key, &value, &bad)) {
+		size_t at = account_at(key);
+		if (at == 0 || !names(commit, key_id_at(key, at)))
+			return false;
+	}
+	return !bad;
+}
+
+/* Bytes that are read through a buf and never through it freed or changed. */
+static struct buf borrowed(struct slice bytes)
+{
+	return (struct buf){
+		.data = (char *)bytes.ptr, .len = bytes.len, .cap = bytes.len, .max = bytes.len};
+}
+
+static bool cut_blobs(struct slice *rest, struct arena *arena, struct mirror_commit *commit)
+{
+	if (!cut_count(rest, ID_SIZE + 1, &commit->blob_count))
+		return false;
+	struct store_new_blob *blobs =
+		ARENA_ARRAY(arena, struct store_new_blob, commit->blob_count);
+	for (size_t i = 0; i < commit->blob_count; i++) {
+		struct slice id;
+		if (!bytes_cut(rest, ID_SIZE, &id) || !bytes_cut_counted(rest, &blobs[i].bytes))
+			return false;
+		memcpy(blobs[i].id.bytes, id.ptr, ID_SIZE);
+	}
+	commit->blobs = blobs;
+	return true;
+}
+
+bool mirror_commit_read(struct slice bytes, struct arena *arena, struct mirror_commit *ret_commit)
+{
+	struct slice rest = bytes, version, batch, released;
+	struct mirror_commit commit = {0};
+	if (!bytes_cut(&rest, 1, &version) || version.ptr[0] != FORM_VERSION ||
+		!cut_count(&rest, ID_SIZE, &commit.account_count) ||
+		!cut_ids(&rest, arena, commit.account_count, &commit.accounts) ||
+		!bytes_cut_counted(&rest, &batch) || !bytes_cut_counted(&rest, &released) ||
+		released.len % ID_SIZE != 0 || !cut_blobs(&rest, arena, &commit) || rest.len > 0)
+		return false;
+	struct store_batch *both = ARENA_NEW(arena, struct store_batch);
+	both->bytes = borrowed(batch);
+	both->released = borrowed(released);
+	commit.batch = both;
+	*ret_commit = commit;
+	return batch_fits(&commit);
+}
