@@ -1,211 +1,222 @@
-/* The wires: a queue each way for leases, and one for commits. */
+/* A link at each end, a thread each way that carries bytes, and threads that run jobs. */
 #include "mirror/test_pair.h"
+
+#include "mirror/link.h"
 
 #include "base/alloc.h"
 #include "base/test.h"
 
 #define done(call) assert_int_equal((call), 0)
 
-enum frame_kind { FRAME_WANT, FRAME_GIVE, FRAME_COMMIT };
+enum { AT_ONCE = 100 * 1000 }; /* bytes that a wire takes; cuts frames anywhere */
 
-struct frame {
-	struct frame *next;
-	enum frame_kind kind;
-	struct id account;
-	const struct mirror_commit *commit;
-	struct mirror_shipment *shipment;
-};
-
-struct queue {
-	pthread_mutex_t lock;
-	pthread_cond_t sent;
-	struct frame *first, **last;
-	bool closed;
+struct job {
+	struct job *next;
+	struct mirror_job *job;
 };
 
 struct end {
 	struct pair *pair;
 	struct pair_node node;
 	size_t number;
-	struct queue leases, commits; /* from here to the other */
-	pthread_t threads[1 + PAIR_CARRIERS];
+	pthread_rwlock_t lock;    /* of link */
+	struct mirror_link *link; /* NULL: alone */
 	atomic_bool refuses;
+	/* From here to the other. */
+	pthread_t carrier;
+	/* Guards the rest. */
+	pthread_mutex_t work_lock;
+	pthread_cond_t work;
+	bool has_output, cut, closed;
+	struct job *jobs;
+	unsigned running;
+	pthread_t workers[PAIR_WORKERS];
 };
 
 struct pair {
 	struct end ends[PAIR_NODES];
-	pthread_rwlock_t cutting; /* write-locked while the link changes */
-	bool linked;
+	struct id cluster;
 };
 
-static void queue_init(struct queue *queue)
+static struct end *other_of(struct end *end)
 {
-	*queue = (struct queue){0};
-	queue->last = &queue->first;
-	(void)pthread_mutex_init(&queue->lock, NULL);
-	(void)pthread_cond_init(&queue->sent, NULL);
+	return &end->pair->ends[1 - end->number];
 }
 
-static void push(struct queue *queue, const struct frame *frame)
+static void has_output(void *context)
 {
-	struct frame *copy = ALLOC(struct frame);
-	*copy = *frame;
-	copy->next = NULL;
-	(void)pthread_mutex_lock(&queue->lock);
-	*queue->last = copy;
-	queue->last = &copy->next;
-	(void)pthread_cond_signal(&queue->sent);
-	(void)pthread_mutex_unlock(&queue->lock);
+	struct end *end = context;
+	(void)pthread_mutex_lock(&end->work_lock);
+	end->has_output = true;
+	(void)pthread_cond_broadcast(&end->work);
+	(void)pthread_mutex_unlock(&end->work_lock);
 }
 
-/* NULL: closed. */
-static struct frame *pop(struct queue *queue)
+static void spawn(void *context, struct mirror_job *mirror_job)
 {
-	(void)pthread_mutex_lock(&queue->lock);
-	while (!queue->first && !queue->closed)
-		(void)pthread_cond_wait(&queue->sent, &queue->lock);
-	struct frame *frame = queue->first;
-	if (frame) {
-		queue->first = frame->next;
-		if (!queue->first)
-			queue->last = &queue->first;
-	}
-	(void)pthread_mutex_unlock(&queue->lock);
-	return frame;
+	struct end *end = context;
+	struct job *job = ALLOC(struct job);
+	job->job = mirror_job;
+	(void)pthread_mutex_lock(&end->work_lock);
+	job->next = end->jobs;
+	end->jobs = job;
+	(void)pthread_cond_broadcast(&end->work);
+	(void)pthread_mutex_unlock(&end->work_lock);
 }
 
-static void lose(struct mirror_shipment *shipment)
+static int apply(void *context, const struct mirror_commit *commit, struct err *err)
 {
-	shipment->rc = err_temporary(&shipment->err, ERR_UNAVAILABLE, "the link is down");
-	wait_done(&shipment->done);
+	struct end *end = context;
+	if (atomic_load(&end->refuses))
+		return err_temporary(err, ERR_LIMIT, "no room");
+	return mirror_apply(end->node.mirror, end->node.store, commit, err);
 }
 
-/* What arrives at `to`. */
-static void deliver(struct end *to, const struct frame *frame)
+static bool wanted(void *context, struct id account)
 {
-	struct mirror_leases *leases = mirror_leases(to->node.mirror);
-	(void)pthread_rwlock_rdlock(&to->pair->cutting);
-	bool linked = to->pair->linked;
-	if (linked && frame->kind == FRAME_WANT)
-		assert_true(mirror_lease_wanted(leases, frame->account));
-	if (linked && frame->kind == FRAME_GIVE)
-		assert_true(mirror_lease_given(leases, frame->account));
-	(void)pthread_rwlock_unlock(&to->pair->cutting);
-	if (frame->kind != FRAME_COMMIT)
-		return;
-	if (!linked || atomic_load(&to->refuses)) {
-		lose(frame->shipment);
-		return;
-	}
-	struct mirror_shipment *shipment = frame->shipment;
-	shipment->rc = mirror_apply(to->node.mirror, to->node.store, frame->commit, &shipment->err);
-	wait_done(&shipment->done);
+	return mirror_lease_wanted(mirror_leases(((struct end *)context)->node.mirror), account);
 }
 
-struct carrier {
-	struct end *from;
-	struct queue *queue;
-};
-
-static void *carry(void *context)
+static bool given(void *context, struct id account)
 {
-	struct carrier carrier = *(struct carrier *)context;
-	struct frame *frame;
-	free(context);
-	while ((frame = pop(carrier.queue)) != NULL) {
-		deliver(&carrier.from->pair->ends[1 - carrier.from->number], frame);
-		free(frame);
-	}
-	return NULL;
+	return mirror_lease_given(mirror_leases(((struct end *)context)->node.mirror), account);
 }
+
+static const struct mirror_link_ops LINK_OPS = {has_output, spawn, apply, wanted, given};
 
 static void send_want(void *context, struct id account)
 {
 	struct end *end = context;
-	push(&end->leases, &(struct frame){.kind = FRAME_WANT, .account = account});
+	(void)pthread_rwlock_rdlock(&end->lock);
+	if (end->link)
+		mirror_link_want(end->link, account);
+	(void)pthread_rwlock_unlock(&end->lock);
 }
 
 static void send_give(void *context, struct id account)
 {
 	struct end *end = context;
-	push(&end->leases, &(struct frame){.kind = FRAME_GIVE, .account = account});
+	(void)pthread_rwlock_rdlock(&end->lock);
+	if (end->link)
+		mirror_link_give(end->link, account);
+	(void)pthread_rwlock_unlock(&end->lock);
 }
 
 static void ship(
 	void *context, const struct mirror_commit *commit, struct mirror_shipment *shipment)
 {
 	struct end *end = context;
-	push(&end->commits,
-		&(struct frame){.kind = FRAME_COMMIT, .commit = commit, .shipment = shipment});
+	(void)pthread_rwlock_rdlock(&end->lock);
+	if (end->link)
+		mirror_link_ship(end->link, commit, shipment);
+	else
+		wait_done(&shipment->done);
+	(void)pthread_rwlock_unlock(&end->lock);
 }
 
 static const struct mirror_peer_ops PEER = {.lease = {send_want, send_give}, .ship = ship};
 
-static void start(struct end *end, size_t thread, struct queue *queue)
+/* True when there is output; false when the link is cut. */
+static bool wait_for_output(struct end *end)
 {
-	struct carrier *carrier = ALLOC(struct carrier);
-	*carrier = (struct carrier){end, queue};
-	done(pthread_create(&end->threads[thread], NULL, carry, carrier));
+	(void)pthread_mutex_lock(&end->work_lock);
+	while (!end->has_output && !end->cut)
+		(void)pthread_cond_wait(&end->work, &end->work_lock);
+	end->has_output = false;
+	bool cut = end->cut;
+	(void)pthread_mutex_unlock(&end->work_lock);
+	return !cut;
+}
+
+static void *carry(void *context)
+{
+	struct end *from = context, *to = other_of(from);
+	AUTO(buf_free) struct buf wire = BUF(SIZE_MAX);
+	struct err err;
+	while (wait_for_output(from))
+		while (mirror_link_output(from->link, &wire, AT_ONCE)) {
+			struct slice bytes = buf_slice(&wire);
+			done(mirror_link_input(to->link, &bytes, &err));
+			buf_consume(&wire, wire.len - bytes.len);
+		}
+	return NULL;
+}
+
+static void *work(void *context)
+{
+	struct end *end = context;
+	(void)pthread_mutex_lock(&end->work_lock);
+	for (;;) {
+		struct job *job = end->jobs;
+		if (!job && end->closed)
+			break;
+		if (!job) {
+			(void)pthread_cond_wait(&end->work, &end->work_lock);
+			continue;
+		}
+		end->jobs = job->next;
+		end->running++;
+		(void)pthread_mutex_unlock(&end->work_lock);
+		mirror_job_run(job->job);
+		free(job);
+		(void)pthread_mutex_lock(&end->work_lock);
+		end->running--;
+		(void)pthread_cond_broadcast(&end->work);
+	}
+	(void)pthread_mutex_unlock(&end->work_lock);
+	return NULL;
+}
+
+static void open_end(struct end *end)
+{
+	struct mirror_options options = {.inner = &store_driver_memory,
+		.is_first = end->number == 0,
+		.peer = &PEER,
+		.peer_context = end};
+	struct err err;
+	(void)pthread_rwlock_init(&end->lock, NULL);
+	(void)pthread_mutex_init(&end->work_lock, NULL);
+	(void)pthread_cond_init(&end->work, NULL);
+	done(mirror_open(&options, &end->node.mirror, &err));
+	struct store_options of_store = {
+		.driver = &mirror_driver, .db = mirror_db(end->node.mirror)};
+	done(store_open(&of_store, &end->node.store, &err));
+	for (size_t i = 0; i < PAIR_WORKERS; i++)
+		done(pthread_create(&end->workers[i], NULL, work, end));
 }
 
 struct pair *pair_new(void)
 {
 	struct pair *pair = ALLOC(struct pair);
-	(void)pthread_rwlock_init(&pair->cutting, NULL);
+	pair->cluster = id_new();
 	for (size_t i = 0; i < PAIR_NODES; i++) {
-		struct end *end = &pair->ends[i];
-		struct mirror_options options = {.inner = &store_driver_memory,
-			.is_first = i == 0,
-			.peer = &PEER,
-			.peer_context = end};
-		struct err err;
-		end->pair = pair;
-		end->number = i;
-		queue_init(&end->leases);
-		queue_init(&end->commits);
-		done(mirror_open(&options, &end->node.mirror, &err));
-		struct store_options of_store = {
-			.driver = &mirror_driver, .db = mirror_db(end->node.mirror)};
-		done(store_open(&of_store, &end->node.store, &err));
-	}
-	for (size_t i = 0; i < PAIR_NODES; i++) {
-		struct end *end = &pair->ends[i];
-		start(end, 0, &end->leases);
-		for (size_t t = 1; t <= PAIR_CARRIERS; t++)
-			start(end, t, &end->commits);
+		pair->ends[i].pair = pair;
+		pair->ends[i].number = i;
+		open_end(&pair->ends[i]);
 	}
 	return pair;
 }
 
-static void close_queue(struct queue *queue)
+static void close_end(struct end *end)
 {
-	(void)pthread_mutex_lock(&queue->lock);
-	queue->closed = true;
-	(void)pthread_cond_broadcast(&queue->sent);
-	(void)pthread_mutex_unlock(&queue->lock);
-}
-
-static void queue_deinit(struct queue *queue)
-{
-	assert_null(queue->first);
-	(void)pthread_cond_destroy(&queue->sent);
-	(void)pthread_mutex_destroy(&queue->lock);
+	(void)pthread_mutex_lock(&end->work_lock);
+	end->closed = true;
+	(void)pthread_cond_broadcast(&end->work);
+	(void)pthread_mutex_unlock(&end->work_lock);
+	for (size_t i = 0; i < PAIR_WORKERS; i++)
+		(void)pthread_join(end->workers[i], NULL);
+	store_close(end->node.store);
+	(void)pthread_cond_destroy(&end->work);
+	(void)pthread_mutex_destroy(&end->work_lock);
+	(void)pthread_rwlock_destroy(&end->lock);
 }
 
 void pair_free(struct pair *pair)
 {
-	for (size_t i = 0; i < PAIR_NODES; i++) {
-		close_queue(&pair->ends[i].leases);
-		close_queue(&pair->ends[i].commits);
-		for (size_t t = 0; t <= PAIR_CARRIERS; t++)
-			(void)pthread_join(pair->ends[i].threads[t], NULL);
-	}
-	for (size_t i = 0; i < PAIR_NODES; i++) {
-		queue_deinit(&pair->ends[i].leases);
-		queue_deinit(&pair->ends[i].commits);
-		store_close(pair->ends[i].node.store);
-	}
-	(void)pthread_rwlock_destroy(&pair->cutting);
+	if (pair->ends[0].link)
+		pair_cut(pair);
+	for (size_t i = 0; i < PAIR_NODES; i++)
+		close_end(&pair->ends[i]);
 	free(pair);
 }
 
@@ -218,22 +229,50 @@ void pair_link(struct pair *pair)
 {
 	for (size_t i = 0; i < PAIR_NODES; i++)
 		mirror_hold_writes(pair->ends[i].node.mirror);
-	(void)pthread_rwlock_wrlock(&pair->cutting);
-	pair->linked = true;
+	for (size_t i = 0; i < PAIR_NODES; i++) {
+		struct end *end = &pair->ends[i];
+		struct mirror_link_identity identity = {pair->cluster, id_new(), SLICE("test")};
+		end->cut = false;
+		end->has_output = true; /* HELLO */
+		end->link = mirror_link_new(&identity, &LINK_OPS, end);
+		mirror_linked(end->node.mirror);
+	}
 	for (size_t i = 0; i < PAIR_NODES; i++)
-		mirror_linked(pair->ends[i].node.mirror);
-	(void)pthread_rwlock_unlock(&pair->cutting);
+		done(pthread_create(&pair->ends[i].carrier, NULL, carry, &pair->ends[i]));
 	for (size_t i = 0; i < PAIR_NODES; i++)
 		mirror_let_write(pair->ends[i].node.mirror);
 }
 
+static void stop_carrying(struct end *end)
+{
+	(void)pthread_mutex_lock(&end->work_lock);
+	end->cut = true;
+	(void)pthread_cond_broadcast(&end->work);
+	(void)pthread_mutex_unlock(&end->work_lock);
+	(void)pthread_join(end->carrier, NULL);
+}
+
+static void end_link(struct end *end)
+{
+	(void)pthread_rwlock_wrlock(&end->lock);
+	struct mirror_link *link = end->link;
+	end->link = NULL;
+	(void)pthread_rwlock_unlock(&end->lock);
+	mirror_alone(end->node.mirror);
+	mirror_link_end(link);
+	(void)pthread_mutex_lock(&end->work_lock);
+	while (end->jobs || end->running > 0)
+		(void)pthread_cond_wait(&end->work, &end->work_lock);
+	(void)pthread_mutex_unlock(&end->work_lock);
+	mirror_link_free(link);
+}
+
 void pair_cut(struct pair *pair)
 {
-	(void)pthread_rwlock_wrlock(&pair->cutting);
-	pair->linked = false;
-	(void)pthread_rwlock_unlock(&pair->cutting);
 	for (size_t i = 0; i < PAIR_NODES; i++)
-		mirror_alone(pair->ends[i].node.mirror);
+		stop_carrying(&pair->ends[i]);
+	for (size_t i = 0; i < PAIR_NODES; i++)
+		end_link(&pair->ends[i]);
 }
 
 void pair_refuse(struct pair *pair, size_t number, bool refuse)

@@ -1,11 +1,11 @@
-/* Two nodes in one process, for tests: each a store on a mirror on the memory driver, with wires
- * between them that carry lease frames in order and commits in any. */
+/* Two nodes in one process, for tests: each a store on a mirror on the memory driver, with a
+ * link between them and a wire for its bytes. */
 #ifndef MIRROR_TEST_PAIR_H
 #define MIRROR_TEST_PAIR_H
 
 #include "mirror/mirror.h"
 
-enum { PAIR_NODES = 2, PAIR_CARRIERS = 3 };
+enum { PAIR_NODES = 2, PAIR_WORKERS = 3 };
 
 struct pair_node {
 	struct mirror *mirror;

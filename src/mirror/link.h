@@ -1,0 +1,56 @@
+/* One connection between the two nodes, without its socket: what is to be sent is asked for when
+ * the socket has room, what came is put in. Between them it is the mirror's peer: leases go over in
+ * order, commits in parts that alternate, so that a large one holds up no small one.
+ *
+ * Any thread may call any function, but input one at a time, and no input is under way at the end.
+ */
+#ifndef MIRROR_LINK_H
+#define MIRROR_LINK_H
+
+#include "mirror/frame.h"
+
+struct mirror_link;
+struct mirror_job; /* a commit that came whole */
+
+struct mirror_link_ops {
+	/* There is something to send. Called with a lock held; must not wait or call the link. */
+	void (*has_output)(void *context);
+	/* Calls mirror_job_run(job) soon, where waiting is allowed; jobs need no order. Each is run
+	 * once, even when the connection has ended meanwhile. */
+	void (*spawn)(void *context, struct mirror_job *job);
+	/* A commit of the other node. 0, or negative: it is not taken. */
+	int (*apply)(void *context, const struct mirror_commit *commit, struct err *err);
+	/* Leases, as mirror_lease_wanted() and mirror_lease_given(). */
+	bool (*wanted)(void *context, struct id account);
+	bool (*given)(void *context, struct id account);
+};
+
+struct mirror_link_identity {
+	struct id cluster, node;
+	struct slice software; /* borrowed */
+};
+
+/* HELLO is the first thing to send. */
+struct mirror_link *mirror_link_new(const struct mirror_link_identity *identity,
+	const struct mirror_link_ops *ops, void *context);
+/* After mirror_link_end(), and when all jobs have run. */
+void mirror_link_free(struct mirror_link *link);
+
+/* Adds what is to be sent, about `max` bytes of it. False: nothing is. */
+bool mirror_link_output(struct mirror_link *link, struct buf *to, size_t max);
+/* Takes whole frames off the front of *bytes. Negative: the connection must end, *err says why. */
+int mirror_link_input(struct mirror_link *link, struct slice *bytes, struct err *err) WARN_UNUSED;
+/* The connection is gone: what is under way is told so, and everything after it at once. */
+void mirror_link_end(struct mirror_link *link);
+/* HELLO came, and it is the right node. */
+bool mirror_link_is_greeted(struct mirror_link *link);
+
+void mirror_job_run(struct mirror_job *job);
+
+/* For struct mirror_peer_ops. */
+void mirror_link_want(struct mirror_link *link, struct id account);
+void mirror_link_give(struct mirror_link *link, struct id account);
+void mirror_link_ship(struct mirror_link *link, const struct mirror_commit *commit,
+	struct mirror_shipment *shipment);
+
+#endif

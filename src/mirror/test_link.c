@@ -1,0 +1,284 @@
+/* One end of a link, spoken to in frames. */
+#include "mirror/link.h"
+
+#include "base/test.h"
+#include "store/key.h"
+
+enum { BIG = 1 << 20 };
+
+struct fixture {
+	struct mirror_link *link;
+	struct mirror_link_identity identity;
+	struct id account;
+	unsigned outputs, applied, wanted;
+	struct mirror_job *job;
+	bool refuses;
+	struct err err;
+};
+
+static void has_output(void *context)
+{
+	((struct fixture *)context)->outputs++;
+}
+
+static void spawn(void *context, struct mirror_job *job)
+{
+	struct fixture *f = context;
+	assert_null(f->job);
+	f->job = job;
+}
+
+static int apply(void *context, const struct mirror_commit *commit, struct err *err)
+{
+	struct fixture *f = context;
+	assert_int_equal(commit->account_count, 1);
+	assert_true(id_eq(commit->accounts[0], f->account));
+	f->applied++;
+	return f->refuses ? err_temporary(err, ERR_LIMIT, "no room") : 0;
+}
+
+static bool wanted(void *context, struct id account)
+{
+	struct fixture *f = context;
+	f->wanted++;
+	return id_eq(account, f->account);
+}
+
+static bool given(void *context, struct id account)
+{
+	return false;
+}
+
+static const struct mirror_link_ops OPS = {has_output, spawn, apply, wanted, given};
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	assert_non_null(f);
+	f->identity = (struct mirror_link_identity){id_new(), id_new(), SLICE("test")};
+	f->account = id_new();
+	f->link = mirror_link_new(&f->identity, &OPS, f);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	mirror_link_end(f->link);
+	mirror_link_free(f->link);
+	free(f);
+	return 0;
+}
+
+static int say(struct fixture *f, const struct mirror_frame *frame)
+{
+	AUTO(buf_free) struct buf bytes = BUF(2 * MIRROR_FRAME_MAX);
+	mirror_frame_add(&bytes, frame);
+	struct slice input = buf_slice(&bytes);
+	int r = mirror_link_input(f->link, &input, &f->err);
+	assert_true(r < 0 || input.len == 0);
+	return r;
+}
+
+static int say_hello(struct fixture *f)
+{
+	return say(f, &(struct mirror_frame){.type = MIRROR_HELLO,
+			      .first_version = MIRROR_VERSION,
+			      .last_version = MIRROR_VERSION + 3,
+			      .cluster = f->identity.cluster,
+			      .node = id_new(),
+			      .software = SLICE("9.9")});
+}
+
+static struct mirror_frame hear(struct buf *bytes)
+{
+	struct mirror_frame frame;
+	struct slice input = buf_slice(bytes);
+	assert_int_equal(mirror_frame_next(&input, &frame), 1);
+	return frame;
+}
+
+/* Leaves the output empty. */
+static void greet(struct fixture *f)
+{
+	AUTO(buf_free) struct buf out = BUF(SIZE_MAX);
+	assert_int_equal(say_hello(f), 0);
+	assert_true(mirror_link_is_greeted(f->link));
+	assert_true(mirror_link_output(f->link, &out, 1));
+	assert_int_equal(hear(&out).type, MIRROR_HELLO);
+	assert_false(mirror_link_output(f->link, &out, 1));
+}
+
+static void only_the_right_node_is_greeted(void **state)
+{
+	struct fixture *f = *state;
+	struct mirror_frame hello = {.type = MIRROR_HELLO,
+		.first_version = MIRROR_VERSION + 1,
+		.last_version = MIRROR_VERSION + 1,
+		.cluster = f->identity.cluster,
+		.node = id_new(),
+		.software = SLICE("9.9")};
+	assert_true(say(f, &hello) < 0);
+	assert_non_null(strstr(f->err.text, "9.9"));
+	hello.first_version = MIRROR_VERSION;
+	hello.cluster = id_new();
+	assert_true(say(f, &hello) < 0);
+	assert_non_null(strstr(f->err.text, "another cluster"));
+	hello.cluster = f->identity.cluster;
+	hello.node = f->identity.node;
+	assert_true(say(f, &hello) < 0);
+	assert_non_null(strstr(f->err.text, "is this one"));
+	assert_true(say(f, &(struct mirror_frame){.type = MIRROR_PING, .number = 1}) < 0);
+	assert_false(mirror_link_is_greeted(f->link));
+	greet(f);
+	assert_true(say_hello(f) < 0);
+}
+
+static void what_can_not_come_now_ends_the_connection(void **state)
+{
+	struct fixture *f = *state;
+	greet(f);
+	struct slice junk = SLICE("\0\0\0\0");
+	assert_true(say(f, &(struct mirror_frame){.type = MIRROR_WANT, .account = id_new()}) < 0);
+	assert_int_equal(f->err.class, ERR_TEMPORARY);
+	assert_true(say(f, &(struct mirror_frame){.type = MIRROR_GIVE, .account = id_new()}) < 0);
+	assert_true(say(f, &(struct mirror_frame){.type = MIRROR_DONE, .number = 1}) < 0);
+	assert_true(mirror_link_input(f->link, &junk, &f->err) < 0);
+	assert_int_equal(
+		say(f, &(struct mirror_frame){.type = MIRROR_WANT, .account = f->account}), 0);
+	assert_int_equal(say(f, &(struct mirror_frame){.type = 200}), 0);
+}
+
+struct sent {
+	struct store_batch batch;
+	struct store_new_blob blob;
+	struct mirror_commit commit;
+	struct mirror_shipment shipment;
+};
+
+static void make_commit(struct fixture *f, struct sent *sent, struct slice body)
+{
+	struct key key;
+	*sent = (struct sent){.blob = {id_new(), body}};
+	store_batch_init(&sent->batch);
+	key_of_account(&key, KEY_ACCOUNT, f->account);
+	store_batch_put(&sent->batch, key_slice(&key), SLICE("row"));
+	sent->commit = (struct mirror_commit){&f->account, 1, &sent->batch, &sent->blob, 1};
+}
+
+static void a_small_commit_overtakes_a_large_one(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(buf_free) struct buf out = BUF(SIZE_MAX), body = BUF(BIG);
+	struct sent large, small;
+	assert_non_null(buf_reserve(&body, BIG));
+	memset(body.data, 'x', BIG);
+	body.len = BIG;
+	greet(f);
+	make_commit(f, &large, buf_slice(&body));
+	make_commit(f, &small, SLICE("small"));
+	mirror_link_ship(f->link, &large.commit, &large.shipment);
+	mirror_link_ship(f->link, &small.commit, &small.shipment);
+	while (mirror_link_output(f->link, &out, BIG))
+		;
+	struct slice input = buf_slice(&out);
+	struct mirror_frame frame;
+	unsigned parts = 0, small_at = 0;
+	while (mirror_frame_next(&input, &frame) == 1) {
+		parts++;
+		if (frame.number == 2)
+			small_at = parts;
+	}
+	assert_int_equal(small_at, 2);
+	assert_true(parts > 10);
+	assert_true(frame.last && frame.number == 1);
+	assert_int_equal(
+		say(f, &(struct mirror_frame){.type = MIRROR_DONE, .number = 2, .taken = true}), 0);
+	assert_true(wait_is_done(&small.shipment.done) && small.shipment.rc == 0);
+	assert_int_equal(say(f, &(struct mirror_frame){.type = MIRROR_DONE,
+					.number = 1,
+					.why = SLICE("no room")}),
+		0);
+	assert_true(wait_is_done(&large.shipment.done) && large.shipment.rc < 0);
+	assert_non_null(strstr(large.shipment.err.text, "no room"));
+	store_batch_free(&large.batch);
+	store_batch_free(&small.batch);
+}
+
+static void what_is_under_way_at_the_end_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct sent before, after;
+	greet(f);
+	make_commit(f, &before, SLICE("x"));
+	make_commit(f, &after, SLICE("x"));
+	mirror_link_ship(f->link, &before.commit, &before.shipment);
+	mirror_link_end(f->link);
+	assert_true(wait_is_done(&before.shipment.done) && before.shipment.rc < 0);
+	mirror_link_ship(f->link, &after.commit, &after.shipment);
+	assert_true(wait_is_done(&after.shipment.done) && after.shipment.rc < 0);
+	store_batch_free(&before.batch);
+	store_batch_free(&after.batch);
+}
+
+static void run_job(struct fixture *f, bool taken)
+{
+	AUTO(buf_free) struct buf out = BUF(SIZE_MAX);
+	struct mirror_job *job = f->job;
+	assert_non_null(job);
+	f->job = NULL;
+	mirror_job_run(job);
+	assert_true(mirror_link_output(f->link, &out, 1));
+	struct mirror_frame answer = hear(&out);
+	assert_int_equal(answer.type, MIRROR_DONE);
+	assert_int_equal(answer.taken, taken);
+	assert_int_equal(answer.why.len > 0, !taken);
+}
+
+static void a_commit_that_came_is_applied_and_answered(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(buf_free) struct buf bytes = BUF(10000);
+	struct sent sent;
+	greet(f);
+	make_commit(f, &sent, SLICE("body"));
+	mirror_commit_add(&bytes, &sent.commit);
+	struct slice first = slice(bytes.data, 20), second = slice_from(buf_slice(&bytes), 20);
+	struct mirror_frame part = {.type = MIRROR_PART, .number = 5, .bytes = first};
+	assert_int_equal(say(f, &part), 0);
+	assert_null(f->job);
+	part.bytes = second;
+	part.last = true;
+	assert_int_equal(say(f, &part), 0);
+	run_job(f, true);
+	assert_int_equal(f->applied, 1);
+	assert_true(say(f, &part) < 0); /* the number is over */
+	f->refuses = true;
+	part.number = 6;
+	part.bytes = buf_slice(&bytes);
+	assert_int_equal(say(f, &part), 0);
+	run_job(f, false);
+	part.number = 7;
+	part.bytes = SLICE("no commit");
+	assert_int_equal(say(f, &part), 0);
+	run_job(f, false);
+	assert_int_equal(f->applied, 2);
+	part.number = 8;
+	part.last = false;
+	assert_int_equal(say(f, &part), 0); /* and then the connection ends */
+	store_batch_free(&sent.batch);
+}
+
+int main(void)
+{
+#define LINK_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		LINK_TEST(only_the_right_node_is_greeted),
+		LINK_TEST(what_can_not_come_now_ends_the_connection),
+		LINK_TEST(a_small_commit_overtakes_a_large_one),
+		LINK_TEST(what_is_under_way_at_the_end_is_told),
+		LINK_TEST(a_commit_that_came_is_applied_and_answered),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
