@@ -1,5 +1,6 @@
 /* The driver around a driver: begin takes leases, then the inner locks; commit goes to both disks
  * at once. Everything else is the inner driver's. */
+#include "mirror/alone.h"
 #include "mirror/gate.h"
 #include "mirror/mirror.h"
 
@@ -17,6 +18,7 @@ struct store_db {
 	struct mirror_leases leases;
 	struct mirror_gate gate;
 	atomic_bool linked;
+	_Atomic mirror_time clock; /* the last one given out */
 	atomic_uint_least64_t shipped, applied, differing;
 };
 
@@ -159,14 +161,41 @@ static int commit_both(struct store_txn *txn, const struct mirror_commit *commit
 	return r;
 }
 
+/* Later than all before. */
+static mirror_time next_time(struct store_db *m)
+{
+	mirror_time wall = (mirror_time)clock_wall_ms() << 16, last = atomic_load(&m->clock), next;
+	do {
+		next = MAX(wall, last + 1);
+	} while (!atomic_compare_exchange_weak(&m->clock, &last, next));
+	return next;
+}
+
+/* With what merging will need to know. */
+static int commit_alone(struct store_txn *txn, const struct mirror_commit *commit, struct err *err)
+{
+	struct store_db *m = txn->mirror;
+	struct store_batch both;
+	store_batch_init(&both);
+	buf_add_slice(&both.bytes, buf_slice(&commit->batch->bytes));
+	buf_add_slice(&both.released, buf_slice(&commit->batch->released));
+	int r = mirror_alone_note(m->inner, m->db, txn->inner, txn->accounts, txn->count,
+		commit->batch, next_time(m), &both, err);
+	if (r < 0)
+		m->inner->abort(txn->inner);
+	else
+		r = m->inner->commit(txn->inner, &both, commit->blobs, commit->blob_count, err);
+	store_batch_free(&both);
+	return r;
+}
+
 static int driver_commit(struct store_txn *txn, const struct store_batch *batch,
 	const struct store_new_blob *blobs, size_t blob_count, struct err *err)
 {
 	struct store_db *m = txn->mirror;
 	struct mirror_commit commit = {txn->accounts, txn->count, batch, blobs, blob_count};
-	int r = atomic_load(&m->linked)
-			? commit_both(txn, &commit, err)
-			: m->inner->commit(txn->inner, batch, blobs, blob_count, err);
+	int r = atomic_load(&m->linked) ? commit_both(txn, &commit, err)
+					: commit_alone(txn, &commit, err);
 	end(txn);
 	return r;
 }

@@ -1,0 +1,185 @@
+/* Before-images: the first change of a row since the nodes parted keeps what the row was. */
+#include "mirror/alone.h"
+
+#include "base/bytes.h"
+#include "store/key.h"
+#include "store/row.h"
+
+enum { BASE_VERSION = 1 };
+
+struct note {
+	const struct store_driver *driver;
+	struct store_db *db;
+	struct store_txn *txn;
+	mirror_time now;
+	const struct store_batch *batch;
+	struct store_batch *to;
+	struct buf row, made; /* scratch */
+	struct err *err;
+};
+
+static int get(struct note *n, struct slice key)
+{
+	buf_clear(&n->row);
+	int r = n->driver->get(n->db, n->txn, key, &n->row, n->err);
+	if (r == 0 && n->row.failed)
+		return err_temporary(n->err, ERR_OTHER, "no memory for a row");
+	return r;
+}
+
+static void add_time(struct buf *to, mirror_time time)
+{
+	char bytes[sizeof(time)];
+	bytes_put_be64(bytes, time);
+	buf_add(to, bytes, sizeof(bytes));
+}
+
+static bool cut_time(struct slice *rest, mirror_time *ret_time)
+{
+	struct slice bytes;
+	if (!bytes_cut(rest, sizeof(*ret_time), &bytes))
+		return false;
+	*ret_time = bytes_get_be64(bytes.ptr);
+	return true;
+}
+
+static bool cut_version(struct slice *rest)
+{
+	struct slice version;
+	return bytes_cut(rest, 1, &version) && version.ptr[0] == BASE_VERSION;
+}
+
+bool mirror_parted_read(struct slice row, struct mirror_parted *ret_parted)
+{
+	return cut_version(&row) && cut_time(&row, &ret_parted->since) &&
+	       bytes_cut_varint(&row, &ret_parted->change) && row.len == 0;
+}
+
+bool mirror_was_read(struct slice row, struct mirror_was *ret_was)
+{
+	if (!cut_version(&row) || !cut_time(&row, &ret_was->changed))
+		return false;
+	ret_was->row = row;
+	return true;
+}
+
+static int note_account(struct note *n, struct id account)
+{
+	struct key base, key;
+	struct store_account row = {.change = 0};
+	uint64_t collections;
+	key_of_account(&base, KEY_BASE, account);
+	int r = get(n, key_slice(&base));
+	if (r <= 0)
+		return r; /* noted already */
+	key_of_account(&key, KEY_ACCOUNT, account);
+	r = get(n, key_slice(&key));
+	if (r < 0)
+		return r;
+	if (r == 0 && !row_get_account(buf_slice(&n->row), &row, &collections))
+		return err_temporary(n->err, ERR_DAMAGED, "damaged: the row of an account");
+	buf_clear(&n->made);
+	buf_add_byte(&n->made, BASE_VERSION);
+	add_time(&n->made, n->now);
+	bytes_add_varint(&n->made, row.change);
+	store_batch_put(n->to, key_slice(&base), buf_slice(&n->made));
+	return 0;
+}
+
+static void put_was(struct note *n, struct slice base, struct slice row)
+{
+	buf_clear(&n->made);
+	buf_add_byte(&n->made, BASE_VERSION);
+	add_time(&n->made, n->now);
+	buf_add_slice(&n->made, row);
+	store_batch_put(n->to, base, buf_slice(&n->made));
+}
+
+static int note_row(struct note *n, struct slice key)
+{
+	struct key base = {.len = key.len};
+	struct mirror_was was;
+	memcpy(base.bytes, key.ptr, key.len);
+	base.bytes[0] = KEY_BASE;
+	int r = get(n, key_slice(&base));
+	if (r == 0) {
+		if (!mirror_was_read(buf_slice(&n->row), &was))
+			return err_temporary(n->err, ERR_DAMAGED, "damaged: a row as it was");
+		put_was(n, key_slice(&base), was.row);
+	} else if (r == STORE_ABSENT) {
+		r = get(n, key);
+		if (r == 0)
+			put_was(n, key_slice(&base), buf_slice(&n->row));
+	}
+	return r < 0 ? r : 0; /* what was not there then has nothing to keep */
+}
+
+/* Whether the collection of this row is there after the batch: rows of one that goes need no
+ * keeping, for it is known by its tombstone, and may have very many. */
+struct seen {
+	struct id account, collection;
+	bool known, stays;
+};
+
+static bool batch_drops(const struct store_batch *batch, struct slice collection)
+{
+	struct slice rest = buf_slice(&batch->bytes), key, value;
+	enum store_op op;
+	bool bad;
+	while (store_batch_next(&rest, &op, &key, &value, &bad))
+		if (op == STORE_DELETE && slice_eq(key, collection))
+			return true;
+	return false;
+}
+
+static int look(struct note *n, struct slice key, struct seen *seen)
+{
+	struct id account = key_account(key), id = key_collection(key);
+	struct key collection;
+	if (seen->known && id_eq(seen->collection, id) && id_eq(seen->account, account))
+		return 0;
+	key_of_collection(&collection, KEY_COLLECTION, account, id);
+	int r = get(n, key_slice(&collection));
+	if (r < 0)
+		return r;
+	*seen = (struct seen){
+		account, id, true, r == 0 && !batch_drops(n->batch, key_slice(&collection))};
+	return 0;
+}
+
+static int note_change(struct note *n, enum store_op op, struct slice key, struct seen *seen)
+{
+	if (key.ptr[0] == KEY_COLLECTION && key.len == KEY_COLLECTION_LEN)
+		return note_row(n, key);
+	if (key.ptr[0] != KEY_OBJECT || key.len != KEY_OBJECT_LEN)
+		return 0;
+	int r = op == STORE_DELETE ? look(n, key, seen) : 0;
+	return r < 0 || (op == STORE_DELETE && !seen->stays) ? r : note_row(n, key);
+}
+
+static int note_all(struct note *n, const struct id *accounts, size_t count)
+{
+	struct slice rest = buf_slice(&n->batch->bytes), key, value;
+	struct seen seen = {0};
+	enum store_op op;
+	bool bad;
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = note_account(n, accounts[i]);
+	while (r == 0 && store_batch_next(&rest, &op, &key, &value, &bad))
+		r = note_change(n, op, key, &seen);
+	return r;
+}
+
+int mirror_alone_note(const struct store_driver *driver, struct store_db *db, struct store_txn *txn,
+	const struct id *accounts, size_t count, const struct store_batch *batch, mirror_time now,
+	struct store_batch *to, struct err *err)
+{
+	struct note note = {driver, db, txn, now, batch, to, BUF(ROW_MAX), BUF(2 * ROW_MAX), err};
+	int r = note_all(&note, accounts, count);
+	if (r == 0 && (to->bytes.failed || note.made.failed))
+		r = err_temporary(err, ERR_LIMIT, "too much for one write while the link is down");
+	buf_free(&note.row);
+	buf_free(&note.made);
+	return r;
+}

@@ -1,0 +1,224 @@
+/* What is noted while the other node is away, and that nothing is while it is there. */
+#include "mirror/alone.h"
+#include "mirror/test_pair.h"
+
+#include "base/test.h"
+#include "store/key.h"
+#include "store/row.h"
+
+#define done(call) assert_int_equal((call), 0)
+
+struct fixture {
+	struct pair *pair;
+	struct store *store;
+	struct id account, inbox;
+	struct err err;
+};
+
+static uint32_t deliver(struct fixture *f)
+{
+	struct store_write *w;
+	struct store_collection *c;
+	struct store_object o = {.data = SLICE("as delivered")};
+	done(store_write_begin(f->store, &f->account, 1, &w, &f->err));
+	done(store_write_collection(w, f->account, f->inbox, &c, &f->err));
+	done(store_write_object_new(w, c, &o, SLICE_NONE, &f->err));
+	done(store_write_commit(w, &f->err));
+	return o.number;
+}
+
+static void change(struct fixture *f, uint32_t number, const char *data)
+{
+	struct store_write *w;
+	struct store_collection *c;
+	struct store_object o;
+	done(store_write_begin(f->store, &f->account, 1, &w, &f->err));
+	done(store_write_collection(w, f->account, f->inbox, &c, &f->err));
+	done(store_write_get_object(w, c, number, &o, &f->err));
+	o.data = slice_str(data);
+	if (*data)
+		done(store_write_object(w, c, &o, SLICE_NONE, &f->err));
+	else
+		done(store_write_object_gone(w, c, &o, &f->err));
+	done(store_write_commit(w, &f->err));
+}
+
+static void make_inbox(struct fixture *f)
+{
+	struct store_write *w;
+	struct store_collection *c;
+	done(store_write_begin(f->store, &f->account, 1, &w, &f->err));
+	done(store_write_collection_new(
+		w, f->account, STORE_MAILBOX, SLICE("INBOX"), SLICE_NONE, &c, &f->err));
+	f->inbox = c->id;
+	done(store_write_commit(w, &f->err));
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	assert_non_null(f);
+	f->pair = pair_new();
+	f->store = pair_node(f->pair, 0)->store;
+	f->account = id_new();
+	pair_link(f->pair);
+	make_inbox(f);
+	assert_int_equal(deliver(f), 1);
+	assert_int_equal(deliver(f), 2);
+	*state = f;
+	return 0;
+}
+
+static void fail_finding(void *context, const struct store_finding *finding)
+{
+	print_message("%s: %s\n", finding->object, finding->text);
+	fail();
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	done(store_check(f->store, fail_finding, NULL, NULL, &f->err));
+	pair_free(f->pair);
+	free(f);
+	return 0;
+}
+
+/* STORE_ABSENT or 0. */
+static int read_row(struct fixture *f, const struct key *key, struct buf *row)
+{
+	struct store_db *db;
+	const struct store_driver *driver = store_driver_of(f->store, &db);
+	buf_clear(row);
+	int r = driver->get(db, NULL, key_slice(key), row, &f->err);
+	assert_true(r >= 0);
+	return r;
+}
+
+static bool count_row(void *context, struct slice key, struct slice value)
+{
+	++*(unsigned *)context;
+	return true;
+}
+
+static unsigned notes(struct fixture *f)
+{
+	struct store_db *db;
+	struct key from, to;
+	unsigned count = 0;
+	const struct store_driver *driver = store_driver_of(f->store, &db);
+	key_of_account(&from, KEY_BASE, f->account);
+	to = from;
+	key_to_end(&to);
+	done(driver->scan(
+		db, NULL, key_slice(&from), key_slice(&to), false, count_row, &count, &f->err));
+	return count;
+}
+
+static void nothing_is_noted_while_linked(void **state)
+{
+	struct fixture *f = *state;
+	change(f, 1, "changed");
+	assert_int_equal(notes(f), 0);
+}
+
+static void an_object_is_kept_as_it_was_when_they_parted(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(buf_free) struct buf row = BUF(ROW_MAX);
+	struct mirror_parted parted;
+	struct mirror_was first, second;
+	struct store_object object;
+	struct key key;
+	pair_cut(f->pair);
+	change(f, 1, "changed");
+	key_of_account(&key, KEY_BASE, f->account);
+	assert_int_equal(read_row(f, &key, &row), 0);
+	assert_true(mirror_parted_read(buf_slice(&row), &parted));
+	assert_int_equal(parted.change, 3); /* the mailbox, two messages */
+	key_of_object(&key, KEY_BASE, f->account, f->inbox, 1);
+	assert_int_equal(read_row(f, &key, &row), 0);
+	assert_true(mirror_was_read(buf_slice(&row), &first));
+	assert_true(first.changed >= parted.since);
+	mirror_time before = first.changed;
+	change(f, 1, "changed again");
+	assert_int_equal(read_row(f, &key, &row), 0);
+	assert_true(mirror_was_read(buf_slice(&row), &second));
+	assert_true(second.changed > before);
+	assert_true(row_get_object(second.row, &object));
+	assert_true(slice_eq(object.data, SLICE("as delivered")));
+	assert_int_equal(object.change, 2);
+	key_of_account(&key, KEY_BASE, f->account);
+	assert_int_equal(read_row(f, &key, &row), 0);
+	assert_true(mirror_parted_read(buf_slice(&row), &parted));
+	assert_int_equal(parted.change, 3);
+	/* account, mailbox, object */
+	assert_int_equal(notes(f), 3);
+}
+
+static void what_is_gone_is_kept_and_what_is_new_is_not(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(buf_free) struct buf row = BUF(ROW_MAX);
+	struct mirror_was was;
+	struct store_object object;
+	struct key key;
+	pair_cut(f->pair);
+	change(f, 2, "");
+	uint32_t fresh = deliver(f);
+	change(f, fresh, "changed");
+	key_of_object(&key, KEY_BASE, f->account, f->inbox, 2);
+	assert_int_equal(read_row(f, &key, &row), 0);
+	assert_true(mirror_was_read(buf_slice(&row), &was));
+	assert_true(row_get_object(was.row, &object));
+	assert_int_equal(object.change, 3);
+	key_of_object(&key, KEY_BASE, f->account, f->inbox, 1);
+	assert_int_equal(read_row(f, &key, &row), STORE_ABSENT);
+}
+
+static void a_mailbox_that_is_deleted_is_kept_and_its_objects_are_not(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(buf_free) struct buf row = BUF(ROW_MAX);
+	struct mirror_was was;
+	struct store_write *w;
+	struct store_collection *c, old;
+	struct key key;
+	pair_cut(f->pair);
+	done(store_write_begin(f->store, &f->account, 1, &w, &f->err));
+	done(store_write_collection(w, f->account, f->inbox, &c, &f->err));
+	done(store_write_collection_gone(w, c, &f->err));
+	done(store_write_commit(w, &f->err));
+	key_of_collection(&key, KEY_BASE, f->account, f->inbox);
+	assert_int_equal(read_row(f, &key, &row), 0);
+	assert_true(mirror_was_read(buf_slice(&row), &was));
+	assert_true(row_get_collection(was.row, &old));
+	assert_true(slice_eq(old.name, SLICE("INBOX")));
+	/* account, mailbox */
+	assert_int_equal(notes(f), 2);
+}
+
+static void rows_that_do_not_parse_are_told(void **state)
+{
+	struct mirror_parted parted;
+	struct mirror_was was;
+	assert_false(mirror_parted_read(SLICE(""), &parted));
+	assert_false(mirror_parted_read(SLICE("\2\0\0\0\0\0\0\0\0\5"), &parted));
+	assert_false(mirror_parted_read(SLICE("\1\0\0\0\0\0\0\0\0\5x"), &parted));
+	assert_true(mirror_parted_read(SLICE("\1\0\0\0\0\0\0\0\7\5"), &parted));
+	assert_true(parted.since == 7 && parted.change == 5);
+	assert_false(mirror_was_read(SLICE("\1\0\0\0"), &was));
+}
+
+int main(void)
+{
+#define ALONE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		ALONE_TEST(nothing_is_noted_while_linked),
+		ALONE_TEST(an_object_is_kept_as_it_was_when_they_parted),
+		ALONE_TEST(what_is_gone_is_kept_and_what_is_new_is_not),
+		ALONE_TEST(a_mailbox_that_is_deleted_is_kept_and_its_objects_are_not),
+		cmocka_unit_test(rows_that_do_not_parse_are_told),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
