@@ -8,7 +8,10 @@
 #include "base/clock.h"
 #include "base/must.h"
 
-enum { WAIT_MS = 30 * 1000 }; /* for gate and leases, as long as a driver waits for locks */
+enum {
+	WAIT_MS = 30 * 1000, /* for gate and leases, as long as a driver waits for locks */
+	SKIPPED = 1024,      /* change numbers and UIDs, when an account is taken over */
+};
 
 struct store_db {
 	const struct store_driver *inner;
@@ -17,7 +20,8 @@ struct store_db {
 	void *peer_context;
 	struct mirror_leases leases;
 	struct mirror_gate gate;
-	atomic_bool linked;
+	struct store *store; /* that lies on it */
+	atomic_bool linked, ever_linked;
 	_Atomic mirror_time clock; /* the last one given out */
 	atomic_uint_least64_t shipped, applied, differing;
 };
@@ -107,12 +111,26 @@ static void end(struct store_txn *txn)
 	free(txn);
 }
 
+/* The other node may have given out numbers that we never heard of, and shown them to somebody. */
+static int take_over(struct store_db *m, struct id account, struct err *err)
+{
+	if (!m->store || !atomic_load(&m->ever_linked))
+		return 0;
+	return store_skip(m->store, m->inner, m->db, account, SKIPPED, SKIPPED, err);
+}
+
 static int take_leases(struct store_txn *txn, int64_t deadline, struct err *err)
 {
+	struct store_db *m = txn->mirror;
 	for (size_t i = 0; i < txn->count; i++) {
-		int r = mirror_lease_take(&txn->mirror->leases, txn->accounts[i], deadline, err);
+		bool taken_over;
+		int r = mirror_lease_take(&m->leases, txn->accounts[i], deadline, &taken_over, err);
 		if (r < 0) {
 			drop_leases(txn, i);
+			return r;
+		}
+		if (taken_over && (r = take_over(m, txn->accounts[i], err)) < 0) {
+			drop_leases(txn, i + 1);
 			return r;
 		}
 	}
@@ -270,6 +288,11 @@ const struct store_driver mirror_driver = {
 	.figures = driver_figures,
 };
 
+void mirror_attach(struct mirror *mirror, struct store *store)
+{
+	db_of(mirror)->store = store;
+}
+
 void mirror_hold_writes(struct mirror *mirror)
 {
 	mirror_gate_shut(&db_of(mirror)->gate);
@@ -284,6 +307,7 @@ void mirror_linked(struct mirror *mirror)
 {
 	mirror_leases_linked(&db_of(mirror)->leases);
 	atomic_store(&db_of(mirror)->linked, true);
+	atomic_store(&db_of(mirror)->ever_linked, true);
 }
 
 void mirror_alone(struct mirror *mirror)
@@ -292,11 +316,10 @@ void mirror_alone(struct mirror *mirror)
 	mirror_leases_alone(&db_of(mirror)->leases);
 }
 
-int mirror_apply(struct mirror *mirror, struct store *store, const struct mirror_commit *commit,
-	struct err *err)
+int mirror_apply(struct mirror *mirror, const struct mirror_commit *commit, struct err *err)
 {
 	struct store_db *m = db_of(mirror);
-	int r = store_apply(store, m->inner, m->db, commit->accounts, commit->account_count,
+	int r = store_apply(m->store, m->inner, m->db, commit->accounts, commit->account_count,
 		commit->batch, commit->blobs, commit->blob_count, err);
 	if (r == 0)
 		(void)atomic_fetch_add(&m->applied, 1);

@@ -147,8 +147,20 @@ static bool give_up(struct mirror_leases *leases, struct id account, struct leas
 	return got;
 }
 
-int mirror_lease_take(
-	struct mirror_leases *leases, struct id account, int64_t deadline, struct err *err)
+/* Alone, whoever comes first takes the lease over. */
+static bool take_over(struct mirror_leases *leases, struct id account)
+{
+	struct mirror_lease_shard *shard = shard_of(leases, account);
+	(void)pthread_mutex_lock(&shard->lock);
+	struct mirror_lease *l = *place_of(shard, account);
+	bool taken_over = shard->alone && !l->here;
+	l->here |= taken_over;
+	(void)pthread_mutex_unlock(&shard->lock);
+	return taken_over;
+}
+
+int mirror_lease_take(struct mirror_leases *leases, struct id account, int64_t deadline,
+	bool *ret_taken_over, struct err *err)
 {
 	struct mirror_lease_shard *shard = shard_of(leases, account);
 	struct lease_waiter own = {0};
@@ -164,8 +176,10 @@ int mirror_lease_take(
 			ask(leases, l);
 	}
 	(void)pthread_mutex_unlock(&shard->lock);
-	if (got || wait_until(&own.granted, deadline) || give_up(leases, account, &own))
+	if (got || wait_until(&own.granted, deadline) || give_up(leases, account, &own)) {
+		*ret_taken_over = take_over(leases, account);
 		return 0;
+	}
 	char text[ID_TEXT_SIZE + 1];
 	id_to_text(account, text);
 	return err_temporary(err, ERR_IN_USE, "account %s is locked for too long", text);

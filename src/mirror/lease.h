@@ -41,9 +41,10 @@ void mirror_leases_init(struct mirror_leases *leases, bool is_first,
 void mirror_leases_deinit(struct mirror_leases *leases);
 
 /* Holds the lease until mirror_lease_drop(). Waits until `deadline`, clock_mono_ms(); then
- * ERR_TEMPORARY. Of many accounts the lower id first, on both nodes. */
+ * ERR_TEMPORARY. Of many accounts the lower id first, on both nodes. *ret_taken_over: this is the
+ * first time alone, and the other node may have written to the account since we heard of it. */
 int mirror_lease_take(struct mirror_leases *leases, struct id account, int64_t deadline,
-	struct err *err) WARN_UNUSED;
+	bool *ret_taken_over, struct err *err) WARN_UNUSED;
 void mirror_lease_drop(struct mirror_leases *leases, struct id account);
 
 /* The other node wants it; gives it. False: it could not have said that, so it is out of step. */

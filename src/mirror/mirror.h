@@ -51,6 +51,8 @@ int mirror_open(const struct mirror_options *options, struct mirror **ret_mirror
 extern const struct store_driver mirror_driver;
 struct store_db *mirror_db(struct mirror *mirror);
 struct mirror_leases *mirror_leases(struct mirror *mirror);
+/* The store that was opened on it, before anybody writes. */
+void mirror_attach(struct mirror *mirror, struct store *store);
 
 /* Nobody writes between these two. */
 void mirror_hold_writes(struct mirror *mirror);
@@ -60,9 +62,9 @@ void mirror_linked(struct mirror *mirror);
 /* The link is down. May come at any time, and before shipments are told. */
 void mirror_alone(struct mirror *mirror);
 
-/* A commit of the other node, into the store that lies on this mirror. */
-int mirror_apply(struct mirror *mirror, struct store *store, const struct mirror_commit *commit,
-	struct err *err) WARN_UNUSED;
+/* A commit of the other node. */
+int mirror_apply(
+	struct mirror *mirror, const struct mirror_commit *commit, struct err *err) WARN_UNUSED;
 
 struct mirror_figures {
 	bool linked;

@@ -198,6 +198,31 @@ static void a_mailbox_that_is_deleted_is_kept_and_its_objects_are_not(void **sta
 	assert_int_equal(notes(f), 2);
 }
 
+/* One of the two has the account's lease when they part, and goes on where it was. */
+static void who_did_not_have_the_lease_skips_numbers(void **state)
+{
+	struct fixture *f = *state;
+	struct store_account account;
+	uint32_t first[PAIR_NODES], second[PAIR_NODES];
+	uint64_t changes[PAIR_NODES];
+	pair_cut(f->pair);
+	for (size_t i = 0; i < PAIR_NODES; i++) {
+		f->store = pair_node(f->pair, i)->store;
+		first[i] = deliver(f);
+		second[i] = deliver(f);
+		done(store_get_account(f->store, f->account, &account, &f->err));
+		changes[i] = account.change;
+		done(store_check(f->store, fail_finding, NULL, NULL, &f->err));
+	}
+	/* Node 0 wrote last. */
+	assert_int_equal(first[0], 3);
+	assert_int_equal(changes[0], 5);
+	assert_int_equal(first[1], 3 + 1024);
+	assert_int_equal(changes[1], 5 + 1024);
+	for (size_t i = 0; i < PAIR_NODES; i++)
+		assert_int_equal(second[i], first[i] + 1);
+}
+
 static void rows_that_do_not_parse_are_told(void **state)
 {
 	struct mirror_parted parted;
@@ -218,6 +243,7 @@ int main(void)
 		ALONE_TEST(an_object_is_kept_as_it_was_when_they_parted),
 		ALONE_TEST(what_is_gone_is_kept_and_what_is_new_is_not),
 		ALONE_TEST(a_mailbox_that_is_deleted_is_kept_and_its_objects_are_not),
+		ALONE_TEST(who_did_not_have_the_lease_skips_numbers),
 		cmocka_unit_test(rows_that_do_not_parse_are_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

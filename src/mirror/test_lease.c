@@ -130,8 +130,9 @@ static int tear_down(void **state)
 static void take(size_t node, size_t account)
 {
 	struct err err;
+	bool taken_over;
 	assert_int_equal(mirror_lease_take(&nodes[node].leases, accounts[account],
-				 clock_mono_ms() + 30000, &err),
+				 clock_mono_ms() + 30000, &taken_over, &err),
 		0);
 	assert_int_equal(atomic_fetch_add(&inside[account][node], 1), 0);
 	assert_int_equal(atomic_load(&inside[account][1 - node]), 0);
@@ -189,10 +190,11 @@ static void a_lease_stays_where_it_is_used(void **state)
 
 static void who_waits_for_a_held_lease_is_told_in_time(void **state)
 {
+	bool taken_over;
 	struct err err;
 	take(0, 0);
-	assert_true(
-		mirror_lease_take(&nodes[1].leases, accounts[0], clock_mono_ms() + 50, &err) < 0);
+	assert_true(mirror_lease_take(&nodes[1].leases, accounts[0], clock_mono_ms() + 50,
+			    &taken_over, &err) < 0);
 	assert_int_equal(err.class, ERR_TEMPORARY);
 	assert_int_equal(err.kind, ERR_IN_USE);
 	drop(0, 0);
@@ -202,9 +204,11 @@ static void who_waits_for_a_held_lease_is_told_in_time(void **state)
 
 static void *take_and_drop(void *context)
 {
+	bool taken_over;
 	struct err err;
-	assert_int_equal(
-		mirror_lease_take(&nodes[1].leases, accounts[0], clock_mono_ms() + 30000, &err), 0);
+	assert_int_equal(mirror_lease_take(&nodes[1].leases, accounts[0], clock_mono_ms() + 30000,
+				 &taken_over, &err),
+		0);
 	mirror_lease_drop(&nodes[1].leases, accounts[0]);
 	return NULL;
 }

@@ -70,7 +70,7 @@ static int apply(void *context, const struct mirror_commit *commit, struct err *
 	struct end *end = context;
 	if (atomic_load(&end->refuses))
 		return err_temporary(err, ERR_LIMIT, "no room");
-	return mirror_apply(end->node.mirror, end->node.store, commit, err);
+	return mirror_apply(end->node.mirror, commit, err);
 }
 
 static bool wanted(void *context, struct id account)
@@ -182,6 +182,7 @@ static void open_end(struct end *end)
 	struct store_options of_store = {
 		.driver = &mirror_driver, .db = mirror_db(end->node.mirror)};
 	done(store_open(&of_store, &end->node.store, &err));
+	mirror_attach(end->node.mirror, end->node.store);
 	for (size_t i = 0; i < PAIR_WORKERS; i++)
 		done(pthread_create(&end->workers[i], NULL, work, end));
 }

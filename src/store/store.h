@@ -204,6 +204,11 @@ void store_write_abort(struct store_write *write); /* NULL is fine */
 int store_apply(struct store *store, const struct store_driver *driver, struct store_db *db,
 	const struct id *accounts, size_t count, const struct store_batch *batch,
 	const struct store_new_blob *blobs, size_t blob_count, struct err *err) WARN_UNUSED;
+/* As much higher will the account's next change number be, and each collection's next number:
+ * another store that held the same may have given those between out. By `driver` and `db`, as
+ * above. */
+int store_skip(struct store *store, const struct store_driver *driver, struct store_db *db,
+	struct id account, uint64_t changes, uint32_t numbers, struct err *err) WARN_UNUSED;
 
 /* Gives up what large deleted collections and accounts left behind, in pieces that each hold the
  * account's lock for a moment. Called every few minutes, before the driver's compact; what a crash
