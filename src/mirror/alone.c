@@ -1,6 +1,7 @@
 /* Before-images: the first change of a row since the nodes parted keeps what the row was. */
 #include "mirror/alone.h"
 
+#include "base/alloc.h"
 #include "base/bytes.h"
 #include "store/key.h"
 #include "store/row.h"
@@ -8,6 +9,9 @@
 enum { BASE_VERSION = 1 };
 
 struct note {
+	const struct id *accounts;
+	uint64_t *parted; /* of each */
+	size_t count;
 	const struct store_driver *driver;
 	struct store_db *db;
 	struct store_txn *txn;
@@ -25,6 +29,15 @@ static int get(struct note *n, struct slice key)
 	if (r == 0 && n->row.failed)
 		return err_temporary(n->err, ERR_OTHER, "no memory for a row");
 	return r;
+}
+
+/* Accounts are few in a write. */
+static uint64_t parted_of(const struct note *n, struct id account)
+{
+	for (size_t i = 0; i < n->count; i++)
+		if (id_eq(n->accounts[i], account))
+			return n->parted[i];
+	return 0;
 }
 
 static void add_time(struct buf *to, mirror_time time)
@@ -63,21 +76,35 @@ bool mirror_was_read(struct slice row, struct mirror_was *ret_was)
 	return true;
 }
 
-static int note_account(struct note *n, struct id account)
+static int damaged(struct note *n, const char *what)
+{
+	return err_temporary(n->err, ERR_DAMAGED, "damaged: %s", what);
+}
+
+/* *ret_parted is the account's last change number when they parted. */
+static int note_account(struct note *n, struct id account, uint64_t *ret_parted)
 {
 	struct key base, key;
 	struct store_account row = {.change = 0};
+	struct mirror_parted parted;
 	uint64_t collections;
 	key_of_account(&base, KEY_BASE, account);
 	int r = get(n, key_slice(&base));
-	if (r <= 0)
-		return r; /* noted already */
+	if (r < 0)
+		return r;
+	if (r == 0) { /* noted already */
+		if (!mirror_parted_read(buf_slice(&n->row), &parted))
+			return damaged(n, "when two nodes parted");
+		*ret_parted = parted.change;
+		return 0;
+	}
 	key_of_account(&key, KEY_ACCOUNT, account);
 	r = get(n, key_slice(&key));
 	if (r < 0)
 		return r;
 	if (r == 0 && !row_get_account(buf_slice(&n->row), &row, &collections))
-		return err_temporary(n->err, ERR_DAMAGED, "damaged: the row of an account");
+		return damaged(n, "the row of an account");
+	*ret_parted = row.change;
 	buf_clear(&n->made);
 	buf_add_byte(&n->made, BASE_VERSION);
 	add_time(&n->made, n->now);
@@ -95,6 +122,16 @@ static void put_was(struct note *n, struct slice base, struct slice row)
 	store_batch_put(n->to, base, buf_slice(&n->made));
 }
 
+/* Whether the row was there when they parted. */
+static bool is_older(struct slice key, struct slice row, uint64_t parted)
+{
+	struct store_collection collection;
+	struct store_object object;
+	if (key.ptr[0] == KEY_COLLECTION)
+		return row_get_collection(row, &collection) && collection.created <= parted;
+	return row_get_object(row, &object) && object.change <= parted;
+}
+
 static int note_row(struct note *n, struct slice key)
 {
 	struct key base = {.len = key.len};
@@ -104,11 +141,11 @@ static int note_row(struct note *n, struct slice key)
 	int r = get(n, key_slice(&base));
 	if (r == 0) {
 		if (!mirror_was_read(buf_slice(&n->row), &was))
-			return err_temporary(n->err, ERR_DAMAGED, "damaged: a row as it was");
+			return damaged(n, "a row as it was");
 		put_was(n, key_slice(&base), was.row);
 	} else if (r == STORE_ABSENT) {
 		r = get(n, key);
-		if (r == 0)
+		if (r == 0 && is_older(key, buf_slice(&n->row), parted_of(n, key_account(key))))
 			put_was(n, key_slice(&base), buf_slice(&n->row));
 	}
 	return r < 0 ? r : 0; /* what was not there then has nothing to keep */
@@ -157,15 +194,15 @@ static int note_change(struct note *n, enum store_op op, struct slice key, struc
 	return r < 0 || (op == STORE_DELETE && !seen->stays) ? r : note_row(n, key);
 }
 
-static int note_all(struct note *n, const struct id *accounts, size_t count)
+static int note_all(struct note *n)
 {
 	struct slice rest = buf_slice(&n->batch->bytes), key, value;
 	struct seen seen = {0};
 	enum store_op op;
 	bool bad;
 	int r = 0;
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = note_account(n, accounts[i]);
+	for (size_t i = 0; r == 0 && i < n->count; i++)
+		r = note_account(n, n->accounts[i], &n->parted[i]);
 	while (r == 0 && store_batch_next(&rest, &op, &key, &value, &bad))
 		r = note_change(n, op, key, &seen);
 	return r;
@@ -175,10 +212,12 @@ int mirror_alone_note(const struct store_driver *driver, struct store_db *db, st
 	const struct id *accounts, size_t count, const struct store_batch *batch, mirror_time now,
 	struct store_batch *to, struct err *err)
 {
-	struct note note = {driver, db, txn, now, batch, to, BUF(ROW_MAX), BUF(2 * ROW_MAX), err};
-	int r = note_all(&note, accounts, count);
+	struct note note = {accounts, alloc_zero(count + 1, sizeof(uint64_t)), count, driver, db,
+		txn, now, batch, to, BUF(ROW_MAX), BUF(2 * ROW_MAX), err};
+	int r = note_all(&note);
 	if (r == 0 && (to->bytes.failed || note.made.failed))
 		r = err_temporary(err, ERR_LIMIT, "too much for one write while the link is down");
+	free(note.parted);
 	buf_free(&note.row);
 	buf_free(&note.made);
 	return r;

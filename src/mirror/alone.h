@@ -6,7 +6,8 @@
 #include "store/driver.h"
 
 /* A hybrid logical clock: milliseconds since 1970 above 16 bits that count, so that later changes
- * have later times, whatever the wall clock does. */
+ * have later times, whatever the wall clock does. The lowest bit says which node's it is, so no two
+ * are the same. */
 typedef uint64_t mirror_time;
 
 /* What was, of an account. */

@@ -179,12 +179,12 @@ static int commit_both(struct store_txn *txn, const struct mirror_commit *commit
 	return r;
 }
 
-/* Later than all before. */
+/* Later than all before, and never the other node's. */
 static mirror_time next_time(struct store_db *m)
 {
 	mirror_time wall = (mirror_time)clock_wall_ms() << 16, last = atomic_load(&m->clock), next;
 	do {
-		next = MAX(wall, last + 1);
+		next = MAX(wall, last + 2) / 2 * 2 + m->leases.is_first;
 	} while (!atomic_compare_exchange_weak(&m->clock, &last, next));
 	return next;
 }

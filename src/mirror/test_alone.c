@@ -172,7 +172,7 @@ static void what_is_gone_is_kept_and_what_is_new_is_not(void **state)
 	assert_true(mirror_was_read(buf_slice(&row), &was));
 	assert_true(row_get_object(was.row, &object));
 	assert_int_equal(object.change, 3);
-	key_of_object(&key, KEY_BASE, f->account, f->inbox, 1);
+	key_of_object(&key, KEY_BASE, f->account, f->inbox, fresh);
 	assert_int_equal(read_row(f, &key, &row), STORE_ABSENT);
 }
 

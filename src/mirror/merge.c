@@ -1,0 +1,316 @@
+/* An account: which collections there are, what they are called, and who has which name. */
+#include "mirror/merge_internal.h"
+
+#include "base/alloc.h"
+#include "store/key.h"
+#include "store/row.h"
+
+bool merge_noted(const struct merge *m, size_t side, struct id collection, uint32_t number,
+	struct mirror_was *ret_was)
+{
+	struct key key;
+	if (number == 0)
+		key_of_collection(&key, KEY_BASE, m->account, collection);
+	else
+		key_of_object(&key, KEY_BASE, m->account, collection, number);
+	const struct mirror_row *row = mirror_rows_find(m->sides[side].notes, key_slice(&key));
+	return row && mirror_was_read(row->value, ret_was);
+}
+
+static int by_gone_id(const void *a, const void *b)
+{
+	return id_cmp((*(const struct model_gone *const *)a)->id,
+		(*(const struct model_gone *const *)b)->id);
+}
+
+static const struct model_gone *find_gone(const struct merge *m, size_t side, struct id id)
+{
+	struct model_gone wanted = {.id = id};
+	const struct model_gone *key = &wanted;
+	const struct model_gone *const *found = bsearch(
+		&key, m->gone[side], m->sides[side].model->gone_count, sizeof(key), by_gone_id);
+	return found ? *found : NULL;
+}
+
+static void sort_gone(struct merge *m)
+{
+	for (size_t side = 0; side < MERGE_SIDES; side++) {
+		const struct model *model = m->sides[side].model;
+		m->gone[side] = alloc_zero(model->gone_count + 1, sizeof(*m->gone[side]));
+		for (size_t i = 0; i < model->gone_count; i++)
+			m->gone[side][i] = &model->gone[i];
+		qsort(m->gone[side], model->gone_count, sizeof(*m->gone[side]), by_gone_id);
+	}
+}
+
+/* Of three sides: what was changed holds, and of two changes the later. */
+static struct slice pick(
+	const struct slice *was, struct slice first, struct slice second, bool second_is_later)
+{
+	if (slice_eq(first, second) || (was && slice_eq(*was, second)))
+		return first;
+	if (was && slice_eq(*was, first))
+		return second;
+	return second_is_later ? second : first;
+}
+
+/* Name and data of one that both have. */
+static void merge_row(struct merge *m, const struct store_collection *first,
+	const struct store_collection *second, struct store_collection *to)
+{
+	struct mirror_was notes[MERGE_SIDES] = {0};
+	struct store_collection was;
+	bool known = false;
+	for (size_t i = 0; i < MERGE_SIDES; i++)
+		if (merge_noted(m, i, first->id, 0, &notes[i]) && !known)
+			known = row_get_collection(notes[i].row, &was);
+	bool second_is_later = notes[1].changed > notes[0].changed;
+	*to = *first;
+	to->name = pick(known ? &was.name : NULL, first->name, second->name, second_is_later);
+	to->data = pick(known ? &was.data : NULL, first->data, second->data, second_is_later);
+	to->next_number = MAX(first->next_number, second->next_number);
+	to->created = MIN(first->created, second->created);
+	to->change = MAX(first->change, second->change);
+	to->own_change = MAX(first->own_change, second->own_change);
+	if (!slice_eq(to->name, first->name) || !slice_eq(to->name, second->name) ||
+		!slice_eq(to->data, first->data) || !slice_eq(to->data, second->data))
+		to->own_change = to->change = m->change;
+	if (first->next_number != second->next_number || first->change != second->change ||
+		first->own_change != second->own_change)
+		to->change = m->change;
+}
+
+static void add_gone(struct merge *m, struct id id, enum store_kind kind)
+{
+	model_add_gone_collection(
+		m->to, &(struct model_gone){.id = id, .change = m->change, .kind = kind});
+}
+
+/* What came after they parted, of a collection that the other side deleted meanwhile. */
+static void revive(struct merge *m, size_t side, const struct model_collection *c)
+{
+	struct model_collection *to = NULL;
+	struct mirror_was was;
+	for (size_t i = 0; i < c->object_count; i++) {
+		struct model_object object = c->objects[i];
+		bool is_old = object.row.change <= m->parted[side].change ||
+			      merge_noted(m, side, c->row.id, object.row.number, &was);
+		if (is_old)
+			continue;
+		if (!to) {
+			to = model_add_collection(m->to, &c->row);
+			to->row.change = to->row.own_change = m->change;
+			for (size_t g = 0; g < c->gone_count; g++)
+				model_add_gone(to, &c->gone[g]);
+		}
+		object.row.change = m->change;
+		model_add_object(to, &object);
+	}
+	if (!to) {
+		add_gone(m, c->row.id, c->row.kind);
+		return;
+	}
+	for (size_t i = 0; i < c->object_count; i++)
+		if (!model_find_object(to, c->objects[i].row.number))
+			model_add_gone(to, &(struct model_gone){.id = c->objects[i].row.id,
+						   .number = c->objects[i].row.number,
+						   .change = m->change});
+}
+
+/* One that only `side` has. */
+static void merge_one(struct merge *m, size_t side, const struct model_collection *c)
+{
+	const struct model_collection *from[MERGE_SIDES] = {NULL, NULL};
+	struct mirror_was was;
+	if (find_gone(m, 1 - side, c->row.id)) {
+		if (merge_noted(m, side, c->row.id, 0, &was))
+			revive(m, side, c);
+		else
+			add_gone(m, c->row.id, c->row.kind);
+		return;
+	}
+	struct model_collection *to = model_add_collection(m->to, &c->row);
+	from[side] = c;
+	merge_objects(m, from, to);
+	to->row.change = to->row.own_change = m->change;
+}
+
+static void merge_both(struct merge *m, const struct model_collection *first,
+	const struct model_collection *second)
+{
+	const struct model_collection *from[MERGE_SIDES] = {first, second};
+	struct store_collection row;
+	merge_row(m, &first->row, &second->row, &row);
+	merge_objects(m, from, model_add_collection(m->to, &row));
+}
+
+/* Both lists are by id. */
+static void merge_collections(struct merge *m)
+{
+	const struct model *a = m->sides[0].model, *b = m->sides[1].model;
+	size_t i = 0, j = 0;
+	while (i < a->collection_count || j < b->collection_count) {
+		int order = i == a->collection_count ? 1
+			    : j == b->collection_count
+				    ? -1
+				    : id_cmp(a->collections[i].row.id, b->collections[j].row.id);
+		if (order < 0)
+			merge_one(m, 0, &a->collections[i++]);
+		else if (order > 0)
+			merge_one(m, 1, &b->collections[j++]);
+		else
+			merge_both(m, &a->collections[i++], &b->collections[j++]);
+	}
+}
+
+/* Those of collections that were gone at one side, and stay so. What both sides have stays as it
+ * is; one that a side still had is among the result's already. */
+static void merge_gone(struct merge *m)
+{
+	for (size_t side = 0; side < MERGE_SIDES; side++) {
+		const struct model *model = m->sides[side].model;
+		const struct model *other = m->sides[1 - side].model;
+		for (size_t i = 0; i < model->gone_count; i++) {
+			struct model_gone gone = model->gone[i];
+			const struct model_gone *there = find_gone(m, 1 - side, gone.id);
+			if (model_find_collection(other, gone.id) || (there && side > 0))
+				continue;
+			if (!there || there->change != gone.change)
+				gone.change = m->change;
+			model_add_gone_collection(m->to, &gone);
+		}
+	}
+}
+
+/* The collection's objects go over to `to`, with numbers of its own. */
+static void move_all(struct merge *m, struct model_collection *from, struct model_collection *to)
+{
+	for (size_t i = 0; i < from->object_count; i++) {
+		struct model_object object = from->objects[i];
+		object.row.number = to->row.next_number++;
+		object.row.change = m->change;
+		model_add_object(to, &object);
+	}
+	to->row.change = m->change;
+}
+
+static int by_kind_and_name(const void *a, const void *b)
+{
+	const struct store_collection *x = &(*(struct model_collection *const *)a)->row,
+				      *y = &(*(struct model_collection *const *)b)->row;
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	int order = slice_cmp(x->name, y->name);
+	return order != 0 ? order : id_cmp(x->id, y->id);
+}
+
+/* One name made twice: the older collection keeps it and gets the objects of the other. */
+static void join_names(struct merge *m)
+{
+	struct model *to = m->to;
+	struct model_collection **named = alloc_zero(to->collection_count + 1, sizeof(*named));
+	size_t count = to->collection_count, kept = 0;
+	for (size_t i = 0; i < count; i++)
+		named[i] = &to->collections[i];
+	qsort(named, count, sizeof(*named), by_kind_and_name);
+	for (size_t i = 1, first = 0; i < count; i++) {
+		struct model_collection *a = named[first], *b = named[i];
+		if (a->row.kind != b->row.kind || !slice_eq(a->row.name, b->row.name)) {
+			first = i;
+			continue;
+		}
+		move_all(m, b, a);
+		add_gone(m, b->row.id, b->row.kind);
+		free(b->objects);
+		free(b->gone);
+		b->row.id = ID_NONE;
+	}
+	free(named);
+	for (size_t i = 0; i < count; i++)
+		if (!id_is_none(to->collections[i].row.id))
+			to->collections[kept++] = to->collections[i];
+	to->collection_count = kept;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct model_object *x = *(const struct model_object *const *)a,
+				  *y = *(const struct model_object *const *)b;
+	int order = slice_cmp(x->row.name, y->row.name);
+	return order != 0 ? order : id_cmp(x->row.id, y->row.id);
+}
+
+/* Of two objects with one name the older keeps it, the other is a copy beside it. */
+static void part_names(struct merge *m, struct model_collection *c)
+{
+	struct model_object **named = alloc_zero(c->object_count + 1, sizeof(*named));
+	size_t count = 0;
+	for (size_t i = 0; i < c->object_count; i++)
+		if (c->objects[i].row.name.len > 0)
+			named[count++] = &c->objects[i];
+	qsort(named, count, sizeof(*named), by_name);
+	for (size_t i = 1; i < count; i++) {
+		struct store_object *o = &named[i]->row;
+		char id[ID_TEXT_SIZE + 1];
+		if (!slice_eq(o->name, named[i - 1]->row.name))
+			continue;
+		AUTO(buf_free) struct buf name = BUF(STORE_NAME_MAX);
+		id_to_text(o->id, id);
+		buf_add_slice(
+			&name, slice(o->name.ptr, MIN(o->name.len, (size_t)STORE_NAME_MAX - 64)));
+		buf_printf(&name, " (conflict %s)", id);
+		o->name = arena_copy(&m->to->arena, buf_slice(&name));
+		o->change = c->row.change = m->change;
+	}
+	free(named);
+}
+
+static void merge_account(struct merge *m)
+{
+	const struct store_account *a = &m->sides[0].model->account,
+				   *b = &m->sides[1].model->account;
+	m->to->account = *a;
+	m->to->account.change = m->change;
+	m->to->account.created = MIN(a->created, b->created);
+}
+
+static void read_parted(struct merge *m)
+{
+	struct key key;
+	key_of_account(&key, KEY_BASE, m->account);
+	for (size_t i = 0; i < MERGE_SIDES; i++) {
+		const struct mirror_row *row = mirror_rows_find(m->sides[i].notes, key_slice(&key));
+		if (!row || !mirror_parted_read(row->value, &m->parted[i]))
+			m->parted[i].change = m->sides[i].model->account.change;
+	}
+}
+
+int mirror_merge(const struct merge_side *first, const struct merge_side *second,
+	const struct merge_rule *rules, struct model *ret_model, struct err *err)
+{
+	const struct store_account *a = &first->model->account, *b = &second->model->account;
+	struct merge m = {.sides = {*first, *second},
+		.rules = rules,
+		.account = a->id,
+		.change = MAX(a->change, b->change) + 1,
+		.to = ret_model};
+	if (!id_eq(a->id, b->id))
+		return err_bug(err, "two accounts are no two sides of one");
+	if (a->gone || b->gone || first->model->sweeping || second->model->sweeping)
+		return err_temporary(
+			err, ERR_IN_USE, "something large of this account is being deleted");
+	if (m.change > ROW_CHANGE_MAX)
+		return err_permanent(err, ERR_LIMIT, "the account has no change numbers left");
+	*ret_model = (struct model){.arena = ARENA_EMPTY};
+	read_parted(&m);
+	sort_gone(&m);
+	merge_collections(&m);
+	merge_gone(&m);
+	for (size_t i = 0; i < MERGE_SIDES; i++)
+		free(m.gone[i]);
+	join_names(&m);
+	for (size_t i = 0; i < ret_model->collection_count; i++)
+		part_names(&m, &ret_model->collections[i]);
+	merge_account(&m);
+	return 0;
+}

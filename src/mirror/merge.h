@@ -1,0 +1,29 @@
+/* Two states of one account become one; pure. docs/mirror.md has the rules. Everything is known by
+ * its id; where the two differ, the result has a change number above both, so that clients of
+ * either hear of it. The same comes out whichever side is called the first, but that the first
+ * one's new numbers come before the second one's. */
+#ifndef MIRROR_MERGE_H
+#define MIRROR_MERGE_H
+
+#include "mirror/alone.h"
+#include "mirror/model.h"
+
+struct merge_side {
+	const struct model *model;
+	/* What the node noted while it was alone: rows of KEY_BASE, sorted. */
+	const struct mirror_rows *notes;
+};
+
+/* One kind's own rule for an object that both sides changed; `was` is NULL when nobody knows. `to`
+ * is the later of the two at first; may be changed, with slices into the arena. */
+struct merge_rule {
+	enum store_kind kind;
+	void (*merge)(const struct store_object *was, const struct store_object *first,
+		const struct store_object *second, struct arena *arena, struct store_object *to);
+};
+
+/* `rules` end with one that has no merge(). The result points into both sides. */
+int mirror_merge(const struct merge_side *first, const struct merge_side *second,
+	const struct merge_rule *rules, struct model *ret_model, struct err *err) WARN_UNUSED;
+
+#endif

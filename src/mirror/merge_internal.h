@@ -1,0 +1,26 @@
+/* What the files of merging share. */
+#ifndef MIRROR_MERGE_INTERNAL_H
+#define MIRROR_MERGE_INTERNAL_H
+
+#include "mirror/merge.h"
+
+enum { MERGE_SIDES = 2 };
+
+struct merge {
+	struct merge_side sides[MERGE_SIDES];
+	struct mirror_parted parted[MERGE_SIDES];    /* change 0: nothing was noted */
+	const struct model_gone **gone[MERGE_SIDES]; /* collections', by id */
+	const struct merge_rule *rules;
+	struct id account;
+	uint64_t change; /* of all that differs */
+	struct model *to;
+};
+
+/* What a side noted of a collection (number 0) or an object. False: nothing. */
+bool merge_noted(const struct merge *m, size_t side, struct id collection, uint32_t number,
+	struct mirror_was *ret_was);
+/* The objects and tombstones of a collection that both sides have, or one of them only. */
+void merge_objects(struct merge *m, const struct model_collection *const from[MERGE_SIDES],
+	struct model_collection *to);
+
+#endif

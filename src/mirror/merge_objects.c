@@ -1,0 +1,229 @@
+/* The objects of one collection. */
+#include "mirror/merge_internal.h"
+
+#include "base/alloc.h"
+#include "store/key.h"
+#include "store/row.h"
+
+/* Objects and tombstones of one side, by the id of the object. */
+struct by_id {
+	const struct model_object **objects;
+	const struct model_gone **gone;
+	size_t object_count, gone_count;
+};
+
+struct objects {
+	struct merge *m;
+	const struct model_collection *const *from;
+	struct by_id by_id[MERGE_SIDES];
+	struct model_collection *to;
+	bool differs;
+};
+
+static int by_object_id(const void *a, const void *b)
+{
+	return id_cmp((*(const struct model_object *const *)a)->row.id,
+		(*(const struct model_object *const *)b)->row.id);
+}
+
+static int by_gone_id(const void *a, const void *b)
+{
+	return id_cmp((*(const struct model_gone *const *)a)->id,
+		(*(const struct model_gone *const *)b)->id);
+}
+
+static struct by_id sort_by_id(const struct model_collection *c)
+{
+	struct by_id sorted = {0};
+	if (!c)
+		return sorted;
+	sorted.objects = alloc_zero(c->object_count + 1, sizeof(*sorted.objects));
+	sorted.gone = alloc_zero(c->gone_count + 1, sizeof(*sorted.gone));
+	for (size_t i = 0; i < c->object_count; i++)
+		sorted.objects[sorted.object_count++] = &c->objects[i];
+	for (size_t i = 0; i < c->gone_count; i++)
+		if (!id_is_none(c->gone[i].id))
+			sorted.gone[sorted.gone_count++] = &c->gone[i];
+	qsort(sorted.objects, sorted.object_count, sizeof(*sorted.objects), by_object_id);
+	qsort(sorted.gone, sorted.gone_count, sizeof(*sorted.gone), by_gone_id);
+	return sorted;
+}
+
+static const struct model_object *find_object(const struct by_id *sorted, struct id id)
+{
+	struct model_object wanted = {.row.id = id};
+	const struct model_object *key = &wanted;
+	const struct model_object *const *found =
+		sorted->object_count == 0 ? NULL
+					  : bsearch(&key, sorted->objects, sorted->object_count,
+						    sizeof(key), by_object_id);
+	return found ? *found : NULL;
+}
+
+static bool is_gone(const struct by_id *sorted, struct id id)
+{
+	struct model_gone wanted = {.id = id};
+	const struct model_gone *key = &wanted;
+	return sorted->gone_count > 0 &&
+	       bsearch(&key, sorted->gone, sorted->gone_count, sizeof(key), by_gone_id) != NULL;
+}
+
+static bool same_content(const struct store_object *a, const struct store_object *b)
+{
+	return a->flags == b->flags && id_eq(a->blob, b->blob) && slice_eq(a->name, b->name) &&
+	       slice_eq(a->data, b->data);
+}
+
+static void keep(struct objects *o, const struct model_object *object)
+{
+	model_add_object(o->to, object);
+}
+
+/* In the result it is something else than on one side at least. */
+static void put(struct objects *o, const struct model_object *object)
+{
+	struct model_object changed = *object;
+	changed.row.change = o->m->change;
+	model_add_object(o->to, &changed);
+	o->differs = true;
+}
+
+static void apply_rule(struct objects *o, const struct store_object *was,
+	const struct store_object *first, const struct store_object *second,
+	struct store_object *to)
+{
+	for (const struct merge_rule *rule = o->m->rules; rule->merge; rule++)
+		if (rule->kind == o->to->row.kind)
+			rule->merge(was, first, second, &o->m->to->arena, to);
+}
+
+/* Both sides have it, and not the same. */
+static void put_merged(
+	struct objects *o, const struct model_object *first, const struct model_object *second)
+{
+	struct id collection = o->to->row.id;
+	struct mirror_was notes[MERGE_SIDES] = {0};
+	struct store_object was;
+	bool noted[MERGE_SIDES], known = false;
+	for (size_t i = 0; i < MERGE_SIDES; i++) {
+		noted[i] = merge_noted(o->m, i, collection,
+			i == 0 ? first->row.number : second->row.number, &notes[i]);
+		known |= !known && noted[i] && row_get_object(notes[i].row, &was);
+	}
+	const struct model_object *later = notes[1].changed > notes[0].changed ? second : first;
+	if (known && same_content(&was, &first->row))
+		later = second;
+	else if (known && same_content(&was, &second->row))
+		later = first;
+	struct model_object merged = *later;
+	if (!known || !(same_content(&was, &first->row) || same_content(&was, &second->row)))
+		apply_rule(o, known ? &was : NULL, &first->row, &second->row, &merged.row);
+	merged.row.number = MAX(first->row.number, second->row.number);
+	put(o, &merged);
+}
+
+static void take_both(
+	struct objects *o, const struct model_object *first, const struct model_object *second)
+{
+	if (!same_content(&first->row, &second->row))
+		put_merged(o, first, second);
+	else if (first->row.change == second->row.change && first->row.number == second->row.number)
+		keep(o, first);
+	else
+		put(o, first->row.number >= second->row.number ? first : second);
+}
+
+/* One that only `side` has, and that the other has not deleted: it came after they parted. Below a
+ * number that the other side has announced it can't appear. */
+static void take_new(struct objects *o, size_t side, const struct model_object *object)
+{
+	const struct model_collection *other = o->from[1 - side];
+	struct model_object moved = *object;
+	if (!other || object->row.number >= other->row.next_number) {
+		if (other)
+			put(o, object);
+		else
+			keep(o, object);
+		return;
+	}
+	moved.row.number = o->to->row.next_number++;
+	put(o, &moved);
+	/* Not of the object, which lives on. */
+	model_add_gone(
+		o->to, &(struct model_gone){.number = object->row.number, .change = o->m->change});
+}
+
+static void take_objects(struct objects *o, size_t side)
+{
+	const struct model_collection *c = o->from[side];
+	for (size_t i = 0; c && i < c->object_count; i++) {
+		const struct model_object *object = &c->objects[i];
+		const struct model_object *there = find_object(&o->by_id[1 - side], object->row.id);
+		if (there && side == 0)
+			take_both(o, object, there);
+		else if (!there && !is_gone(&o->by_id[1 - side], object->row.id))
+			take_new(o, side, object);
+	}
+}
+
+static int by_number_then_id(const void *a, const void *b)
+{
+	const struct model_gone *x = a, *y = b;
+	if (x->number != y->number)
+		return x->number < y->number ? -1 : 1;
+	int order = id_cmp(y->id, x->id); /* one that names its object first */
+	return order != 0 ? order : x->change < y->change ? -1 : x->change > y->change;
+}
+
+/* One tombstone a number. What both sides have stays as it is. */
+static void join_tombstones(struct objects *o)
+{
+	struct model_collection *to = o->to;
+	size_t count = 0;
+	if (to->gone_count > 1)
+		qsort(to->gone, to->gone_count, sizeof(*to->gone), by_number_then_id);
+	for (size_t i = 0; i < to->gone_count;) {
+		struct model_gone gone = to->gone[i];
+		size_t same = 1;
+		while (i + same < to->gone_count && to->gone[i + same].number == gone.number)
+			same++;
+		bool both = same == 2 && to->gone[i + 1].change == gone.change &&
+			    id_eq(to->gone[i + 1].id, gone.id);
+		if (!both && o->from[0] && o->from[1]) {
+			gone.change = o->m->change;
+			o->differs = true;
+		}
+		to->gone[count++] = gone;
+		i += same;
+	}
+	to->gone_count = count;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = ((const struct model_object *)a)->row.number,
+		 y = ((const struct model_object *)b)->row.number;
+	return x < y ? -1 : x > y;
+}
+
+void merge_objects(struct merge *m, const struct model_collection *const from[MERGE_SIDES],
+	struct model_collection *to)
+{
+	struct objects o = {.m = m, .from = from, .to = to};
+	for (size_t i = 0; i < MERGE_SIDES; i++)
+		o.by_id[i] = sort_by_id(from[i]);
+	for (size_t i = 0; i < MERGE_SIDES; i++)
+		take_objects(&o, i);
+	for (size_t i = 0; i < MERGE_SIDES; i++)
+		for (size_t g = 0; from[i] && g < from[i]->gone_count; g++)
+			model_add_gone(to, &from[i]->gone[g]);
+	join_tombstones(&o);
+	if (to->object_count > 1)
+		qsort(to->objects, to->object_count, sizeof(*to->objects), by_number);
+	if (o.differs)
+		to->row.change = m->change;
+	for (size_t i = 0; i < MERGE_SIDES; i++) {
+		free(o.by_id[i].objects);
+		free(o.by_id[i].gone);
+	}
+}
