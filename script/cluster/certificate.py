@@ -26,13 +26,14 @@ def authority(folder: Path) -> Path:
     return chain
 
 
-def issue(folder: Path, into: Path) -> tuple[Path, Path]:
-    """A server certificate from folder's authority: (chain, key) below `into`."""
+def issue(folder: Path, into: Path, host: str = "127.0.0.1") -> tuple[Path, Path]:
+    """A server certificate from folder's authority: (chain, key) below `into`. It is good for loopback
+    and for `host`, an IP address."""
     chain, key = into / "chain.pem", into / "key.pem"
     if not chain.exists():
         into.mkdir(parents=True, exist_ok=True)
         uses = ["basicConstraints=critical,CA:FALSE", "keyUsage=critical,digitalSignature",
-                "extendedKeyUsage=serverAuth", NAMES]  # fmt: skip
+                "extendedKeyUsage=serverAuth", f"{NAMES},IP:{host}"]  # fmt: skip
         extensions = [word for use in uses for word in ("-addext", use)]
         _openssl("req", "-x509", *KEY, "-days", DAYS, "-subj", "/CN=mail.example.test",
                  "-CA", str(folder / "ca.pem"), "-CAkey", str(folder / "ca.key"), *extensions,

@@ -47,6 +47,9 @@ class Node:
     roles: list[str]
     ports: dict[str, int]
     cheap_passwords: bool
+    namespace: str = ""  # network namespace that it runs in; "": this machine's
+    host: str = "127.0.0.1"  # where clients reach it
+    mirror: str = ""  # where it listens for the other node of its mirror
 
     @property
     def path(self) -> Path:
@@ -70,7 +73,7 @@ class Node:
     def write_config(self, chain: Path, key: Path) -> None:
         def listens(role: str) -> str:
             return "".join(
-                f"    listen {protocol} 127.0.0.1:{self.ports[protocol]};\n"
+                f"    listen {protocol} {self._listen_at()}:{self.ports[protocol]};\n"
                 for protocol, of in PROTOCOLS.items()
                 if of == role and protocol in self.ports
             )
@@ -85,9 +88,10 @@ class Node:
             "    password_hash_passes 1;\n"
             "    scram_iterations 4096;\n"
         )
+        mirror = f"    mirror {{\n        listen {self.mirror};\n    }}\n" if self.mirror else ""
         blocks = {
             "mx": f"mx {{\n{user('mx')}{listens('mx')}}}\n",
-            "store": f"store {{\n{user('store')}{listens('store')}{cheap if self.cheap_passwords else ''}}}\n",
+            "store": f"store {{\n{user('store')}{listens('store')}{cheap if self.cheap_passwords else ''}{mirror}}}\n",
         }
         self.config.write_text(
             "hostname mail.example.test;\n"
@@ -98,9 +102,13 @@ class Node:
             f'tls {{\n    certificate {{\n        chain "{chain}";\n        key "{key}";\n    }}\n}}\n'
             "limits {\n    connections_per_address 100000;\n"
             "    auth_failures_per_address 1000000;\n}\n"
-            f"metrics {{\n    listen 127.0.0.1:{self.ports['metrics']};\n}}\n"
+            f"metrics {{\n    listen {self.host}:{self.ports['metrics']};\n}}\n"
             + "".join(blocks[role] for role in self.roles)
         )
+
+    def _listen_at(self) -> str:
+        """In a namespace also on its loopback, for clients that are in it too."""
+        return "*" if self.namespace else self.host
 
     def pid(self) -> int | None:
         """Of the first process, while any of the node's processes lives."""
@@ -124,7 +132,7 @@ class Node:
             folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             serving = subprocess.Popen(
-                [self.program, "--config", str(self.config), "serve"],
+                [*self._inside(), self.program, "--config", str(self.config), "serve"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -139,9 +147,12 @@ class Node:
                 raise RuntimeError(f"node {self.name} does not serve:\n{self.last_words()}")
             time.sleep(0.02)
 
+    def _inside(self) -> list[str]:
+        return ["nsenter", f"--net=/run/netns/{self.namespace}"] if self.namespace else []
+
     def is_healthy(self) -> bool:
         try:
-            url = f"http://127.0.0.1:{self.ports['metrics']}/health"
+            url = f"http://{self.host}:{self.ports['metrics']}/health"
             with urllib.request.urlopen(url, timeout=5) as answer:
                 return bool(answer.status == 200)
         except (OSError, urllib.error.URLError):
@@ -184,14 +195,15 @@ class Node:
 
 
 def make(
-    folder: Path, name: str, program: Path, roles: list[str], ports: dict[str, int], cheap: bool
-) -> Node:
+    folder: Path, name: str, program: Path, roles: list[str], ports: dict[str, int], cheap: bool,
+    **more: str,
+) -> Node:  # fmt: skip
     """The folder of a new node; no config yet, nothing runs."""
     folder.mkdir(parents=True, exist_ok=True)
     run = str(folder / "run")
     if len(run) > SOCKET_PATH_MAX:
         run = tempfile.mkdtemp(prefix="rookery-")
-    node = Node(name, str(folder), run, str(program), roles, ports, cheap)
+    node = Node(name, str(folder), run, str(program), roles, ports, cheap, **more)
     node.save()
     return node
 

@@ -1,19 +1,24 @@
 """Cluster shapes on one machine. A shape is a folder: ca.pem, shape.json, one folder a node."""
 
 import json
+import os
 import shlex
+import sys
+import time
 from pathlib import Path
 
 import certificate
 import node as nodes
 import ports
 from node import Node
+from wire import Wire
 
 SCRIPT = Path(__file__).resolve().parents[1] / "shape"
 DOMAIN = "example.test"
 PASSWORD = "secret"
 NAMED_PORTS = ["smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s",
                "managesieve", "http", "metrics"]  # fmt: skip
+SYNC_SECONDS = 60
 COMMANDS = ["start", "stop", "kill", "wipe", "partition", "heal"]
 
 
@@ -24,7 +29,73 @@ def one(folder: Path, program: Path) -> list[Node]:
     return [nodes.make(folder / "a", "a", program, ["mx", "store"], numbers, cheap=True)]
 
 
-SHAPES = {"one": one}
+def mirror(folder: Path, program: Path) -> list[Node]:
+    """Two nodes, each a mirror of the other. As root in network namespaces, so that the wire between
+    them can be cut; else both on loopback."""
+    used = [*nodes.PROTOCOLS, "metrics"]
+    members = []
+    wire = Wire(folder) if os.getuid() == 0 else None
+    if wire:
+        wire.up()
+    link = ports.free(1)[0]
+    for name, loopback in (("a", "127.0.0.1"), ("b", "127.0.0.2")):
+        numbers = dict(zip(used, ports.free(len(used)), strict=True))
+        more = {"mirror": f"{wire.peer_host(name) if wire else loopback}:{link}"}
+        if wire:
+            more |= {"namespace": wire.namespace(name), "host": wire.host(name)}
+        members.append(
+            nodes.make(folder / name, name, program, ["mx", "store"], numbers, cheap=True, **more)
+        )
+    return members
+
+
+def pair(members: list[Node]) -> None:
+    """Returns when both hold the same."""
+    first, second = members
+    made = json.loads(first.command("--json", "mirror", "pair", second.mirror))
+    second.command("mirror", "pair", first.mirror, made["key"])
+    await_sync(members)
+
+
+def await_sync(members: list[Node]) -> None:
+    end = time.monotonic() + SYNC_SECONDS
+    for member in members:
+        while True:
+            status = json.loads(member.command("--json", "mirror", "status"))
+            if status["state"] == "in sync":
+                break
+            if time.monotonic() > end:
+                raise RuntimeError(f"node {member.name} is not in sync: {status}")
+            time.sleep(0.02)
+
+
+def cut(folder: Path, member: Node) -> None:
+    """The wire between a mirror's nodes."""
+    if not member.mirror:
+        print(f"node {member.name} stands alone, there is no link to cut", file=sys.stderr)
+    elif member.namespace:
+        Wire(folder).cut()
+    else:
+        member.command("mirror", "pause")
+
+
+def mend(folder: Path, member: Node) -> None:
+    if not member.mirror:
+        print(f"node {member.name} stands alone, there is no link to mend", file=sys.stderr)
+    elif member.namespace:
+        Wire(folder).mend()
+    else:
+        member.command("mirror", "resume")
+
+
+def down(folder: Path) -> None:
+    for member in load(folder):
+        member.stop()
+    if os.getuid() == 0:
+        Wire(folder).down()
+
+
+SHAPES = {"one": one, "mirror": mirror}
 
 
 def load(folder: Path) -> list[Node]:
@@ -43,15 +114,19 @@ def up(shape: str, folder: Path, users: int, program: Path) -> str:
     authority = certificate.authority(folder)
     members = SHAPES[shape](folder, program)
     for member in members:
-        member.write_config(*certificate.issue(folder, member.path / "tls"))
+        member.write_config(*certificate.issue(folder, member.path / "tls", member.host))
     names = [f"user{number:04d}@{DOMAIN}" for number in range(users)]
     try:
         for member in members:
             member.start()
+        if shape == "mirror":
+            pair(members)
         add_users(members[0], {name: PASSWORD for name in names})
     except BaseException:
         for member in members:
             member.kill()
+        if os.getuid() == 0:
+            Wire(folder).down()
         raise
     text = json.dumps(_describe(shape, folder, names, authority, members)) + "\n"
     description.write_text(text)
@@ -64,7 +139,10 @@ def _again(shape: str, folder: Path, users: int) -> str:
     if described["shape"] != shape or len(described["users"]) != users:
         held = f'"{described["shape"]}" with {len(described["users"])} users'
         raise RuntimeError(f"{folder} holds {held} already")
-    for member in load(folder):
+    members = load(folder)
+    if any(member.namespace for member in members) and not Wire(folder).is_up():
+        Wire(folder).up()
+    for member in members:
         if member.pid() is None:
             member.start()
     return text
@@ -95,7 +173,8 @@ def _describe(
         "users": [{"name": name, "password": PASSWORD} for name in names],
         "ca": str(authority),
         "nodes": [
-            {"name": member.name, "roles": member.roles, "host": "127.0.0.1"}
+            {"name": member.name, "roles": member.roles, "host": member.host}
+            | ({"namespace": member.namespace} if member.namespace else {})
             | {port: member.ports.get(port) for port in NAMED_PORTS}
             | commands(member.name)
             for member in members

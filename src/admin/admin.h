@@ -1,5 +1,5 @@
 /* What operators do, as a table of commands over a running store: `rookery
- * domain|user|alias|store|…`. The command line parses by this table and sends the call to the store
+ * domain|user|alias|store|mirror|…`. The command line parses by this table and sends the call to the store
  * role's control socket; when no server runs, it opens the store and runs the same function itself.
  */
 #ifndef ADMIN_ADMIN_H
@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "directory/directory.h"
 #include "mail/mail.h"
+#include "mirror/node.h"
 #include "net/session.h"
 
 #include <jansson.h>
@@ -17,6 +18,7 @@ struct admin {
 	struct store *store;
 	struct mail *mail;
 	struct directory *directory; /* the internal one */
+	struct mirror_node *mirror;  /* NULL: no server runs */
 };
 
 /* One call. */

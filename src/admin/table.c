@@ -48,6 +48,11 @@ static const struct admin_option COMPACT_OPTIONS[] = {
 	{0},
 };
 
+static const struct admin_option VERIFY_OPTIONS[] = {
+	{"repair", NULL, "merge anew what differs"},
+	{0},
+};
+
 static const char *const DOMAIN_COLUMNS[] = {
 	"name", "users", "aliases", "quota", "catch_all", NULL};
 static const char *const USER_COLUMNS[] = {
@@ -106,6 +111,20 @@ const struct admin_command admin_commands[] = {
 		ADMIN_FINDINGS, NULL, admin_store_check},
 	{"store compact", "", "Gives the space of deleted mail back.", 0, 0, COMPACT_OPTIONS, false,
 		ADMIN_NOTHING, NULL, admin_store_compact},
+	{"mirror pair", "ADDRESS [KEY]", "Makes this and another node a mirror.", 1, 2, NO_OPTIONS,
+		false, ADMIN_NOTHING, NULL, admin_mirror_pair},
+	{"mirror status", "", "Shows how the mirror is.", 0, 0, NO_OPTIONS, false, ADMIN_OBJECT,
+		NULL, admin_mirror_status},
+	{"mirror verify", "", "Compares all that is on both nodes' disks.", 0, 0, VERIFY_OPTIONS,
+		false, ADMIN_FINDINGS, NULL, admin_mirror_verify},
+	{"mirror pause", "", "Cuts the link until it is resumed.", 0, 0, NO_OPTIONS, false,
+		ADMIN_NOTHING, NULL, admin_mirror_pause},
+	{"mirror resume", "", "Lets the two nodes meet again.", 0, 0, NO_OPTIONS, false,
+		ADMIN_NOTHING, NULL, admin_mirror_resume},
+	{"mirror replace", "[ADDRESS]", "Lets a new node take the lost one's place.", 0, 1,
+		NO_OPTIONS, false, ADMIN_NOTHING, NULL, admin_mirror_replace},
+	{"mirror unpair", "", "Makes this a node of its own again.", 0, 0, NO_OPTIONS, false,
+		ADMIN_NOTHING, NULL, admin_mirror_unpair},
 	{"backup", "FOLDER", "Copies the store, while it serves.", 1, 1, NO_OPTIONS, false,
 		ADMIN_NOTHING, NULL, admin_backup},
 };

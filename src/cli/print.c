@@ -40,6 +40,8 @@ static void write_cell(char *to, size_t room, const char *key, const json_t *val
 		write_bytes(to, room, json_integer_value(value));
 	} else if (json_is_integer(value)) {
 		(void)snprintf(to, room, "%lld", (long long)json_integer_value(value));
+	} else if (json_is_real(value)) {
+		(void)snprintf(to, room, "%.2f", json_real_value(value));
 	} else if (json_is_boolean(value)) {
 		(void)snprintf(to, room, "%s", json_is_true(value) ? "yes" : "no");
 	} else if (json_is_array(value)) {

@@ -45,6 +45,10 @@ const struct conf_block conf_blocks[] = {
 		.on = offsetof(struct conf_settings, store.on),
 		.help = "The role that keeps mailboxes and serves them. This machine has the role "
 			"when the block is there."},
+	{.path = "store.mirror",
+		.on = CONF_NO_OFFSET,
+		.help = "Of a store that is one of two which are kept equal. It need not be there: "
+			"\"rookery mirror pair\" makes a mirror."},
 };
 const size_t conf_block_count = ARRAY_LEN(conf_blocks);
 
@@ -238,6 +242,22 @@ const struct conf_option conf_options[] = {
 		FIELD(store.scram_iterations), .fallback = "15000",
 		.help = "Iterations of the SCRAM-SHA-256 keys of new passwords; RFC 7677 asks for "
 			"4096 at least."},
+
+	{"store.mirror", "listen", CONF_ADDRESS, CONF_RESTART, FIELD(store.mirror.listen),
+		.fallback = "*:7625",
+		.help = "Where the other node connects to, over TLS with the key of the pairing. "
+			"Opened only when this node is the first of a pair. Both nodes use the "
+			"same port, 1024 or above."},
+	{"store.mirror", "ack", CONF_CHOICE, CONF_RESTART, .choices = "both both-or-tempfail",
+		FIELD(store.mirror.ack), .fallback = "both",
+		.help = "When a client gets its answer. both: when both disks have what it wrote; "
+			"while the other node is away, when this disk has it. both-or-tempfail: "
+			"only when both disks have it; while the other node is away all changes "
+			"are refused for now (4xx, NO [UNAVAILABLE])."},
+	{"store.mirror", "silence", CONF_DURATION, CONF_RESTART, 200, MINUTE,
+		FIELD(store.mirror.silence_ms), .fallback = "2s",
+		.help = "How long the other node may say nothing before it is taken for dead. "
+			"Clients wait that long when it dies."},
 };
 const size_t conf_option_count = ARRAY_LEN(conf_options);
 

@@ -85,6 +85,16 @@ struct conf_mx {
 	uint64_t errors_max;
 };
 
+/* In the order of the option's words. */
+enum conf_ack { CONF_ACK_BOTH, CONF_ACK_BOTH_OR_TEMPFAIL };
+
+/* Of two stores that are kept equal; in force once this one is paired. */
+struct conf_mirror {
+	const char *listen;
+	enum conf_ack ack;
+	uint64_t silence_ms;
+};
+
 struct conf_store {
 	bool on;
 	const char *user;
@@ -99,6 +109,7 @@ struct conf_store {
 	uint64_t password_hash_memory, password_hash_passes; /* argon2id: bytes, iterations */
 	uint64_t password_cache_ms;                          /* 0: none */
 	uint64_t scram_iterations;
+	struct conf_mirror mirror;
 };
 
 struct conf_settings {

@@ -1,14 +1,13 @@
-/* A commit as bytes: accounts, batch, released blobs, new blobs; each with its count or length. */
+/* A commit as bytes: what it is, accounts, batch, released blobs, new blobs; each with its count or
+ * length. */
 #include "mirror/frame.h"
 
 #include "base/bytes.h"
 #include "store/key.h"
 
-enum { FORM_VERSION = 1 };
-
 void mirror_commit_add(struct buf *to, const struct mirror_commit *commit)
 {
-	buf_add_byte(to, FORM_VERSION);
+	buf_add_byte(to, MIRROR_COMMIT);
 	bytes_add_varint(to, commit->account_count);
 	for (size_t i = 0; i < commit->account_count; i++)
 		buf_add_slice(to, id_slice(&commit->accounts[i]));
@@ -84,14 +83,22 @@ static size_t account_at(struct slice key)
 	return 0;
 }
 
+bool mirror_account_of(struct slice key, struct id *ret_account)
+{
+	size_t at = account_at(key);
+	if (at > 0)
+		*ret_account = key_id_at(key, at);
+	return at > 0;
+}
+
 static bool batch_fits(const struct mirror_commit *commit)
 {
 	struct slice rest = buf_slice(&commit->batch->bytes), key, value;
 	enum store_op op;
 	bool bad;
 	while (store_batch_next(&rest, &op, &key, &value, &bad)) {
-		size_t at = account_at(key);
-		if (at == 0 || !names(commit, key_id_at(key, at)))
+		struct id account;
+		if (!mirror_account_of(key, &account) || !names(commit, account))
 			return false;
 	}
 	return !bad;
@@ -122,9 +129,9 @@ static bool cut_blobs(struct slice *rest, struct arena *arena, struct mirror_com
 
 bool mirror_commit_read(struct slice bytes, struct arena *arena, struct mirror_commit *ret_commit)
 {
-	struct slice rest = bytes, version, batch, released;
+	struct slice rest = bytes, kind, batch, released;
 	struct mirror_commit commit = {0};
-	if (!bytes_cut(&rest, 1, &version) || version.ptr[0] != FORM_VERSION ||
+	if (!bytes_cut(&rest, 1, &kind) || kind.ptr[0] != MIRROR_COMMIT ||
 		!cut_count(&rest, ID_SIZE, &commit.account_count) ||
 		!cut_ids(&rest, arena, commit.account_count, &commit.accounts) ||
 		!bytes_cut_counted(&rest, &batch) || !bytes_cut_counted(&rest, &released) ||

@@ -1,8 +1,6 @@
 /* The driver around a driver: begin takes leases, then the inner locks; commit goes to both disks
  * at once. Everything else is the inner driver's. */
-#include "mirror/alone.h"
-#include "mirror/gate.h"
-#include "mirror/mirror.h"
+#include "mirror/driver_internal.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -11,26 +9,6 @@
 enum {
 	WAIT_MS = 30 * 1000, /* for gate and leases, as long as a driver waits for locks */
 	SKIPPED = 1024,      /* change numbers and UIDs, when an account is taken over */
-};
-
-struct store_db {
-	const struct store_driver *inner;
-	struct store_db *db;
-	const struct mirror_peer_ops *peer;
-	void *peer_context;
-	struct mirror_leases leases;
-	struct mirror_gate gate;
-	struct store *store; /* that lies on it */
-	atomic_bool linked, ever_linked;
-	_Atomic mirror_time clock; /* the last one given out */
-	atomic_uint_least64_t shipped, applied, differing;
-};
-
-struct store_txn {
-	struct store_db *mirror;
-	struct store_txn *inner;
-	size_t count;
-	struct id accounts[]; /* sorted, each once */
 };
 
 /* A mirror is its store's database. */
@@ -42,6 +20,11 @@ static struct store_db *db_of(struct mirror *mirror)
 struct store_db *mirror_db(struct mirror *mirror)
 {
 	return db_of(mirror);
+}
+
+struct store_db *mirror_inner_db(struct store_db *db)
+{
+	return db->db;
 }
 
 struct mirror_leases *mirror_leases(struct mirror *mirror)
@@ -60,7 +43,7 @@ int mirror_open(const struct mirror_options *options, struct mirror **ret_mirror
 		free(m);
 		return r;
 	}
-	mirror_leases_init(&m->leases, options->is_first, &m->peer->lease, m->peer_context);
+	mirror_leases_init(&m->leases, &m->peer->lease, m->peer_context);
 	mirror_gate_init(&m->gate);
 	*ret_mirror = (struct mirror *)m;
 	return 0;
@@ -87,8 +70,11 @@ static int by_id(const void *a, const void *b)
 
 static struct store_txn *new_txn(struct store_db *m, const struct id *accounts, size_t count)
 {
-	struct store_txn *txn = alloc_zero(1, sizeof(*txn) + count * sizeof(*accounts));
+	struct store_txn *txn = alloc_zero(
+		1, sizeof(*txn) + count * (sizeof(*txn->accounts) + sizeof(*txn->apart)));
 	txn->mirror = m;
+	txn->accounts = (struct id *)(txn + 1);
+	txn->apart = (bool *)(txn->accounts + count);
 	if (count > 0)
 		memcpy(txn->accounts, accounts, count * sizeof(*accounts));
 	qsort(txn->accounts, count, sizeof(*accounts), by_id);
@@ -114,7 +100,7 @@ static void end(struct store_txn *txn)
 /* The other node may have given out numbers that we never heard of, and shown them to somebody. */
 static int take_over(struct store_db *m, struct id account, struct err *err)
 {
-	if (!m->store || !atomic_load(&m->ever_linked))
+	if (!m->store || !atomic_load(&m->paired))
 		return 0;
 	return store_skip(m->store, m->inner, m->db, account, SKIPPED, SKIPPED, err);
 }
@@ -123,13 +109,15 @@ static int take_leases(struct store_txn *txn, int64_t deadline, struct err *err)
 {
 	struct store_db *m = txn->mirror;
 	for (size_t i = 0; i < txn->count; i++) {
-		bool taken_over;
-		int r = mirror_lease_take(&m->leases, txn->accounts[i], deadline, &taken_over, err);
+		enum mirror_lease_way way;
+		int r = mirror_lease_take(&m->leases, txn->accounts[i], deadline, &way, err);
 		if (r < 0) {
 			drop_leases(txn, i);
 			return r;
 		}
-		if (taken_over && (r = take_over(m, txn->accounts[i], err)) < 0) {
+		txn->apart[i] = way != MIRROR_LEASE_LINKED;
+		if (way == MIRROR_LEASE_TAKEN_OVER &&
+			(r = take_over(m, txn->accounts[i], err)) < 0) {
 			drop_leases(txn, i + 1);
 			return r;
 		}
@@ -143,6 +131,10 @@ static int driver_begin(struct store_db *m, const struct id *accounts, size_t co
 	int64_t deadline = clock_mono_ms() + WAIT_MS;
 	if (!mirror_gate_enter(&m->gate, deadline))
 		return err_temporary(err, ERR_UNAVAILABLE, "the two nodes are being compared");
+	if (atomic_load(&m->refuses_alone) && !atomic_load(&m->linked)) {
+		mirror_gate_leave(&m->gate);
+		return err_temporary(err, ERR_UNAVAILABLE, "the other node is not there");
+	}
 	struct store_txn *txn = new_txn(m, accounts, count);
 	int r = take_leases(txn, deadline, err);
 	if (r < 0) {
@@ -164,56 +156,11 @@ static void driver_abort(struct store_txn *txn)
 	end(txn);
 }
 
-/* To both disks at once. What only one of them took is told apart later: the accounts differ then.
- */
-static int commit_both(struct store_txn *txn, const struct mirror_commit *commit, struct err *err)
-{
-	struct store_db *m = txn->mirror;
-	struct mirror_shipment shipment = {.rc = -1};
-	m->peer->ship(m->peer_context, commit, &shipment);
-	int r = m->inner->commit(txn->inner, commit->batch, commit->blobs, commit->blob_count, err);
-	wait_for(&shipment.done);
-	(void)atomic_fetch_add(&m->shipped, 1);
-	if ((r == 0) != (shipment.rc == 0))
-		(void)atomic_fetch_add(&m->differing, 1);
-	return r;
-}
-
-/* Later than all before, and never the other node's. */
-static mirror_time next_time(struct store_db *m)
-{
-	mirror_time wall = (mirror_time)clock_wall_ms() << 16, last = atomic_load(&m->clock), next;
-	do {
-		next = MAX(wall, last + 2) / 2 * 2 + m->leases.is_first;
-	} while (!atomic_compare_exchange_weak(&m->clock, &last, next));
-	return next;
-}
-
-/* With what merging will need to know. */
-static int commit_alone(struct store_txn *txn, const struct mirror_commit *commit, struct err *err)
-{
-	struct store_db *m = txn->mirror;
-	struct store_batch both;
-	store_batch_init(&both);
-	buf_add_slice(&both.bytes, buf_slice(&commit->batch->bytes));
-	buf_add_slice(&both.released, buf_slice(&commit->batch->released));
-	int r = mirror_alone_note(m->inner, m->db, txn->inner, txn->accounts, txn->count,
-		commit->batch, next_time(m), &both, err);
-	if (r < 0)
-		m->inner->abort(txn->inner);
-	else
-		r = m->inner->commit(txn->inner, &both, commit->blobs, commit->blob_count, err);
-	store_batch_free(&both);
-	return r;
-}
-
 static int driver_commit(struct store_txn *txn, const struct store_batch *batch,
 	const struct store_new_blob *blobs, size_t blob_count, struct err *err)
 {
-	struct store_db *m = txn->mirror;
 	struct mirror_commit commit = {txn->accounts, txn->count, batch, blobs, blob_count};
-	int r = atomic_load(&m->linked) ? commit_both(txn, &commit, err)
-					: commit_alone(txn, &commit, err);
+	int r = mirror_commit_write(txn, &commit, err);
 	end(txn);
 	return r;
 }
@@ -293,6 +240,30 @@ void mirror_attach(struct mirror *mirror, struct store *store)
 	db_of(mirror)->store = store;
 }
 
+int mirror_hold_account(struct mirror *mirror, struct id account, int64_t deadline, bool *ret_apart,
+	struct err *err)
+{
+	struct store_db *m = db_of(mirror);
+	enum mirror_lease_way way;
+	if (!mirror_gate_enter(&m->gate, deadline))
+		return err_temporary(err, ERR_UNAVAILABLE, "the two nodes are being compared");
+	int r = mirror_lease_take(&m->leases, account, deadline, &way, err);
+	if (r < 0) {
+		mirror_gate_leave(&m->gate);
+		return r;
+	}
+	if (way == MIRROR_LEASE_TAKEN_OVER)
+		mirror_lease_untake(&m->leases, account);
+	*ret_apart = way != MIRROR_LEASE_LINKED;
+	return 0;
+}
+
+void mirror_drop_account(struct mirror *mirror, struct id account)
+{
+	mirror_lease_drop(&db_of(mirror)->leases, account);
+	mirror_gate_leave(&db_of(mirror)->gate);
+}
+
 void mirror_hold_writes(struct mirror *mirror)
 {
 	mirror_gate_shut(&db_of(mirror)->gate);
@@ -303,11 +274,26 @@ void mirror_let_write(struct mirror *mirror)
 	mirror_gate_open(&db_of(mirror)->gate);
 }
 
-void mirror_linked(struct mirror *mirror)
+void mirror_pair(struct mirror *mirror, bool is_first)
 {
-	mirror_leases_linked(&db_of(mirror)->leases);
+	mirror_leases_set_side(&db_of(mirror)->leases, is_first);
+	atomic_store(&db_of(mirror)->paired, true);
+}
+
+void mirror_unpair(struct mirror *mirror)
+{
+	atomic_store(&db_of(mirror)->paired, false);
+}
+
+void mirror_refuse_alone(struct mirror *mirror, bool refuse)
+{
+	atomic_store(&db_of(mirror)->refuses_alone, refuse);
+}
+
+void mirror_linked(struct mirror *mirror, const struct id *apart, size_t count)
+{
+	mirror_leases_linked(&db_of(mirror)->leases, apart, count);
 	atomic_store(&db_of(mirror)->linked, true);
-	atomic_store(&db_of(mirror)->ever_linked, true);
 }
 
 void mirror_alone(struct mirror *mirror)
@@ -316,25 +302,16 @@ void mirror_alone(struct mirror *mirror)
 	mirror_leases_alone(&db_of(mirror)->leases);
 }
 
-int mirror_apply(struct mirror *mirror, const struct mirror_commit *commit, struct err *err)
-{
-	struct store_db *m = db_of(mirror);
-	int r = store_apply(m->store, m->inner, m->db, commit->accounts, commit->account_count,
-		commit->batch, commit->blobs, commit->blob_count, err);
-	if (r == 0)
-		(void)atomic_fetch_add(&m->applied, 1);
-	return r;
-}
-
 struct mirror_figures mirror_figures(struct mirror *mirror)
 {
 	struct store_db *m = db_of(mirror);
-	struct mirror_figures figures = {
+	return (struct mirror_figures){
 		.linked = atomic_load(&m->linked),
+		.leases = mirror_leases_count(&m->leases),
 		.shipped = atomic_load(&m->shipped),
 		.applied = atomic_load(&m->applied),
 		.differing = atomic_load(&m->differing),
+		.alone = atomic_load(&m->alone),
+		.ship_ns = atomic_load(&m->ship_ns),
 	};
-	mirror_leases_count(&m->leases, &figures.leases_away, &figures.leases_awaited);
-	return figures;
 }

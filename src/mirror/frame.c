@@ -41,6 +41,8 @@ static void add_fields(struct buf *to, const struct mirror_frame *f)
 	case MIRROR_PONG:
 		bytes_add_varint(to, f->number);
 		break;
+	case MIRROR_LINKED:
+		break;
 	}
 }
 
@@ -116,6 +118,8 @@ static bool read_fields(struct slice rest, struct mirror_frame *f)
 	case MIRROR_PING:
 	case MIRROR_PONG:
 		return bytes_cut_varint(&rest, &f->number) && rest.len == 0;
+	case MIRROR_LINKED:
+		return rest.len == 0;
 	}
 	return true; /* of a later version */
 }

@@ -7,7 +7,7 @@
 static void try_commit(struct slice bytes)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
-	AUTO(buf_free) struct buf again = BUF(MIRROR_COMMIT_MAX);
+	AUTO(buf_free) struct buf again = BUF(MIRROR_MESSAGE_MAX);
 	struct mirror_commit commit;
 	struct mirror_commit second;
 	if (!mirror_commit_read(bytes, &arena, &commit))

@@ -6,7 +6,7 @@
 
 struct mirror_gate_waiter {
 	struct mirror_gate_waiter *next;
-	struct wait opened;
+	struct wait over;
 };
 
 void mirror_gate_init(struct mirror_gate *gate)
@@ -21,11 +21,11 @@ void mirror_gate_deinit(struct mirror_gate *gate)
 	(void)pthread_mutex_destroy(&gate->lock);
 }
 
-/* The time is over. True when it opened in the last moment: then one is inside. */
+/* The time is over. True when it over in the last moment: then one is inside. */
 static bool give_up(struct mirror_gate *gate, struct mirror_gate_waiter *own)
 {
 	(void)pthread_mutex_lock(&gate->lock);
-	bool got = wait_is_done(&own->opened);
+	bool got = wait_is_done(&own->over);
 	if (!got) {
 		struct mirror_gate_waiter **at = &gate->first;
 		while (*at != own)
@@ -40,7 +40,7 @@ bool mirror_gate_enter(struct mirror_gate *gate, int64_t deadline)
 {
 	struct mirror_gate_waiter own = {0};
 	(void)pthread_mutex_lock(&gate->lock);
-	bool got = !gate->shut;
+	bool got = gate->shut == 0;
 	if (got) {
 		gate->inside++;
 	} else {
@@ -48,44 +48,57 @@ bool mirror_gate_enter(struct mirror_gate *gate, int64_t deadline)
 		gate->first = &own;
 	}
 	(void)pthread_mutex_unlock(&gate->lock);
-	return got || wait_until(&own.opened, deadline) || give_up(gate, &own);
+	return got || wait_until(&own.over, deadline) || give_up(gate, &own);
+}
+
+/* All who shut it. */
+static void tell_empty(struct mirror_gate *gate)
+{
+	struct mirror_gate_waiter *waiter = gate->shutting, *next;
+	gate->shutting = NULL;
+	for (; waiter; waiter = next) {
+		next = waiter->next;
+		wait_done(&waiter->over);
+	}
 }
 
 void mirror_gate_leave(struct mirror_gate *gate)
 {
 	(void)pthread_mutex_lock(&gate->lock);
 	must(gate->inside > 0);
-	if (--gate->inside == 0 && gate->emptied) {
-		wait_done(gate->emptied);
-		gate->emptied = NULL;
-	}
+	if (--gate->inside == 0)
+		tell_empty(gate);
 	(void)pthread_mutex_unlock(&gate->lock);
 }
 
 void mirror_gate_shut(struct mirror_gate *gate)
 {
-	struct wait emptied = {0};
+	struct mirror_gate_waiter own = {0};
 	(void)pthread_mutex_lock(&gate->lock);
-	must(!gate->shut);
-	gate->shut = true;
-	if (gate->inside == 0)
-		wait_done(&emptied);
-	else
-		gate->emptied = &emptied;
+	gate->shut++;
+	if (gate->inside == 0) {
+		wait_done(&own.over);
+	} else {
+		own.next = gate->shutting;
+		gate->shutting = &own;
+	}
 	(void)pthread_mutex_unlock(&gate->lock);
-	wait_for(&emptied);
+	wait_for(&own.over);
 }
 
 void mirror_gate_open(struct mirror_gate *gate)
 {
+	struct mirror_gate_waiter *waiter = NULL, *next;
 	(void)pthread_mutex_lock(&gate->lock);
-	struct mirror_gate_waiter *waiter = gate->first, *next;
-	gate->first = NULL;
-	gate->shut = false;
+	must(gate->shut > 0);
+	if (--gate->shut == 0) {
+		waiter = gate->first;
+		gate->first = NULL;
+	}
 	for (; waiter; waiter = next) {
 		next = waiter->next;
 		gate->inside++;
-		wait_done(&waiter->opened);
+		wait_done(&waiter->over);
 	}
 	(void)pthread_mutex_unlock(&gate->lock);
 }

@@ -10,14 +10,13 @@
 #include <stdint.h>
 
 struct mirror_gate_waiter;
-struct wait;
 
 struct mirror_gate {
 	pthread_mutex_t lock; /* guards the rest */
-	bool shut;
+	unsigned shut;        /* how many hold it so */
 	unsigned inside;
-	struct mirror_gate_waiter *first; /* who waits to go in */
-	struct wait *emptied;             /* who shuts it and waits until all are out */
+	struct mirror_gate_waiter *first;    /* who waits to go in */
+	struct mirror_gate_waiter *shutting; /* who waits until all are out */
 };
 
 void mirror_gate_init(struct mirror_gate *gate);
@@ -27,7 +26,7 @@ void mirror_gate_deinit(struct mirror_gate *gate);
 WARN_UNUSED bool mirror_gate_enter(struct mirror_gate *gate, int64_t deadline);
 void mirror_gate_leave(struct mirror_gate *gate);
 
-/* Returns when nobody is inside. One at a time. */
+/* Returns when nobody is inside. It opens when all who shut it have opened it. */
 void mirror_gate_shut(struct mirror_gate *gate);
 void mirror_gate_open(struct mirror_gate *gate);
 

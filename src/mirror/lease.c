@@ -17,6 +17,7 @@ struct mirror_lease {
 	struct id account;
 	struct mirror_lease *next;
 	bool here;       /* this node has it */
+	bool apart;      /* not linked yet: both nodes write to it, each for itself */
 	bool held;       /* a writer of ours holds it */
 	bool asked;      /* by us: it will come */
 	bool wanted;     /* by the other */
@@ -24,10 +25,10 @@ struct mirror_lease {
 	struct lease_waiter *first, **last;
 };
 
-void mirror_leases_init(struct mirror_leases *leases, bool is_first,
-	const struct mirror_lease_ops *ops, void *context)
+void mirror_leases_init(
+	struct mirror_leases *leases, const struct mirror_lease_ops *ops, void *context)
 {
-	*leases = (struct mirror_leases){.ops = ops, .context = context, .is_first = is_first};
+	*leases = (struct mirror_leases){.ops = ops, .context = context};
 	for (size_t i = 0; i < MIRROR_LEASE_SHARDS; i++) {
 		must(pthread_mutex_init(&leases->shards[i].lock, NULL) == 0);
 		leases->shards[i].alone = true;
@@ -42,7 +43,7 @@ static unsigned spread(struct id account)
 
 static bool is_at_home(const struct mirror_leases *leases, struct id account)
 {
-	return (account.bytes[ID_SIZE - 3] % 2 == 0) == leases->is_first;
+	return (account.bytes[ID_SIZE - 3] % 2 == 0) == atomic_load(&leases->is_first);
 }
 
 static struct mirror_lease_shard *shard_of(struct mirror_leases *leases, struct id account)
@@ -66,7 +67,7 @@ static struct mirror_lease *find_or_make(
 	if (!*at) {
 		*at = ALLOC(struct mirror_lease);
 		(*at)->account = account;
-		(*at)->here = is_at_home(leases, account);
+		(*at)->here = atomic_load(&leases->remembers) && is_at_home(leases, account);
 		(*at)->last = &(*at)->first;
 	}
 	return *at;
@@ -76,8 +77,8 @@ static struct mirror_lease *find_or_make(
 static void forget_if_plain(
 	struct mirror_leases *leases, struct mirror_lease_shard *shard, struct mirror_lease *l)
 {
-	if (l->here != is_at_home(leases, l->account) || l->asked || l->wanted || l->held ||
-		l->first)
+	if (l->here != is_at_home(leases, l->account) || l->apart || l->asked || l->wanted ||
+		l->held || l->first)
 		return;
 	struct mirror_lease **at = place_of(shard, l->account);
 	*at = l->next;
@@ -104,13 +105,19 @@ static bool owed(const struct mirror_lease *l)
 	return l->wanted && (!l->first || l->served >= SERVED_MAX);
 }
 
+/* This node need not ask the other one. */
+static bool is_apart(const struct mirror_lease_shard *shard, const struct mirror_lease *l)
+{
+	return shard->alone || l->apart;
+}
+
 /* Nobody holds it: the next writer does, here or there. */
 static void pass_on(struct mirror_leases *leases, const struct mirror_lease_shard *shard,
 	struct mirror_lease *l)
 {
-	if (l->held || (!l->here && !shard->alone))
+	if (l->held || (!l->here && !is_apart(shard, l)))
 		return;
-	if (!shard->alone && owed(l)) {
+	if (!is_apart(shard, l) && owed(l)) {
 		l->here = l->wanted = false;
 		l->served = 0;
 		leases->ops->give(leases->context, l->account);
@@ -147,37 +154,40 @@ static bool give_up(struct mirror_leases *leases, struct id account, struct leas
 	return got;
 }
 
-/* Alone, whoever comes first takes the lease over. */
-static bool take_over(struct mirror_leases *leases, struct id account)
+/* Apart, whoever comes first takes the lease over. */
+static enum mirror_lease_way held_how(struct mirror_leases *leases, struct id account)
 {
 	struct mirror_lease_shard *shard = shard_of(leases, account);
+	enum mirror_lease_way way = MIRROR_LEASE_LINKED;
 	(void)pthread_mutex_lock(&shard->lock);
 	struct mirror_lease *l = *place_of(shard, account);
-	bool taken_over = shard->alone && !l->here;
-	l->here |= taken_over;
+	if (is_apart(shard, l)) {
+		way = l->here ? MIRROR_LEASE_APART : MIRROR_LEASE_TAKEN_OVER;
+		l->here = true;
+	}
 	(void)pthread_mutex_unlock(&shard->lock);
-	return taken_over;
+	return way;
 }
 
 int mirror_lease_take(struct mirror_leases *leases, struct id account, int64_t deadline,
-	bool *ret_taken_over, struct err *err)
+	enum mirror_lease_way *ret_way, struct err *err)
 {
 	struct mirror_lease_shard *shard = shard_of(leases, account);
 	struct lease_waiter own = {0};
 	(void)pthread_mutex_lock(&shard->lock);
 	struct mirror_lease *l = find_or_make(leases, shard, account);
-	bool got = !l->held && (l->here || shard->alone);
+	bool got = !l->held && (l->here || is_apart(shard, l));
 	if (got) {
 		hold(l);
 	} else {
 		*l->last = &own;
 		l->last = &own.next;
-		if (!shard->alone)
+		if (!is_apart(shard, l))
 			ask(leases, l);
 	}
 	(void)pthread_mutex_unlock(&shard->lock);
 	if (got || wait_until(&own.granted, deadline) || give_up(leases, account, &own)) {
-		*ret_taken_over = take_over(leases, account);
+		*ret_way = held_how(leases, account);
 		return 0;
 	}
 	char text[ID_TEXT_SIZE + 1];
@@ -202,14 +212,16 @@ bool mirror_lease_wanted(struct mirror_leases *leases, struct id account)
 	struct mirror_lease_shard *shard = shard_of(leases, account);
 	(void)pthread_mutex_lock(&shard->lock);
 	struct mirror_lease *l = find_or_make(leases, shard, account);
-	bool fits = !shard->alone && l->here && !l->wanted;
+	/* Of one that has just been parted it was sent before. */
+	bool late = l->apart && !shard->alone;
+	bool fits = !is_apart(shard, l) && l->here && !l->wanted;
 	if (fits) {
 		l->wanted = true;
 		pass_on(leases, shard, l);
 	}
 	forget_if_plain(leases, shard, l);
 	(void)pthread_mutex_unlock(&shard->lock);
-	return fits;
+	return fits || late;
 }
 
 bool mirror_lease_given(struct mirror_leases *leases, struct id account)
@@ -217,7 +229,7 @@ bool mirror_lease_given(struct mirror_leases *leases, struct id account)
 	struct mirror_lease_shard *shard = shard_of(leases, account);
 	(void)pthread_mutex_lock(&shard->lock);
 	struct mirror_lease *l = find_or_make(leases, shard, account);
-	bool fits = !shard->alone && !l->here && l->asked;
+	bool fits = !is_apart(shard, l) && !l->here && l->asked;
 	if (fits) {
 		l->here = true;
 		l->asked = false;
@@ -243,28 +255,45 @@ static void become_alone(struct mirror_leases *leases, struct mirror_lease_shard
 	shard->alone = true;
 	for (size_t i = 0; i < MIRROR_LEASE_BUCKETS; i++)
 		for (struct mirror_lease *l = shard->bucket[i]; l; l = l->next) {
-			l->asked = l->wanted = false;
+			l->asked = l->wanted = l->apart = false;
 			pass_on(leases, shard, l);
 		}
 }
 
-static void forget_all(struct mirror_leases *leases, struct mirror_lease_shard *shard)
+/* Those that are not apart. */
+static void forget_linked(struct mirror_leases *leases, struct mirror_lease_shard *shard)
 {
 	for (size_t i = 0; i < MIRROR_LEASE_BUCKETS; i++) {
-		struct mirror_lease *l = shard->bucket[i], *next;
-		shard->bucket[i] = NULL;
-		for (; l; l = next) {
+		struct mirror_lease **at = &shard->bucket[i], *l;
+		while ((l = *at) != NULL) {
 			must(!l->held && !l->first);
-			next = l->next;
+			if (l->apart) {
+				at = &l->next;
+				continue;
+			}
+			*at = l->next;
 			free(l);
 		}
 	}
 }
 
+static void forget_all(struct mirror_leases *leases, struct mirror_lease_shard *shard)
+{
+	for (size_t i = 0; i < MIRROR_LEASE_BUCKETS; i++)
+		for (struct mirror_lease *l = shard->bucket[i]; l; l = l->next)
+			l->apart = false;
+	forget_linked(leases, shard);
+}
+
 static void become_linked(struct mirror_leases *leases, struct mirror_lease_shard *shard)
 {
-	forget_all(leases, shard);
+	forget_linked(leases, shard);
 	shard->alone = false;
+}
+
+void mirror_leases_set_side(struct mirror_leases *leases, bool is_first)
+{
+	atomic_store(&leases->is_first, is_first);
 }
 
 void mirror_leases_alone(struct mirror_leases *leases)
@@ -272,9 +301,55 @@ void mirror_leases_alone(struct mirror_leases *leases)
 	each(leases, become_alone);
 }
 
-void mirror_leases_linked(struct mirror_leases *leases)
+void mirror_leases_linked(struct mirror_leases *leases, const struct id *apart, size_t count)
 {
+	for (size_t i = 0; i < count; i++) {
+		struct mirror_lease_shard *shard = shard_of(leases, apart[i]);
+		(void)pthread_mutex_lock(&shard->lock);
+		find_or_make(leases, shard, apart[i])->apart = true;
+		(void)pthread_mutex_unlock(&shard->lock);
+	}
+	atomic_store(&leases->remembers, true);
 	each(leases, become_linked);
+}
+
+void mirror_lease_part(struct mirror_leases *leases, struct id account)
+{
+	struct mirror_lease_shard *shard = shard_of(leases, account);
+	(void)pthread_mutex_lock(&shard->lock);
+	struct mirror_lease *l = find_or_make(leases, shard, account);
+	if (!shard->alone) {
+		l->apart = true;
+		l->asked = l->wanted = false;
+		pass_on(leases, shard, l);
+	}
+	forget_if_plain(leases, shard, l);
+	(void)pthread_mutex_unlock(&shard->lock);
+}
+
+void mirror_lease_untake(struct mirror_leases *leases, struct id account)
+{
+	struct mirror_lease_shard *shard = shard_of(leases, account);
+	(void)pthread_mutex_lock(&shard->lock);
+	struct mirror_lease *l = *place_of(shard, account);
+	must(l && l->held && is_apart(shard, l));
+	l->here = false;
+	(void)pthread_mutex_unlock(&shard->lock);
+}
+
+void mirror_lease_settled(struct mirror_leases *leases, struct id account, bool here)
+{
+	struct mirror_lease_shard *shard = shard_of(leases, account);
+	(void)pthread_mutex_lock(&shard->lock);
+	struct mirror_lease *l = *place_of(shard, account);
+	must(l && l->held);
+	if (!shard->alone) {
+		l->apart = false;
+		l->here = here;
+		if (l->first)
+			ask(leases, l);
+	}
+	(void)pthread_mutex_unlock(&shard->lock);
 }
 
 void mirror_leases_deinit(struct mirror_leases *leases)
@@ -284,18 +359,27 @@ void mirror_leases_deinit(struct mirror_leases *leases)
 		(void)pthread_mutex_destroy(&leases->shards[i].lock);
 }
 
-void mirror_leases_count(struct mirror_leases *leases, size_t *ret_away, size_t *ret_waiting)
+/* Adds a bucket's leases. */
+static void count_bucket(const struct mirror_leases *leases, const struct mirror_lease_shard *shard,
+	const struct mirror_lease *l, struct mirror_lease_figures *to)
 {
-	*ret_away = *ret_waiting = 0;
+	for (; l; l = l->next) {
+		to->apart += l->apart;
+		to->away += !is_apart(shard, l) && l->here != is_at_home(leases, l->account);
+		for (const struct lease_waiter *w = l->first; w; w = w->next)
+			to->waiting++;
+	}
+}
+
+struct mirror_lease_figures mirror_leases_count(struct mirror_leases *leases)
+{
+	struct mirror_lease_figures figures = {0};
 	for (size_t s = 0; s < MIRROR_LEASE_SHARDS; s++) {
 		struct mirror_lease_shard *shard = &leases->shards[s];
 		(void)pthread_mutex_lock(&shard->lock);
 		for (size_t i = 0; i < MIRROR_LEASE_BUCKETS; i++)
-			for (const struct mirror_lease *l = shard->bucket[i]; l; l = l->next) {
-				*ret_away += l->here != is_at_home(leases, l->account);
-				for (const struct lease_waiter *w = l->first; w; w = w->next)
-					++*ret_waiting;
-			}
+			count_bucket(leases, shard, shard->bucket[i], &figures);
 		(void)pthread_mutex_unlock(&shard->lock);
 	}
+	return figures;
 }

@@ -3,7 +3,8 @@
  * it when it has a writer too. See docs/mirror.md.
  *
  * An account of which nothing is known has its lease at home, one half of all at each node; only of
- * others there is memory. A node that is alone has all leases. */
+ * others there is memory. An account that is apart (since the link is down, or the two have met and
+ * not yet merged it) has a lease at each node. */
 #ifndef MIRROR_LEASE_H
 #define MIRROR_LEASE_H
 
@@ -11,6 +12,7 @@
 #include "base/id.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* What is sent to the other node. Called with a lock held: must not wait, and keeps the order of
  * calls for one account. */
@@ -26,7 +28,9 @@ struct mirror_lease;
 struct mirror_leases {
 	const struct mirror_lease_ops *ops;
 	void *context;
-	bool is_first; /* which half is at home here; the other node has it the other way round */
+	atomic_bool is_first;  /* which half is at home here; the other node has it the other way
+				  round */
+	atomic_bool remembers; /* where leases were when the two were last linked */
 	struct mirror_lease_shard {
 		pthread_mutex_t lock; /* guards all of its leases */
 		bool alone;
@@ -35,16 +39,25 @@ struct mirror_leases {
 };
 
 /* Alone at first. */
-void mirror_leases_init(struct mirror_leases *leases, bool is_first,
-	const struct mirror_lease_ops *ops, void *context);
+void mirror_leases_init(
+	struct mirror_leases *leases, const struct mirror_lease_ops *ops, void *context);
+/* Which half is at home here. Alone, and nobody holds one. */
+void mirror_leases_set_side(struct mirror_leases *leases, bool is_first);
 /* Nobody holds or waits for one. */
 void mirror_leases_deinit(struct mirror_leases *leases);
 
+enum mirror_lease_way {
+	MIRROR_LEASE_LINKED,
+	MIRROR_LEASE_APART,
+	/* For the first time apart: the other node may have written to the account since we heard
+	 * of it. */
+	MIRROR_LEASE_TAKEN_OVER,
+};
+
 /* Holds the lease until mirror_lease_drop(). Waits until `deadline`, clock_mono_ms(); then
- * ERR_TEMPORARY. Of many accounts the lower id first, on both nodes. *ret_taken_over: this is the
- * first time alone, and the other node may have written to the account since we heard of it. */
+ * ERR_TEMPORARY. Of many accounts the lower id first, on both nodes. */
 int mirror_lease_take(struct mirror_leases *leases, struct id account, int64_t deadline,
-	bool *ret_taken_over, struct err *err) WARN_UNUSED;
+	enum mirror_lease_way *ret_way, struct err *err) WARN_UNUSED;
 void mirror_lease_drop(struct mirror_leases *leases, struct id account);
 
 /* The other node wants it; gives it. False: it could not have said that, so it is out of step. */
@@ -53,9 +66,22 @@ WARN_UNUSED bool mirror_lease_given(struct mirror_leases *leases, struct id acco
 
 /* The link is down: whoever waits goes on. */
 void mirror_leases_alone(struct mirror_leases *leases);
-/* The link is up and both hold the same: all leases are at home. Nobody holds one. */
-void mirror_leases_linked(struct mirror_leases *leases);
-/* For figures: leases that are not at home, and those who wait. */
-void mirror_leases_count(struct mirror_leases *leases, size_t *ret_away, size_t *ret_waiting);
+/* The link is up, and nobody holds one. But for some accounts both nodes hold the same: the leases
+ * of those are at home, and the others apart. */
+void mirror_leases_linked(struct mirror_leases *leases, const struct id *apart, size_t count);
+/* Of an account that was apart both nodes hold the same now; its lease is held, at both nodes, and
+ * from now on `here` or at the other one. */
+void mirror_lease_settled(struct mirror_leases *leases, struct id account, bool here);
+
+/* The other way: an account that was linked is apart. Called at both nodes, at the one that does
+ * not have the lease first; the other one holds it meanwhile. */
+void mirror_lease_part(struct mirror_leases *leases, struct id account);
+/* Of one that is held apart: nothing was written, so the next one to take it takes it over. */
+void mirror_lease_untake(struct mirror_leases *leases, struct id account);
+
+struct mirror_lease_figures {
+	size_t apart, away, waiting; /* away: linked and not at home; waiting: writers */
+};
+struct mirror_lease_figures mirror_leases_count(struct mirror_leases *leases);
 
 #endif

@@ -5,7 +5,37 @@
 #include "base/clock.h"
 #include "base/must.h"
 
-enum { PART = 64 << 10 }; /* of a commit, then another one's turn */
+enum {
+	PART = 32 << 10,   /* of a message, then another one's turn */
+	WINDOW = 64 << 20, /* bytes under way; one that is larger goes alone */
+};
+
+static void queue_init(struct link_queue *queue)
+{
+	*queue = (struct link_queue){.last = &queue->first};
+}
+
+static void queue_add(struct link_queue *queue, struct link_message *m)
+{
+	m->next_outgoing = NULL;
+	*queue->last = m;
+	queue->last = &m->next_outgoing;
+}
+
+static struct link_message *queue_take(struct link_queue *queue)
+{
+	struct link_message *m = queue->first;
+	queue->first = m->next_outgoing;
+	if (!queue->first)
+		queue->last = &queue->first;
+	return m;
+}
+
+static void message_free(struct link_message *m)
+{
+	buf_free(&m->bytes);
+	free(m);
+}
 
 struct mirror_link *mirror_link_new(const struct mirror_link_identity *identity,
 	const struct mirror_link_ops *ops, void *context)
@@ -16,7 +46,8 @@ struct mirror_link *mirror_link_new(const struct mirror_link_identity *identity,
 	link->context = context;
 	must(pthread_mutex_init(&link->lock, NULL) == 0);
 	link->control = BUF(SIZE_MAX);
-	link->last_outgoing = &link->outgoing;
+	queue_init(&link->queued);
+	queue_init(&link->outgoing);
 	mirror_frame_add(&link->control, &(struct mirror_frame){.type = MIRROR_HELLO,
 						 .first_version = MIRROR_VERSION,
 						 .last_version = MIRROR_VERSION,
@@ -29,30 +60,40 @@ struct mirror_link *mirror_link_new(const struct mirror_link_identity *identity,
 
 void mirror_link_free(struct mirror_link *link)
 {
-	must(link->ended && !link->outgoing);
+	must(link->ended && !link->outgoing.first && !link->queued.first);
 	buf_free(&link->control);
 	(void)pthread_mutex_destroy(&link->lock);
 	free(link);
 }
 
-void link_lock(struct mirror_link *link)
+static void lock(struct mirror_link *link)
 {
 	(void)pthread_mutex_lock(&link->lock);
 }
 
-void link_unlock(struct mirror_link *link)
+static void unlock(struct mirror_link *link)
 {
 	(void)pthread_mutex_unlock(&link->lock);
 }
 
 void link_send(struct mirror_link *link, const struct mirror_frame *frame)
 {
-	link_lock(link);
+	lock(link);
 	if (!link->ended) {
 		mirror_frame_add(&link->control, frame);
 		link->ops->has_output(link->context);
 	}
-	link_unlock(link);
+	unlock(link);
+}
+
+void mirror_link_ping(struct mirror_link *link)
+{
+	link_send(link, &(struct mirror_frame){.type = MIRROR_PING});
+}
+
+void mirror_link_say_linked(struct mirror_link *link)
+{
+	link_send(link, &(struct mirror_frame){.type = MIRROR_LINKED});
 }
 
 void mirror_link_want(struct mirror_link *link, struct id account)
@@ -67,119 +108,182 @@ void mirror_link_give(struct mirror_link *link, struct id account)
 
 static void tell_lost(struct mirror_shipment *shipment)
 {
+	if (!shipment)
+		return;
 	shipment->rc = err_temporary(&shipment->err, ERR_UNAVAILABLE, "the link is down");
 	wait_done(&shipment->done);
 }
 
-static struct link_commit **waiting_place(struct mirror_link *link, uint64_t number)
+void link_send_message(
+	struct mirror_link *link, struct buf *bytes, struct mirror_shipment *shipment)
 {
-	struct link_commit **at = &link->waiting[number % LINK_BUCKETS];
-	while (*at && (*at)->number != number)
-		at = &(*at)->next_waiting;
-	return at;
+	struct link_message *m = ALLOC(struct link_message);
+	m->shipment = shipment;
+	m->bytes = *bytes;
+	*bytes = BUF(0);
+	bool fits = !m->bytes.failed && m->bytes.len <= MIRROR_MESSAGE_MAX;
+	lock(link);
+	bool sent = fits && !link->ended;
+	if (sent) {
+		queue_add(&link->queued, m);
+		link->ops->has_output(link->context);
+	}
+	unlock(link);
+	if (sent)
+		return;
+	message_free(m);
+	tell_lost(shipment);
 }
 
 void mirror_link_ship(struct mirror_link *link, const struct mirror_commit *commit,
 	struct mirror_shipment *shipment)
 {
-	struct link_commit *c = ALLOC(struct link_commit);
-	c->shipment = shipment;
-	c->bytes = BUF(MIRROR_COMMIT_MAX);
-	mirror_commit_add(&c->bytes, commit);
-	bool fits = !c->bytes.failed;
-	link_lock(link);
-	bool sent = fits && !link->ended;
-	if (sent) {
-		c->number = ++link->last_number;
-		*waiting_place(link, c->number) = c;
-		*link->last_outgoing = c;
-		link->last_outgoing = &c->next_outgoing;
+	struct buf bytes = BUF(MIRROR_MESSAGE_MAX);
+	mirror_commit_add(&bytes, commit);
+	link_send_message(link, &bytes, shipment);
+}
+
+int mirror_link_ask(
+	struct mirror_link *link, struct buf *message, struct buf *answer, struct err *err)
+{
+	struct mirror_shipment shipment = {.rc = -1};
+	link_send_message(link, message, &shipment);
+	wait_for(&shipment.done);
+	if (shipment.rc < 0)
+		*err = shipment.err;
+	buf_add_slice(answer, buf_slice(&shipment.answer));
+	buf_free(&shipment.answer);
+	return shipment.rc;
+}
+
+static struct link_message **waiting_place(struct mirror_link *link, uint64_t number)
+{
+	struct link_message **at = &link->waiting[number % LINK_BUCKETS];
+	while (*at && (*at)->number != number)
+		at = &(*at)->next_waiting;
+	return at;
+}
+
+/* It is over. The lock is held. */
+static void leave(struct mirror_link *link, const struct link_message *m)
+{
+	link->under_way -= m->bytes.len;
+	if (link->queued.first)
 		link->ops->has_output(link->context);
-	}
-	link_unlock(link);
-	if (sent)
-		return;
-	buf_free(&c->bytes);
-	free(c);
-	tell_lost(shipment);
 }
 
 struct mirror_shipment *link_take_waiting(struct mirror_link *link, uint64_t number)
 {
-	link_lock(link);
-	struct link_commit **at = waiting_place(link, number), *c = *at;
 	struct mirror_shipment *shipment = NULL;
-	if (c && c->at == c->bytes.len) { /* else it is answered before it was sent */
-		*at = c->next_waiting;
-		shipment = c->shipment;
-		buf_free(&c->bytes);
-		free(c);
+	lock(link);
+	struct link_message **at = waiting_place(link, number), *m = *at;
+	if (m && m->at == m->bytes.len) { /* else it is answered before it was sent */
+		*at = m->next_waiting;
+		shipment = m->shipment;
+		leave(link, m);
+		message_free(m);
 	}
-	link_unlock(link);
+	unlock(link);
 	return shipment;
 }
 
-/* The next part of the first commit, which then stands last. The lock is held. */
+/* Begins what there is room for. The lock is held, as in the next two. */
+static void begin_queued(struct mirror_link *link)
+{
+	struct link_message *m;
+	while ((m = link->queued.first) != NULL &&
+		(link->under_way == 0 || link->under_way + m->bytes.len <= WINDOW)) {
+		(void)queue_take(&link->queued);
+		link->under_way += m->bytes.len;
+		m->number = ++link->last_number;
+		if (m->shipment)
+			*waiting_place(link, m->number) = m;
+		queue_add(&link->outgoing, m);
+	}
+}
+
+/* The next part of the first message, which then stands last. */
 static void add_part(struct mirror_link *link, struct buf *to)
 {
-	struct link_commit *c = link->outgoing;
-	size_t len = MIN(c->bytes.len - c->at, (size_t)PART);
-	struct slice part = slice_sub(buf_slice(&c->bytes), c->at, len);
-	c->at += len;
-	bool last = c->at == c->bytes.len;
+	struct link_message *m = queue_take(&link->outgoing);
+	size_t len = MIN(m->bytes.len - m->at, (size_t)PART);
+	struct slice part = slice_sub(buf_slice(&m->bytes), m->at, len);
+	m->at += len;
+	bool last = m->at == m->bytes.len;
 	mirror_frame_add(
 		to, &(struct mirror_frame){
-			    .type = MIRROR_PART, .number = c->number, .last = last, .bytes = part});
-	link->outgoing = c->next_outgoing;
-	if (!link->outgoing)
-		link->last_outgoing = &link->outgoing;
-	c->next_outgoing = NULL;
-	if (last)
-		return;
-	*link->last_outgoing = c;
-	link->last_outgoing = &c->next_outgoing;
+			    .type = MIRROR_PART, .number = m->number, .last = last, .bytes = part});
+	if (!last) {
+		queue_add(&link->outgoing, m);
+	} else if (!m->shipment) {
+		leave(link, m);
+		message_free(m);
+	}
+}
+
+/* Maybe up to the middle of a frame. True when all of it is out. */
+static bool add_control(struct mirror_link *link, struct buf *to, size_t max)
+{
+	size_t len = MIN(link->control.len - link->control_at, max);
+	buf_add(to, link->control.data + link->control_at, len);
+	link->control_at += len;
+	if (link->control_at < link->control.len)
+		return false;
+	buf_clear(&link->control);
+	link->control_at = 0;
+	return true;
 }
 
 bool mirror_link_output(struct mirror_link *link, struct buf *to, size_t max)
 {
 	size_t before = to->len;
-	link_lock(link);
-	buf_add_slice(to, buf_slice(&link->control));
-	buf_clear(&link->control);
-	while (link->outgoing && to->len - before < max)
-		add_part(link, to);
-	link_unlock(link);
+	lock(link);
+	if (link->control.len == 0 || add_control(link, to, max)) {
+		begin_queued(link);
+		while (link->outgoing.first && to->len - before < max)
+			add_part(link, to);
+	}
+	unlock(link);
 	return to->len > before;
+}
+
+/* What nobody waits for any more. */
+static void drop_unsent(struct link_queue *queue, bool all)
+{
+	while (queue->first) {
+		struct link_message *m = queue_take(queue);
+		if (all || !m->shipment) {
+			tell_lost(m->shipment);
+			message_free(m);
+		}
+	}
 }
 
 void mirror_link_end(struct mirror_link *link)
 {
-	struct link_commit *lost = NULL, *c;
-	link_lock(link);
+	struct link_message *lost = NULL, *m;
+	struct link_queue queued = {NULL, NULL}, outgoing = {NULL, NULL};
+	lock(link);
 	link->ended = true;
-	link->outgoing = NULL;
-	link->last_outgoing = &link->outgoing;
 	buf_clear(&link->control);
+	link->control_at = 0;
+	queued.first = link->queued.first;
+	outgoing.first = link->outgoing.first;
+	queue_init(&link->queued);
+	queue_init(&link->outgoing);
 	for (size_t i = 0; i < LINK_BUCKETS; i++)
-		while ((c = link->waiting[i]) != NULL) {
-			link->waiting[i] = c->next_waiting;
-			c->next_waiting = lost;
-			lost = c;
+		while ((m = link->waiting[i]) != NULL) {
+			link->waiting[i] = m->next_waiting;
+			m->next_waiting = lost;
+			lost = m;
 		}
-	link_unlock(link);
-	while ((c = lost) != NULL) {
-		lost = c->next_waiting;
-		tell_lost(c->shipment);
-		buf_free(&c->bytes);
-		free(c);
+	unlock(link);
+	drop_unsent(&queued, true);
+	drop_unsent(&outgoing, false); /* requests that were begun are among the waiting */
+	while ((m = lost) != NULL) {
+		lost = m->next_waiting;
+		tell_lost(m->shipment);
+		message_free(m);
 	}
 	link_drop_incoming(link);
-}
-
-bool mirror_link_is_greeted(struct mirror_link *link)
-{
-	link_lock(link);
-	bool greeted = link->greeted;
-	link_unlock(link);
-	return greeted;
 }

@@ -1,6 +1,6 @@
 /* One connection between the two nodes, without its socket: what is to be sent is asked for when
  * the socket has room, what came is put in. Between them it is the mirror's peer: leases go over in
- * order, commits in parts that alternate, so that a large one holds up no small one.
+ * order, messages in parts that alternate, so that a large one holds up no small one.
  *
  * Any thread may call any function, but input one at a time, and no input is under way at the end.
  */
@@ -10,7 +10,7 @@
 #include "mirror/frame.h"
 
 struct mirror_link;
-struct mirror_job; /* a commit that came whole */
+struct mirror_job; /* a request that came whole */
 
 struct mirror_link_ops {
 	/* There is something to send. Called with a lock held; must not wait or call the link. */
@@ -20,9 +20,18 @@ struct mirror_link_ops {
 	void (*spawn)(void *context, struct mirror_job *job);
 	/* A commit of the other node. 0, or negative: it is not taken. */
 	int (*apply)(void *context, const struct mirror_commit *commit, struct err *err);
+	/* Another request; adds the answer, if there is any. */
+	int (*serve)(void *context, unsigned message, struct slice bytes, struct buf *answer,
+		struct err *err);
+
+	/* While input is taken: must not wait. */
+	/* HELLO came, of a node that this one could talk to. */
+	int (*greeted)(void *context, const struct mirror_frame *hello, struct err *err);
 	/* Leases, as mirror_lease_wanted() and mirror_lease_given(). */
 	bool (*wanted)(void *context, struct id account);
 	bool (*given)(void *context, struct id account);
+	/* From here on both commit together. False: it could not have said that. */
+	bool (*linked)(void *context);
 };
 
 struct mirror_link_identity {
@@ -42,15 +51,19 @@ bool mirror_link_output(struct mirror_link *link, struct buf *to, size_t max);
 int mirror_link_input(struct mirror_link *link, struct slice *bytes, struct err *err) WARN_UNUSED;
 /* The connection is gone: what is under way is told so, and everything after it at once. */
 void mirror_link_end(struct mirror_link *link);
-/* HELLO came, and it is the right node. */
-bool mirror_link_is_greeted(struct mirror_link *link);
 
 void mirror_job_run(struct mirror_job *job);
 
+void mirror_link_ping(struct mirror_link *link);
+void mirror_link_say_linked(struct mirror_link *link);
 /* For struct mirror_peer_ops. */
 void mirror_link_want(struct mirror_link *link, struct id account);
 void mirror_link_give(struct mirror_link *link, struct id account);
 void mirror_link_ship(struct mirror_link *link, const struct mirror_commit *commit,
 	struct mirror_shipment *shipment);
+/* Any request; `message` begins with its kind, and is taken over. Waits: 0 when it was done, with
+ * its answer appended. */
+int mirror_link_ask(struct mirror_link *link, struct buf *message, struct buf *answer,
+	struct err *err) WARN_UNUSED;
 
 #endif

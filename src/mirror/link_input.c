@@ -1,11 +1,12 @@
-/* What came: frames, parts that become commits, commits that are applied. */
+/* What came: frames, parts that become messages, requests that are served. */
 #include "mirror/link_internal.h"
 
 #include "base/alloc.h"
+#include "base/bytes.h"
 
 enum {
-	INCOMING_MAX = 4096, /* commits of which parts came; the other node has as many writers */
-	INCOMING_BYTES = 1 << 30, /* of all of them; past it the connection ends */
+	INCOMING_MAX = 4096, /* messages of which parts came; the other node has as many writers */
+	INCOMING_BYTES = MIRROR_MESSAGE_MAX, /* of all of them; past it the connection ends */
 };
 
 struct mirror_job {
@@ -32,10 +33,8 @@ static int take_hello(struct mirror_link *link, const struct mirror_frame *f, st
 		return err_permanent(err, ERR_DENIED, "the other node belongs to another cluster");
 	if (id_eq(f->node, link->identity.node))
 		return err_permanent(err, ERR_DENIED, "the other node is this one");
-	link_lock(link);
 	link->greeted = true;
-	link_unlock(link);
-	return 0;
+	return link->ops->greeted(link->context, f, err);
 }
 
 static struct link_incoming **place_of(struct mirror_link *link, uint64_t number)
@@ -50,27 +49,62 @@ static int begin_incoming(
 	struct mirror_link *link, uint64_t number, struct link_incoming **at, struct err *err)
 {
 	if (number <= link->last_incoming)
-		return out_of_step(err, "a part of a commit that is over");
+		return out_of_step(err, "a part of a message that is over");
 	if (link->incoming_count >= INCOMING_MAX)
-		return out_of_step(err, "too many commits at once");
+		return out_of_step(err, "too many messages at once");
 	link->last_incoming = number;
 	link->incoming_count++;
 	*at = ALLOC(struct link_incoming);
 	(*at)->number = number;
-	(*at)->bytes = BUF(MIRROR_COMMIT_MAX);
+	(*at)->bytes = BUF(MIRROR_MESSAGE_MAX);
 	return 0;
 }
 
-static void spawn(struct mirror_link *link, struct link_incoming **at)
+static int end_request(struct mirror_link *link, uint64_t number, int rc, struct slice why,
+	struct slice answer, struct err *err)
 {
-	struct link_incoming *whole = *at;
+	struct mirror_shipment *shipment = link_take_waiting(link, number);
+	if (!shipment)
+		return out_of_step(err, "an answer to what was not asked");
+	shipment->rc =
+		rc == 0 ? 0
+			: err_temporary(&shipment->err, ERR_UNAVAILABLE, "the other node: %.*s",
+				  (int)MIN(why.len, (size_t)180), why.ptr);
+	shipment->answer = BUF(MIRROR_MESSAGE_MAX);
+	buf_add_slice(&shipment->answer, answer);
+	wait_done(&shipment->done);
+	return 0;
+}
+
+static void spawn(struct mirror_link *link, struct link_incoming *whole)
+{
 	struct mirror_job *job = ALLOC(struct mirror_job);
 	*job = (struct mirror_job){link, whole->number, whole->bytes};
+	whole->bytes = BUF(0);
+	link->ops->spawn(link->context, job);
+}
+
+/* All parts are there. */
+static int take_message(struct mirror_link *link, struct link_incoming **at, struct err *err)
+{
+	struct link_incoming *whole = *at;
+	struct slice rest = buf_slice(&whole->bytes), kind;
+	uint64_t number;
+	int r = 0;
 	*at = whole->next;
 	link->incoming_count--;
 	link->incoming_bytes -= whole->bytes.len;
+	if (!bytes_cut(&rest, 1, &kind))
+		r = out_of_step(err, "an empty message");
+	else if (kind.ptr[0] != MIRROR_ANSWER)
+		spawn(link, whole);
+	else if (bytes_cut_varint(&rest, &number))
+		r = end_request(link, number, 0, SLICE_NONE, rest, err);
+	else
+		r = out_of_step(err, "an answer without a number");
+	buf_free(&whole->bytes);
 	free(whole);
-	link->ops->spawn(link->context, job);
+	return r;
 }
 
 static int take_part(struct mirror_link *link, const struct mirror_frame *f, struct err *err)
@@ -80,26 +114,11 @@ static int take_part(struct mirror_link *link, const struct mirror_frame *f, str
 		return -1;
 	link->incoming_bytes += f->bytes.len;
 	if (link->incoming_bytes > INCOMING_BYTES)
-		return out_of_step(err, "more than 1 GiB of commits at once");
+		return out_of_step(err, "more than 1 GiB of messages at once");
 	buf_add_slice(&(*at)->bytes, f->bytes);
 	if ((*at)->bytes.failed)
-		return err_temporary(err, ERR_LIMIT, "no memory for a commit");
-	if (f->last)
-		spawn(link, at);
-	return 0;
-}
-
-static int take_done(struct mirror_link *link, const struct mirror_frame *f, struct err *err)
-{
-	struct mirror_shipment *shipment = link_take_waiting(link, f->number);
-	if (!shipment)
-		return out_of_step(err, "an answer to a commit that was not sent");
-	shipment->rc =
-		f->taken ? 0
-			 : err_temporary(&shipment->err, ERR_UNAVAILABLE, "the other node: %.*s",
-				   (int)MIN(f->why.len, (size_t)180), f->why.ptr);
-	wait_done(&shipment->done);
-	return 0;
+		return err_temporary(err, ERR_LIMIT, "no memory for a message");
+	return f->last ? take_message(link, at, err) : 0;
 }
 
 static int take(struct mirror_link *link, const struct mirror_frame *f, struct err *err)
@@ -120,12 +139,16 @@ static int take(struct mirror_link *link, const struct mirror_frame *f, struct e
 	case MIRROR_PART:
 		return take_part(link, f, err);
 	case MIRROR_DONE:
-		return take_done(link, f, err);
+		return end_request(link, f->number, f->taken ? 0 : -1, f->why, SLICE_NONE, err);
 	case MIRROR_PING:
 		link_send(link, &(struct mirror_frame){.type = MIRROR_PONG, .number = f->number});
 		return 0;
 	case MIRROR_PONG:
 		return 0;
+	case MIRROR_LINKED:
+		return link->ops->linked(link->context)
+			       ? 0
+			       : out_of_step(err, "LINKED without having met");
 	}
 	return 0; /* of a later version */
 }
@@ -144,18 +167,38 @@ int mirror_link_input(struct mirror_link *link, struct slice *bytes, struct err 
 	}
 }
 
-void mirror_job_run(struct mirror_job *job)
+static int apply(struct mirror_link *link, struct slice bytes, struct err *err)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct mirror_commit commit;
+	if (!mirror_commit_read(bytes, &arena, &commit))
+		return err_permanent(err, ERR_BAD_INPUT, "this is no commit");
+	return link->ops->apply(link->context, &commit, err);
+}
+
+void mirror_job_run(struct mirror_job *job)
+{
+	struct mirror_link *link = job->link;
+	struct slice bytes = buf_slice(&job->bytes);
+	unsigned kind = (unsigned char)bytes.ptr[0];
+	struct buf answer = BUF(MIRROR_MESSAGE_MAX);
 	struct err err = {0};
-	int r = mirror_commit_read(buf_slice(&job->bytes), &arena, &commit)
-			? job->link->ops->apply(job->link->context, &commit, &err)
-			: err_permanent(&err, ERR_BAD_INPUT, "this is no commit");
-	link_send(job->link, &(struct mirror_frame){.type = MIRROR_DONE,
-				     .number = job->number,
-				     .taken = r == 0,
-				     .why = r == 0 ? SLICE_NONE : slice_str(err.text)});
+	buf_add_byte(&answer, MIRROR_ANSWER);
+	bytes_add_varint(&answer, job->number);
+	size_t head = answer.len;
+	int r = kind == MIRROR_COMMIT ? apply(link, bytes, &err)
+				      : link->ops->serve(link->context, kind, slice_from(bytes, 1),
+						&answer, &err);
+	if (r == 0 && answer.failed)
+		r = err_temporary(&err, ERR_LIMIT, "the answer is too large");
+	if (r == 0 && answer.len > head)
+		link_send_message(link, &answer, NULL);
+	else
+		link_send(link, &(struct mirror_frame){.type = MIRROR_DONE,
+					.number = job->number,
+					.taken = r == 0,
+					.why = r == 0 ? SLICE_NONE : slice_str(err.text)});
+	buf_free(&answer);
 	buf_free(&job->bytes);
 	free(job);
 }

@@ -6,13 +6,17 @@
 
 enum { LINK_BUCKETS = 256 };
 
-/* A commit of ours on its way: its bytes are not all sent, or DONE has not come. */
-struct link_commit {
-	struct link_commit *next_outgoing, *next_waiting;
+/* A message of ours on its way: its bytes are not all sent, or it is not answered. */
+struct link_message {
+	struct link_message *next_outgoing, *next_waiting;
 	uint64_t number;
 	struct buf bytes;
-	size_t at; /* sent up to here */
-	struct mirror_shipment *shipment;
+	size_t at;                        /* sent up to here */
+	struct mirror_shipment *shipment; /* NULL: an answer, which is over when it is sent */
+};
+
+struct link_queue {
+	struct link_message *first, **last;
 };
 
 /* One of the other node of which parts came. */
@@ -27,21 +31,26 @@ struct mirror_link {
 	const struct mirror_link_ops *ops;
 	void *context;
 	pthread_mutex_t lock; /* guards the rest */
-	bool ended, greeted;
-	struct buf control; /* frames that go before parts */
-	struct link_commit *outgoing, **last_outgoing;
-	struct link_commit *waiting[LINK_BUCKETS]; /* by number */
+	bool ended;
+	struct buf control;         /* frames that go before parts */
+	size_t control_at;          /* sent */
+	struct link_queue queued;   /* not begun: no room at the other node */
+	struct link_queue outgoing; /* by turns, a part each */
+	size_t under_way;           /* bytes of messages that were begun and are not over */
+	struct link_message *waiting[LINK_BUCKETS]; /* requests that were begun, by number */
 	uint64_t last_number;
 	/* Of the one who calls mirror_link_input(): one at a time, so no lock. */
+	bool greeted;
 	struct link_incoming *incoming;
 	size_t incoming_count, incoming_bytes;
 	uint64_t last_incoming;
 };
 
-void link_lock(struct mirror_link *link);
-void link_unlock(struct mirror_link *link);
 void link_send(struct mirror_link *link, const struct mirror_frame *frame);
-/* The shipment of that number, which waits no more; NULL when none does. */
+/* Queues a message; takes `bytes` over. The shipment is told now or later. */
+void link_send_message(
+	struct mirror_link *link, struct buf *bytes, struct mirror_shipment *shipment);
+/* The request of that number is over. NULL: there is none, or it was not sent. */
 struct mirror_shipment *link_take_waiting(struct mirror_link *link, uint64_t number);
 void link_drop_incoming(struct mirror_link *link);
 

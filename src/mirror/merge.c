@@ -286,7 +286,7 @@ static void read_parted(struct merge *m)
 }
 
 int mirror_merge(const struct merge_side *first, const struct merge_side *second,
-	const struct merge_rule *rules, struct model *ret_model, struct err *err)
+	const struct store_merge_rule *rules, struct model *ret_model, struct err *err)
 {
 	const struct store_account *a = &first->model->account, *b = &second->model->account;
 	struct merge m = {.sides = {*first, *second},

@@ -7,6 +7,7 @@
 
 #include "mirror/alone.h"
 #include "mirror/model.h"
+#include "store/merge_rule.h"
 
 struct merge_side {
 	const struct model *model;
@@ -14,16 +15,8 @@ struct merge_side {
 	const struct mirror_rows *notes;
 };
 
-/* One kind's own rule for an object that both sides changed; `was` is NULL when nobody knows. `to`
- * is the later of the two at first; may be changed, with slices into the arena. */
-struct merge_rule {
-	enum store_kind kind;
-	void (*merge)(const struct store_object *was, const struct store_object *first,
-		const struct store_object *second, struct arena *arena, struct store_object *to);
-};
-
 /* `rules` end with one that has no merge(). The result points into both sides. */
 int mirror_merge(const struct merge_side *first, const struct merge_side *second,
-	const struct merge_rule *rules, struct model *ret_model, struct err *err) WARN_UNUSED;
+	const struct store_merge_rule *rules, struct model *ret_model, struct err *err) WARN_UNUSED;
 
 #endif

@@ -10,7 +10,7 @@ struct merge {
 	struct merge_side sides[MERGE_SIDES];
 	struct mirror_parted parted[MERGE_SIDES];    /* change 0: nothing was noted */
 	const struct model_gone **gone[MERGE_SIDES]; /* collections', by id */
-	const struct merge_rule *rules;
+	const struct store_merge_rule *rules;
 	struct id account;
 	uint64_t change; /* of all that differs */
 	struct model *to;

@@ -92,7 +92,7 @@ static void apply_rule(struct objects *o, const struct store_object *was,
 	const struct store_object *first, const struct store_object *second,
 	struct store_object *to)
 {
-	for (const struct merge_rule *rule = o->m->rules; rule->merge; rule++)
+	for (const struct store_merge_rule *rule = o->m->rules; rule->merge; rule++)
 		if (rule->kind == o->to->row.kind)
 			rule->merge(was, first, second, &o->m->to->arena, to);
 }

@@ -26,6 +26,7 @@ struct mirror_shipment {
 	struct wait done;
 	int rc;
 	struct err err;
+	struct buf answer; /* of a request (mirror/link.h); whoever asked frees it */
 };
 
 struct mirror_peer_ops {
@@ -38,27 +39,38 @@ struct mirror_peer_ops {
 struct mirror_options {
 	const struct store_driver *inner;
 	struct store_driver_options inner_options;
-	bool is_first; /* of the two nodes; the other one is not */
 	const struct mirror_peer_ops *peer;
 	void *peer_context;
 };
 
-/* Alone at first. */
+/* Not paired at first: then it is the inner driver, with a gate. */
 struct mirror;
 int mirror_open(const struct mirror_options *options, struct mirror **ret_mirror,
 	struct err *err) WARN_UNUSED;
 /* For store_open(), which takes it over: store_close() closes the mirror with it. */
 extern const struct store_driver mirror_driver;
 struct store_db *mirror_db(struct mirror *mirror);
+struct store_db *mirror_inner_db(struct store_db *db); /* that it wraps */
 struct mirror_leases *mirror_leases(struct mirror *mirror);
 /* The store that was opened on it, before anybody writes. */
 void mirror_attach(struct mirror *mirror, struct store *store);
 
-/* Nobody writes between these two. */
+/* Nobody writes until all who held writes have let write. */
 void mirror_hold_writes(struct mirror *mirror);
 void mirror_let_write(struct mirror *mirror);
-/* Both nodes hold the same, and nobody writes here: from now on both commit everything. */
-void mirror_linked(struct mirror *mirror);
+/* Nobody writes to one account until it is dropped; what is known of it is not changed. Fails when
+ * it was not free until `deadline`, clock_mono_ms(). */
+int mirror_hold_account(struct mirror *mirror, struct id account, int64_t deadline, bool *ret_apart,
+	struct err *err) WARN_UNUSED;
+void mirror_drop_account(struct mirror *mirror, struct id account);
+/* While writes are held: from now on it is one of two nodes, and alone at first; or none of two. */
+void mirror_pair(struct mirror *mirror, bool is_first);
+void mirror_unpair(struct mirror *mirror);
+/* Writes fail while it is alone. */
+void mirror_refuse_alone(struct mirror *mirror, bool refuse);
+/* Both nodes hold the same but for the accounts that are `apart`, and nobody writes here: from now
+ * on both commit everything else. */
+void mirror_linked(struct mirror *mirror, const struct id *apart, size_t count);
 /* The link is down. May come at any time, and before shipments are told. */
 void mirror_alone(struct mirror *mirror);
 
@@ -68,9 +80,11 @@ int mirror_apply(
 
 struct mirror_figures {
 	bool linked;
-	size_t leases_away, leases_awaited;
+	struct mirror_lease_figures leases;
 	uint64_t shipped, applied;
 	uint64_t differing; /* commits that one disk took and the other did not, while linked */
+	uint64_t alone;     /* commits that only this disk has, maybe until it was merged */
+	uint64_t ship_ns;   /* how long shipped commits took, all together */
 };
 struct mirror_figures mirror_figures(struct mirror *mirror);
 

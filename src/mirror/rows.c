@@ -2,12 +2,18 @@
 #include "mirror/rows.h"
 
 #include "base/alloc.h"
+#include "base/bytes.h"
 #include "store/key.h"
 #include "store/row.h"
 
 /* In byte order; KEY_REF follows from KEY_OBJECT, and KEY_BASE is a node's own. */
 static const enum key_tag TAGS[] = {KEY_ACCOUNT, KEY_CHANGE, KEY_GONE, KEY_FACET, KEY_SWEEP,
 	KEY_COLLECTION, KEY_COLLECTION_NAME, KEY_OBJECT_NAME, KEY_OBJECT};
+
+static bool is_reference(struct slice key)
+{
+	return key.ptr[0] == KEY_REF && key.len == KEY_REF_LEN;
+}
 
 void mirror_rows_add(struct mirror_rows *rows, struct slice key, struct slice value)
 {
@@ -56,16 +62,21 @@ bool mirror_rows_add_references(struct mirror_rows *rows)
 	return true;
 }
 
+static int load_range(const struct store_driver *driver, struct store_db *db, struct store_txn *txn,
+	enum key_tag tag, struct id account, struct mirror_rows *to, struct err *err)
+{
+	struct key from, end;
+	key_of_account(&from, tag, account);
+	end = from;
+	key_to_end(&end);
+	return driver->scan(db, txn, key_slice(&from), key_slice(&end), false, add_row, to, err);
+}
+
 int mirror_rows_load(const struct store_driver *driver, struct store_db *db, struct store_txn *txn,
 	struct id account, struct mirror_rows *to, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_LEN(TAGS); i++) {
-		struct key from, end;
-		key_of_account(&from, TAGS[i], account);
-		end = from;
-		key_to_end(&end);
-		int r = driver->scan(
-			db, txn, key_slice(&from), key_slice(&end), false, add_row, to, err);
+		int r = load_range(driver, db, txn, TAGS[i], account, to, err);
 		if (r < 0)
 			return r;
 	}
@@ -73,6 +84,53 @@ int mirror_rows_load(const struct store_driver *driver, struct store_db *db, str
 		return err_temporary(err, ERR_DAMAGED, "damaged: an object's row");
 	mirror_rows_sort(to);
 	return 0;
+}
+
+int mirror_rows_load_notes(const struct store_driver *driver, struct store_db *db,
+	struct store_txn *txn, struct id account, struct mirror_rows *to, struct err *err)
+{
+	return load_range(driver, db, txn, KEY_BASE, account, to, err);
+}
+
+/* References are not sent: they follow from the objects. */
+void mirror_rows_add_bytes(const struct mirror_rows *rows, struct buf *to)
+{
+	for (size_t i = 0; i < rows->count; i++) {
+		if (is_reference(rows->list[i].key))
+			continue;
+		buf_add_byte(to, STORE_PUT);
+		bytes_add_counted(to, rows->list[i].key);
+		bytes_add_counted(to, rows->list[i].value);
+	}
+}
+
+/* Whether an account's row may have this key; a note is told apart by the caller. */
+static bool is_of(struct slice key, struct id account)
+{
+	if (key.len < KEY_ACCOUNT_LEN || !id_eq(key_account(key), account))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(TAGS); i++)
+		if (key.ptr[0] == (char)TAGS[i])
+			return true;
+	return key.ptr[0] == KEY_BASE;
+}
+
+bool mirror_rows_read(
+	struct slice bytes, struct id account, struct mirror_rows *to, struct mirror_rows *notes)
+{
+	struct slice key, value;
+	enum store_op op;
+	bool bad = false;
+	while (store_batch_next(&bytes, &op, &key, &value, &bad)) {
+		if (op != STORE_PUT || !is_of(key, account))
+			return false;
+		mirror_rows_add(key.ptr[0] == KEY_BASE ? notes : to, key, value);
+	}
+	if (bad || !mirror_rows_add_references(to))
+		return false;
+	mirror_rows_sort(to);
+	mirror_rows_sort(notes);
+	return true;
 }
 
 void mirror_rows_free(struct mirror_rows *rows)
@@ -93,11 +151,6 @@ const struct mirror_row *mirror_rows_find(const struct mirror_rows *rows, struct
 		*(order < 0 ? &low : &high) = order < 0 ? middle + 1 : middle;
 	}
 	return NULL;
-}
-
-static bool is_reference(struct slice key)
-{
-	return key.ptr[0] == KEY_REF && key.len == KEY_REF_LEN;
 }
 
 static void drop(const struct mirror_row *row, struct store_batch *to)

@@ -22,7 +22,16 @@ struct mirror_rows {
 /* Sorted. `txn` holds the account's lock, or is NULL. */
 int mirror_rows_load(const struct store_driver *driver, struct store_db *db, struct store_txn *txn,
 	struct id account, struct mirror_rows *to, struct err *err) WARN_UNUSED;
+/* What the node noted of the account while it was apart: its rows of KEY_BASE. */
+int mirror_rows_load_notes(const struct store_driver *driver, struct store_db *db,
+	struct store_txn *txn, struct id account, struct mirror_rows *to,
+	struct err *err) WARN_UNUSED;
 void mirror_rows_free(struct mirror_rows *rows);
+/* As they cross the link: puts of a batch. */
+void mirror_rows_add_bytes(const struct mirror_rows *rows, struct buf *to);
+/* Rows of the account to `to` and `notes`, both sorted. False when it is something else. */
+WARN_UNUSED bool mirror_rows_read(
+	struct slice bytes, struct id account, struct mirror_rows *to, struct mirror_rows *notes);
 
 /* Copies. */
 void mirror_rows_add(struct mirror_rows *rows, struct slice key, struct slice value);

@@ -95,8 +95,9 @@ static int set_up(void **state)
 	for (size_t i = 0; i < ACCOUNTS; i++)
 		accounts[i] = id_new();
 	for (size_t n = 0; n < NODES; n++) {
-		mirror_leases_init(&nodes[n].leases, n == 0, &OPS, &nodes[n]);
-		mirror_leases_linked(&nodes[n].leases);
+		mirror_leases_init(&nodes[n].leases, &OPS, &nodes[n]);
+		mirror_leases_set_side(&nodes[n].leases, n == 0);
+		mirror_leases_linked(&nodes[n].leases, NULL, 0);
 		nodes[n].out = (struct wire){.to = &nodes[1 - n].leases};
 		nodes[n].out.last = &nodes[n].out.first;
 		(void)pthread_mutex_init(&nodes[n].out.lock, NULL);
@@ -130,9 +131,9 @@ static int tear_down(void **state)
 static void take(size_t node, size_t account)
 {
 	struct err err;
-	bool taken_over;
+	enum mirror_lease_way way;
 	assert_int_equal(mirror_lease_take(&nodes[node].leases, accounts[account],
-				 clock_mono_ms() + 30000, &taken_over, &err),
+				 clock_mono_ms() + 30000, &way, &err),
 		0);
 	assert_int_equal(atomic_fetch_add(&inside[account][node], 1), 0);
 	assert_int_equal(atomic_load(&inside[account][1 - node]), 0);
@@ -182,19 +183,18 @@ static void a_lease_stays_where_it_is_used(void **state)
 			drop(0, account);
 		}
 	assert_true(nodes[0].out.count + nodes[1].out.count <= 2 * ACCOUNTS);
-	size_t away, waiting;
-	mirror_leases_count(&nodes[0].leases, &away, &waiting);
-	assert_int_equal(away, nodes[0].out.count);
-	assert_int_equal(waiting, 0);
+	struct mirror_lease_figures figures = mirror_leases_count(&nodes[0].leases);
+	assert_int_equal(figures.away, nodes[0].out.count);
+	assert_int_equal(figures.waiting, 0);
 }
 
 static void who_waits_for_a_held_lease_is_told_in_time(void **state)
 {
-	bool taken_over;
+	enum mirror_lease_way way;
 	struct err err;
 	take(0, 0);
-	assert_true(mirror_lease_take(&nodes[1].leases, accounts[0], clock_mono_ms() + 50,
-			    &taken_over, &err) < 0);
+	assert_true(mirror_lease_take(
+			    &nodes[1].leases, accounts[0], clock_mono_ms() + 50, &way, &err) < 0);
 	assert_int_equal(err.class, ERR_TEMPORARY);
 	assert_int_equal(err.kind, ERR_IN_USE);
 	drop(0, 0);
@@ -204,10 +204,10 @@ static void who_waits_for_a_held_lease_is_told_in_time(void **state)
 
 static void *take_and_drop(void *context)
 {
-	bool taken_over;
+	enum mirror_lease_way way;
 	struct err err;
 	assert_int_equal(mirror_lease_take(&nodes[1].leases, accounts[0], clock_mono_ms() + 30000,
-				 &taken_over, &err),
+				 &way, &err),
 		0);
 	mirror_lease_drop(&nodes[1].leases, accounts[0]);
 	return NULL;
@@ -248,12 +248,12 @@ static void the_other_node_gets_its_turn(void **state)
 static void alone_everybody_goes_on(void **state)
 {
 	pthread_t thread;
-	size_t away, waiting;
+	struct mirror_lease_figures figures;
 	take(0, 0);
 	assert_int_equal(pthread_create(&thread, NULL, take_and_drop, NULL), 0);
 	do {
-		mirror_leases_count(&nodes[1].leases, &away, &waiting);
-	} while (waiting == 0);
+		figures = mirror_leases_count(&nodes[1].leases);
+	} while (figures.waiting == 0);
 	was_cut = true;
 	mirror_leases_alone(&nodes[1].leases);
 	(void)pthread_join(thread, NULL);

@@ -10,7 +10,7 @@ struct fixture {
 	struct mirror_link *link;
 	struct mirror_link_identity identity;
 	struct id account;
-	unsigned outputs, applied, wanted;
+	unsigned outputs, applied, wanted, greeted;
 	struct mirror_job *job;
 	bool refuses;
 	struct err err;
@@ -49,7 +49,28 @@ static bool given(void *context, struct id account)
 	return false;
 }
 
-static const struct mirror_link_ops OPS = {has_output, spawn, apply, wanted, given};
+static int serve(
+	void *context, unsigned message, struct slice bytes, struct buf *answer, struct err *err)
+{
+	if (message != MIRROR_DIGEST)
+		return err_permanent(err, ERR_BAD_INPUT, "not known");
+	buf_add_slice(answer, bytes);
+	return 0;
+}
+
+static int greeted(void *context, const struct mirror_frame *hello, struct err *err)
+{
+	((struct fixture *)context)->greeted++;
+	return 0;
+}
+
+static bool linked(void *context)
+{
+	return false;
+}
+
+static const struct mirror_link_ops OPS = {
+	has_output, spawn, apply, serve, greeted, wanted, given, linked};
 
 static int set_up(void **state)
 {
@@ -104,10 +125,10 @@ static void greet(struct fixture *f)
 {
 	AUTO(buf_free) struct buf out = BUF(SIZE_MAX);
 	assert_int_equal(say_hello(f), 0);
-	assert_true(mirror_link_is_greeted(f->link));
-	assert_true(mirror_link_output(f->link, &out, 1));
+	assert_int_equal(f->greeted, 1);
+	assert_true(mirror_link_output(f->link, &out, BIG));
 	assert_int_equal(hear(&out).type, MIRROR_HELLO);
-	assert_false(mirror_link_output(f->link, &out, 1));
+	assert_false(mirror_link_output(f->link, &out, BIG));
 }
 
 static void only_the_right_node_is_greeted(void **state)
@@ -130,7 +151,7 @@ static void only_the_right_node_is_greeted(void **state)
 	assert_true(say(f, &hello) < 0);
 	assert_non_null(strstr(f->err.text, "is this one"));
 	assert_true(say(f, &(struct mirror_frame){.type = MIRROR_PING, .number = 1}) < 0);
-	assert_false(mirror_link_is_greeted(f->link));
+	assert_int_equal(f->greeted, 0);
 	greet(f);
 	assert_true(say_hello(f) < 0);
 }
@@ -229,7 +250,7 @@ static void run_job(struct fixture *f, bool taken)
 	assert_non_null(job);
 	f->job = NULL;
 	mirror_job_run(job);
-	assert_true(mirror_link_output(f->link, &out, 1));
+	assert_true(mirror_link_output(f->link, &out, BIG));
 	struct mirror_frame answer = hear(&out);
 	assert_int_equal(answer.type, MIRROR_DONE);
 	assert_int_equal(answer.taken, taken);
@@ -270,6 +291,71 @@ static void a_commit_that_came_is_applied_and_answered(void **state)
 	store_batch_free(&sent.batch);
 }
 
+/* The parts of one message, put together. */
+static void gather(struct buf *frames, uint64_t number, struct buf *to)
+{
+	struct slice input = buf_slice(frames);
+	struct mirror_frame frame;
+	while (mirror_frame_next(&input, &frame) == 1)
+		if (frame.type == MIRROR_PART && frame.number == number)
+			buf_add_slice(to, frame.bytes);
+}
+
+static void a_request_is_answered_in_parts(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(buf_free) struct buf out = BUF(SIZE_MAX), answer = BUF(SIZE_MAX);
+	greet(f);
+	assert_int_equal(say(f, &(struct mirror_frame){.type = MIRROR_PART,
+					.number = 9,
+					.last = true,
+					.bytes = SLICE("\x09question")}),
+		0);
+	struct mirror_job *job = f->job;
+	f->job = NULL;
+	mirror_job_run(job);
+	assert_true(mirror_link_output(f->link, &out, BIG));
+	gather(&out, 1, &answer);
+	assert_true(slice_eq(buf_slice(&answer), SLICE("\x02\x09question")));
+	assert_int_equal(say(f, &(struct mirror_frame){.type = MIRROR_PART,
+					.number = 10,
+					.last = true,
+					.bytes = SLICE("\x63")}),
+		0);
+	run_job(f, false);
+}
+
+/* Each is half of what may be under way. */
+static void what_the_other_node_has_no_room_for_waits(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(buf_free) struct buf out = BUF(SIZE_MAX), body = BUF(SIZE_MAX);
+	enum { HALF = 40 << 20 };
+	struct sent first, second;
+	assert_non_null(buf_reserve(&body, HALF));
+	memset(body.data, 'x', HALF);
+	body.len = HALF;
+	greet(f);
+	make_commit(f, &first, buf_slice(&body));
+	make_commit(f, &second, buf_slice(&body));
+	mirror_link_ship(f->link, &first.commit, &first.shipment);
+	mirror_link_ship(f->link, &second.commit, &second.shipment);
+	while (mirror_link_output(f->link, &out, BIG))
+		;
+	assert_true(out.len > HALF && out.len < 2 * HALF);
+	f->outputs = 0;
+	assert_int_equal(
+		say(f, &(struct mirror_frame){.type = MIRROR_DONE, .number = 1, .taken = true}), 0);
+	assert_int_equal(f->outputs, 1);
+	while (mirror_link_output(f->link, &out, BIG))
+		;
+	assert_true(out.len > 2 * HALF);
+	mirror_link_end(f->link);
+	assert_true(wait_is_done(&second.shipment.done) && second.shipment.rc < 0);
+	store_batch_free(&first.batch);
+	store_batch_free(&second.batch);
+}
+
 int main(void)
 {
 #define LINK_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -279,6 +365,8 @@ int main(void)
 		LINK_TEST(a_small_commit_overtakes_a_large_one),
 		LINK_TEST(what_is_under_way_at_the_end_is_told),
 		LINK_TEST(a_commit_that_came_is_applied_and_answered),
+		LINK_TEST(a_request_is_answered_in_parts),
+		LINK_TEST(what_the_other_node_has_no_room_for_waits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,7 @@ struct state {
 	struct err err;
 };
 
-static const struct merge_rule NO_RULES[] = {{0}};
+static const struct store_merge_rule NO_RULES[] = {{0}};
 
 static struct store *store_of(struct state *s, size_t node)
 {

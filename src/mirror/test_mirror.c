@@ -174,7 +174,7 @@ static void many_writers_at_both_nodes_leave_both_equal(void **state)
 		struct mirror_figures figures = mirror_figures(pair_node(*state, i)->mirror);
 		assert_true(figures.shipped > 0 && figures.applied > 0);
 		assert_int_equal(figures.differing, 0);
-		assert_int_equal(figures.leases_awaited, 0);
+		assert_int_equal(figures.leases.waiting, 0);
 	}
 }
 

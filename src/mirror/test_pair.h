@@ -25,5 +25,6 @@ void pair_cut(struct pair *pair);
 void pair_refuse(struct pair *pair, size_t number, bool refuse);
 /* Fails the test when a row or a blob is on one side only, or differs. */
 void pair_assert_equal(struct pair *pair);
+void stores_assert_equal(struct store *a, struct store *b);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/wait.h"
 #include "net/proxy_header.h"
 
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 enum {
@@ -24,6 +25,18 @@ static void enter_stage(struct net_session *s, enum net_stage stage, int64_t ms)
 {
 	s->stage = stage;
 	s->stage_ends = clock_mono_ms() + ms;
+}
+
+/* It ends before open(): says why to who listens or connects. */
+static enum step give_up(struct net_session *s, struct err *err)
+{
+	char peer[NET_ADDRESS_TEXT];
+	if (s->opened || !s->options->failed)
+		return STEP_GONE;
+	net_address_text(&s->peer, peer);
+	(void)err_prefix(err, "%s", peer);
+	s->options->failed(s->options->service, err);
+	return STEP_GONE;
 }
 
 /* TLS is put on top when the client begins: one that says nothing holds no state of OpenSSL. */
@@ -46,7 +59,7 @@ static bool enter_limits(struct net_session *s)
 	(void)atomic_fetch_add(&s->loop->refused_limit, 1);
 	log_info(&s->log, "connection refused", F_STR("why", "too many from this address"));
 	const char *words = s->protocol->refusal;
-	if (words && !s->listener->options.tls_at_once)
+	if (words && !s->options->tls_at_once)
 		(void)send(s->socket.fd, words, strlen(words), MSG_NOSIGNAL);
 	return false;
 }
@@ -57,7 +70,40 @@ static void tag_client(struct net_session *s)
 	net_address_host(&s->peer, host);
 	free(s->client_text);
 	s->client_text = slice_dup(slice_str(host));
-	s->log.fields[1] = F_STR("client", s->client_text);
+	s->log.fields[1] = F_STR(s->outgoing ? "server" : "client", s->client_text);
+}
+
+/* From here on and not before: epoll takes a socket that does not connect yet for one hung up. */
+static int watch_connecting(struct net_session *s)
+{
+	if (s->watches_output)
+		return 0;
+	s->watches_output = true;
+	return net_loop_watch(s->loop, s->socket.fd, EPOLLIN | EPOLLRDHUP | EPOLLOUT, s->id);
+}
+
+/* connect() is asked until it says yes or no. */
+static enum step step_connect(struct net_session *s)
+{
+	struct err err;
+	int done = connect(s->socket.fd, (const struct sockaddr *)&s->peer.storage, s->peer.len);
+	int number = done == 0 || errno == EISCONN ? 0 : errno;
+	bool begun = number == 0 || number == EINPROGRESS || number == EALREADY;
+	if (begun && watch_connecting(s) != 0) {
+		begun = false;
+		number = errno;
+	}
+	if (!begun) {
+		(void)err_errno(&err, number, "cannot connect");
+		return give_up(s, &err);
+	}
+	if (number != 0)
+		return STEP_WAIT;
+	net_session_learn_local(s);
+	tag_client(s);
+	/* TLS is on top already; both have to be done by stage_ends. */
+	s->stage = s->top == &s->socket.layer ? NET_STAGE_OPEN : NET_STAGE_HANDSHAKE;
+	return STEP_AGAIN;
 }
 
 static enum step step_proxied(struct net_session *s)
@@ -65,7 +111,7 @@ static enum step step_proxied(struct net_session *s)
 	tag_client(s);
 	if ((!s->peer_trusted || s->proxied) && !enter_limits(s))
 		return STEP_GONE;
-	if (s->listener->options.tls_at_once)
+	if (s->options->tls_at_once)
 		return begin_handshake(s);
 	s->stage = NET_STAGE_OPEN;
 	return STEP_AGAIN;
@@ -127,9 +173,9 @@ static enum step put_tls_on_top(struct net_session *s)
 	enum step next = peek(s, &first, 1, &len);
 	if (next != STEP_AGAIN)
 		return next;
-	if (net_tls_serve(s->listener->options.tls, s->top, &s->top, &err) != 0) {
+	if (net_tls_serve(s->options->tls, s->top, &s->top, &err) != 0) {
 		log_warn(&s->log, "tls not possible", F_ERR(&err));
-		return STEP_GONE;
+		return give_up(s, &err);
 	}
 	return STEP_AGAIN;
 }
@@ -146,7 +192,7 @@ static enum step step_handshake(struct net_session *s)
 		return STEP_WAIT;
 	if (done != 0) {
 		log_info(&s->log, "tls handshake failed", F_ERR(&err));
-		return STEP_GONE;
+		return give_up(s, &err);
 	}
 	s->secure = true;
 	if (!s->opened) {
@@ -200,12 +246,14 @@ static bool has_drained(const struct net_session *s)
 static unsigned events_to_tell(struct net_session *s)
 {
 	unsigned events = s->events & NET_SHUTDOWN;
-	if (has_drained(s)) {
+	if (s->waiting == NET_WAIT_BOTH || has_drained(s)) {
+		bool drained = s->told_full && net_output_len(s) <= NET_OUTPUT_LOW;
 		events |= s->events;
-		if (s->waiting == NET_WAIT_OUTPUT)
+		if (s->waiting == NET_WAIT_OUTPUT || (s->waiting == NET_WAIT_BOTH && drained))
 			events |= NET_DRAINED;
-		else if (net_session_fill(s))
+		if (s->waiting != NET_WAIT_OUTPUT && net_session_fill(s))
 			events |= NET_INPUT;
+		s->told_full = s->told_full && !drained;
 		if (s->ended && (!s->end_told || events))
 			events |= NET_EOF;
 	}
@@ -232,7 +280,7 @@ static enum step step_serve(struct net_session *s)
 	enum net_next next = s->protocol->run(s, events);
 	s->end_told = s->end_told || (events & NET_EOF);
 	enum step step = after_run(s, next);
-	if (step != STEP_AGAIN || s->stage != NET_STAGE_SERVE || next != NET_WAIT_INPUT)
+	if (step != STEP_AGAIN || s->stage != NET_STAGE_SERVE || next == NET_WAIT_OUTPUT)
 		return step;
 	size_t left = net_input_len(s);
 	if (left > 0 && s->consumed)
@@ -280,6 +328,8 @@ static enum step step_linger(struct net_session *s)
 static enum step step(struct net_session *s)
 {
 	switch (s->stage) {
+	case NET_STAGE_CONNECT:
+		return step_connect(s);
 	case NET_STAGE_PROXY:
 		return step_proxy(s);
 	case NET_STAGE_PROXIED:
@@ -298,24 +348,44 @@ static enum step step(struct net_session *s)
 	return STEP_GONE;
 }
 
-/* A time-out of the protocol's wait is told to it; any other means that the client is too slow. */
+/* A time-out of the protocol's wait is told to it; any other means that the peer is too slow. */
 static enum step timed_out(struct net_session *s)
 {
+	struct err err;
 	if (s->stage == NET_STAGE_SERVE && net_output_len(s) == 0 && !s->start_tls) {
 		s->events |= NET_TIMEOUT;
 		return STEP_AGAIN;
+	}
+	if (s->stage == NET_STAGE_CONNECT) {
+		(void)err_errno(&err, ETIMEDOUT, "cannot connect");
+		return give_up(s, &err);
 	}
 	if (s->stage != NET_STAGE_LINGER)
 		log_info(&s->log, "connection cut",
 			F_STR("why", s->stage == NET_STAGE_PROXY       ? "no PROXY header in time"
 				     : s->stage == NET_STAGE_HANDSHAKE ? "handshake timed out"
 								       : "client reads nothing"));
-	return STEP_GONE;
+	if (s->stage != NET_STAGE_HANDSHAKE)
+		return STEP_GONE;
+	(void)err_temporary(&err, ERR_UNAVAILABLE, "TLS handshake timed out");
+	return give_up(s, &err);
+}
+
+/* The loop stops, and it is not open yet. */
+static enum step stopped(struct net_session *s)
+{
+	struct err err;
+	if (!s->outgoing)
+		return STEP_GONE;
+	(void)err_temporary(&err, ERR_UNAVAILABLE, "the server stops");
+	return give_up(s, &err);
 }
 
 /* Takes in what was posted. */
 static enum step absorb(struct net_session *s, unsigned bits)
 {
+	if (bits & (NET_SLOT_CUT | NET_SLOT_SHUTDOWN) && !s->opened)
+		return stopped(s);
 	if (bits & NET_SLOT_CUT)
 		return STEP_GONE;
 	if (bits & (NET_SLOT_READABLE | NET_SLOT_ENDED))
@@ -326,11 +396,8 @@ static enum step absorb(struct net_session *s, unsigned bits)
 		s->blocked = false;
 	if (bits & NET_SLOT_WOKEN)
 		s->events |= NET_WOKEN;
-	if (bits & NET_SLOT_SHUTDOWN) {
-		if (!s->opened)
-			return STEP_GONE;
+	if (bits & NET_SLOT_SHUTDOWN)
 		s->events |= NET_SHUTDOWN;
-	}
 	if (bits & NET_SLOT_TIMEOUT && clock_mono_ms() >= atomic_load(&s->deadline) &&
 		(bits & (NET_SLOT_READABLE | NET_SLOT_WRITABLE | NET_SLOT_WOKEN)) == 0)
 		return timed_out(s);

@@ -52,7 +52,7 @@ static ssize_t read_all(struct slice bytes, size_t step, size_t room, struct buf
 {
 	struct wire wire = {.layer = {.ops = &WIRE_OPS}, .rest = bytes, .step = step};
 	struct net_records_start start = {
-		.suite = SUITE, .client_secret = SECRET, .server_secret = SECRET};
+		.suite = SUITE, .in_secret = SECRET, .out_secret = SECRET};
 	struct net_layer *layer = net_records_new(&start, &wire.layer);
 	must(layer);
 	ssize_t got;

@@ -1,4 +1,5 @@
-/* Housekeeping at intervals, on the loop's workers. */
+/* What runs on the loop's workers besides sessions: housekeeping at intervals, and what is spawned.
+ */
 #include "net/loop_internal.h"
 
 #include "base/alloc.h"
@@ -34,4 +35,30 @@ void net_loop_every(
 	loop->jobs = job;
 	(void)pthread_mutex_unlock(&loop->lock);
 	net_timers_set(&loop->timers, &job->timer, clock_mono_ms() + interval_ms);
+}
+
+struct spawned {
+	struct net_task task;
+	struct net_loop *loop;
+	void (*run)(void *context);
+	void *context;
+};
+
+static void spawned_run(struct net_task *task, struct net_runner *runner)
+{
+	struct spawned *spawned = CONTAINER_OF(task, struct spawned, task);
+	struct net_loop *loop = spawned->loop;
+	spawned->run(spawned->context);
+	free(spawned);
+	if (atomic_fetch_sub(&loop->spawned, 1) == 1 && atomic_load(&loop->stopping))
+		net_loop_call_main(loop);
+}
+
+void net_loop_spawn(struct net_loop *loop, void (*run)(void *context), void *context)
+{
+	struct spawned *spawned = ALLOC(struct spawned);
+	*spawned = (struct spawned){
+		.task.run = spawned_run, .loop = loop, .run = run, .context = context};
+	(void)atomic_fetch_add(&loop->spawned, 1);
+	net_ready_push(&loop->ready, &spawned->task);
 }

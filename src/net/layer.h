@@ -49,20 +49,27 @@ struct net_socket {
 	bool ended;
 };
 void net_socket_init(struct net_socket *sock, int fd);
+/* What every connection's fd has, where it is TCP. Output is gathered before it is sent, so Nagle's
+ * wait helps nobody; and who is gone without a word is noticed some day. */
+void net_socket_set_options(int fd);
 
-/* TLS, the server's half. Certificates are taken from the slot now. Owns `below` once it returns 0.
- */
+/* TLS, the server's half. What the slot holds is taken now. Owns `below` once it returns 0. */
 int net_tls_serve(struct net_tls_slot *slot, struct net_layer *below, struct net_layer **ret_layer,
 	struct err *err) WARN_UNUSED;
 
 /* The client's half. */
-struct net_tls_client; /* trust anchors, shared by connections */
+struct net_tls_client; /* trust anchors, or a key; shared by connections, which may outlive it */
 /* ca_file NULL: the system's. `verify` false: any certificate is taken. */
 int net_tls_client_new(const char *ca_file, bool verify, struct net_tls_client **ret_client,
 	struct err *err) WARN_UNUSED;
+/* For servers that have the same key under the same name (net_tls_slot_set_key()). Any other fails
+ * the handshake: with ERR_DENIED where it is the key, and then the text says what the server has
+ * instead. `key` is copied, and wiped as there. */
+int net_tls_client_new_key(struct slice identity, struct slice key,
+	struct net_tls_client **ret_client, struct err *err) WARN_UNUSED;
 void net_tls_client_free(struct net_tls_client *client); /* NULL is fine */
-/* `name` is sent as SNI and checked when the client verifies; may be NULL. Owns `below` once it
- * returns 0. */
+/* `name` is sent as SNI and checked when the client verifies certificates; may be NULL. Owns
+ * `below` once it returns 0. */
 int net_tls_connect(struct net_tls_client *client, const char *name, struct net_layer *below,
 	struct net_layer **ret_layer, struct err *err) WARN_UNUSED;
 

@@ -75,7 +75,8 @@ static void say_key_update(struct record_layer *r)
 	tls_keys_update(&r->out_keys);
 }
 
-/* After the handshake a client has nothing else to say in a handshake record. */
+/* After the handshake a client has nothing else to say in a handshake record. Nor has a server with
+ * a key, the only kind that is met here: it sends no tickets. */
 static ssize_t take_key_update(struct record_layer *r, struct slice message)
 {
 	const char *m = message.ptr;
@@ -312,8 +313,8 @@ struct net_layer *net_records_new(const struct net_records_start *start, struct 
 		.plain = BUF(TLS_RECORD_PLAIN_MAX),
 		.out = BUF((SEALED_AT_ONCE + 1) * SEALED_MAX),
 	};
-	if (!tls_keys_init(&r->in_keys, start->suite, start->client_secret) ||
-		!tls_keys_init(&r->out_keys, start->suite, start->server_secret)) {
+	if (!tls_keys_init(&r->in_keys, start->suite, start->in_secret) ||
+		!tls_keys_init(&r->out_keys, start->suite, start->out_secret)) {
 		free(r);
 		return NULL;
 	}

@@ -3,6 +3,8 @@
 
 #include "base/errno_here.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 static int socket_handshake(struct net_layer **layer, struct err *err)
@@ -76,4 +78,11 @@ const struct net_tls_info *net_layer_tls_info(struct net_layer *top)
 void net_socket_init(struct net_socket *sock, int fd)
 {
 	*sock = (struct net_socket){.layer = {.ops = &SOCKET_OPS}, .fd = fd};
+}
+
+void net_socket_set_options(int fd)
+{
+	int on = 1;
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 }

@@ -3,9 +3,10 @@
  * A server's connection leaves OpenSSL once a TLS 1.3 handshake is done: a layer of records
  * (layer_record.c) takes this one's place, which spares 14 KiB for as long as the connection lasts.
  * It needs the two traffic secrets, which OpenSSL tells to whoever wants to write a key log, and
- * how many records went out under the server's: the session tickets. Nothing that was read may stay
- * behind in OpenSSL, so during the handshake it gets no more than it asks for, and what came
- * together with the client's last message waits here. */
+ * how many records went out under our own: a server's session tickets. Nothing that was read may
+ * stay behind in OpenSSL, so during the handshake it gets no more than it asks for, and what came
+ * together with the peer's last message waits here. A client does the same where a key takes the
+ * place of certificates, as no tickets come then; any other stays with OpenSSL. */
 #include "net/layer.h"
 #include "net/tls_internal.h"
 
@@ -22,10 +23,11 @@ struct tls_layer {
 	struct net_layer layer;
 	SSL *ssl;
 	struct net_tls_info *info;     /* made when asked for */
-	struct tls_handover *handover; /* NULL for a client, and after the handshake */
+	struct tls_handover *handover; /* NULL: stays with OpenSSL, and after the handshake */
 	struct buf in;                 /* read ahead in the handshake */
 	size_t in_at;
 	struct net_tls_set *set; /* the server's half: SNI looks in it */
+	struct net_tls_key *key; /* held for the handshake; NULL: certificates */
 	bool below_ended;        /* for OpenSSL's question after the end of the stream */
 	bool broken;             /* after a fatal error OpenSSL must not be called */
 };
@@ -124,6 +126,7 @@ static void tls_free(struct net_layer *layer)
 	struct net_layer *below = layer->below;
 	SSL_free(tls->ssl);
 	net_tls_set_unref(tls->set);
+	net_tls_key_unref(tls->key);
 	tls_handover_free(tls->handover);
 	buf_free(&tls->in);
 	free(tls->info);
@@ -167,6 +170,24 @@ static void hand_over(struct tls_layer *tls, struct net_layer **place)
 	SSL_set_read_ahead(tls->ssl, 1);
 }
 
+/* Why the handshake failed, as OpenSSL's queue and a certificate's checks have it; the queue is
+ * empty then. */
+static int explain(SSL *ssl, bool has_key, struct err *err)
+{
+	const char *of_key = has_key ? net_tls_key_failure(ssl) : NULL;
+	long verified = SSL_get_verify_result(ssl);
+	bool of_certificate = !has_key && !SSL_is_server(ssl) && verified != X509_V_OK;
+	if (ERR_peek_error() == 0)
+		return err_temporary(err, ERR_UNAVAILABLE, "the peer left the TLS handshake");
+	if (!of_key && !of_certificate)
+		return net_tls_error(err, ERR_TEMPORARY, "TLS handshake failed");
+	ERR_clear_error();
+	if (of_key)
+		return err_temporary(err, ERR_DENIED, "%s", of_key);
+	return err_temporary(err, ERR_DENIED, "the server's certificate: %s",
+		X509_verify_cert_error_string(verified));
+}
+
 static int tls_handshake(struct net_layer **layer, struct err *err)
 {
 	struct tls_layer *tls = (struct tls_layer *)*layer;
@@ -174,6 +195,10 @@ static int tls_handshake(struct net_layer **layer, struct err *err)
 		return err_temporary(err, ERR_OTHER, "TLS handshake failed before");
 	ERR_clear_error();
 	int result = SSL_do_handshake(tls->ssl);
+	if (result == 1 && tls->key && !SSL_session_reused(tls->ssl)) {
+		tls->broken = true;
+		return err_temporary(err, ERR_DENIED, "the key was not used");
+	}
 	if (result == 1) {
 		if (tls->handover)
 			hand_over(tls, layer);
@@ -183,14 +208,7 @@ static int tls_handshake(struct net_layer **layer, struct err *err)
 	if (why == NET_LAYER_WANT_READ || why == NET_LAYER_WANT_WRITE)
 		return why;
 	tls->broken = true;
-	if (SSL_get_verify_result(tls->ssl) != X509_V_OK && !SSL_is_server(tls->ssl)) {
-		ERR_clear_error();
-		return err_temporary(err, ERR_DENIED, "the server's certificate: %s",
-			X509_verify_cert_error_string(SSL_get_verify_result(tls->ssl)));
-	}
-	if (ERR_peek_error() == 0)
-		return err_temporary(err, ERR_UNAVAILABLE, "the peer left the TLS handshake");
-	return net_tls_error(err, ERR_TEMPORARY, "TLS handshake failed");
+	return explain(tls->ssl, tls->key != NULL, err);
 }
 
 static ssize_t tls_read(struct net_layer *layer, void *to, size_t len)
@@ -265,11 +283,23 @@ static struct tls_layer *new_layer(SSL_CTX *context, struct net_layer *below, st
 	}
 	struct tls_layer *tls = ALLOC(struct tls_layer);
 	*tls = (struct tls_layer){
-		.layer = {.ops = &TLS_OPS, .below = below}, .ssl = ssl, .in = BUF(HANDSHAKE_READ)};
+		.layer = {.ops = &TLS_OPS, .below = below},
+		.ssl = ssl,
+		.in = BUF(HANDSHAKE_READ),
+		.key = net_tls_key_take(ssl),
+	};
 	BIO_set_data(bio, tls);
 	BIO_set_init(bio, 1);
 	SSL_set_bio(ssl, bio, bio);
 	return tls;
+}
+
+/* It is to leave OpenSSL after the handshake. */
+static void prepare_handover(struct tls_layer *tls, bool is_client)
+{
+	tls->handover = tls_handover_new(is_client);
+	SSL_set_msg_callback(tls->ssl, on_message);
+	SSL_set_msg_callback_arg(tls->ssl, tls);
 }
 
 int net_tls_serve(struct net_tls_slot *slot, struct net_layer *below, struct net_layer **ret_layer,
@@ -277,16 +307,14 @@ int net_tls_serve(struct net_tls_slot *slot, struct net_layer *below, struct net
 {
 	struct net_tls_set *set = net_tls_slot_take(slot);
 	if (!set)
-		return err_temporary(err, ERR_UNAVAILABLE, "no certificate is loaded");
+		return err_temporary(err, ERR_UNAVAILABLE, "no certificate or key is loaded");
 	struct tls_layer *tls = new_layer(net_tls_set_context(set), below, err);
 	if (!tls) {
 		net_tls_set_unref(set);
 		return -1;
 	}
 	tls->set = set;
-	tls->handover = tls_handover_new();
-	SSL_set_msg_callback(tls->ssl, on_message);
-	SSL_set_msg_callback_arg(tls->ssl, tls);
+	prepare_handover(tls, false);
 	SSL_set_accept_state(tls->ssl);
 	*ret_layer = &tls->layer;
 	return 0;
@@ -298,7 +326,10 @@ SSL *net_tls_begin(
 	struct tls_layer *tls = new_layer(context, below, err);
 	if (!tls)
 		return NULL;
-	SSL_set_read_ahead(tls->ssl, 1); /* one recv() a record instead of two */
+	if (tls->key)
+		prepare_handover(tls, true);
+	else
+		SSL_set_read_ahead(tls->ssl, 1); /* one recv() a record instead of two */
 	*ret_layer = &tls->layer;
 	return tls->ssl;
 }

@@ -1,4 +1,5 @@
 /* Accepting connections. */
+#include "net/layer.h"
 #include "net/loop_internal.h"
 
 #include "base/alloc.h"
@@ -6,8 +7,6 @@
 #include "base/errno_here.h"
 #include "base/must.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -25,20 +24,10 @@ static void run_task(struct net_task *task, struct net_runner *runner)
 	net_listener_accept(CONTAINER_OF(task, struct net_listener, task));
 }
 
-/* Linux hands these options on to accepted sockets, which saves two calls a connection. Output is
- * gathered before it is sent, so Nagle's wait helps nobody. */
-static void set_inherited_options(int fd)
-{
-	int on = 1;
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-}
-
 int net_loop_listen(
 	struct net_loop *loop, const struct net_listener_options *options, struct err *err)
 {
-	must(options->protocol && options->protocol->run && options->protocol->open &&
-		options->protocol->close && options->protocol->input_max > 0);
+	net_protocol_check(options->protocol);
 	must(options->tls || !options->tls_at_once);
 	struct net_listener *listener = ALLOC(struct net_listener);
 	listener->loop = loop;
@@ -46,7 +35,7 @@ int net_loop_listen(
 	listener->task.run = run_task;
 	net_timer_init(&listener->retry, retry_due);
 	must(pthread_mutex_init(&listener->lock, NULL) == 0);
-	set_inherited_options(options->fd);
+	net_socket_set_options(options->fd); /* Linux hands them on to accepted sockets */
 	(void)pthread_mutex_lock(&loop->lock);
 	unsigned number = loop->listener_count;
 	bool room = number < NET_LISTENERS_MAX;
@@ -99,7 +88,7 @@ static bool accept_one(struct net_listener *listener)
 	if (atomic_load(&loop->connections) >= loop->options.max_connections)
 		refuse(listener, fd);
 	else
-		net_session_begin(listener, fd, &peer);
+		net_session_accept(listener, fd, &peer);
 	return true;
 }
 

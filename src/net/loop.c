@@ -212,18 +212,28 @@ static void queue_claimed(void *context, struct net_session *session)
 	net_session_queue(session);
 }
 
-static void close_listeners(struct net_loop *loop)
+/* No connection begins from now on; those that did are in the slots, or find `stopping` set. */
+static void close_doors(struct net_loop *loop)
 {
 	(void)pthread_mutex_lock(&loop->lock);
+	atomic_store(&loop->stopping, true);
 	for (unsigned i = 0; i < loop->listener_count; i++)
 		net_listener_close(loop->listeners[i]);
 	(void)pthread_mutex_unlock(&loop->lock);
 }
 
-/* Serves on while sessions are left, or a job waits, until `until` at most. */
-static void wait_for_sessions(struct net_loop *loop, struct watch *watch, int64_t until)
+/* Sessions are left, or a job waits, or what was spawned. Sessions are asked for first: the last
+ * one may spawn something before it ends. */
+static bool has_work(struct net_loop *loop)
 {
-	while (atomic_load(&loop->connections) > 0 || atomic_load(&loop->runners.waiting) > 0) {
+	return atomic_load(&loop->connections) > 0 || atomic_load(&loop->runners.waiting) > 0 ||
+	       atomic_load(&loop->spawned) > 0;
+}
+
+/* Serves on while there is work, until `until` at most. */
+static void finish_work(struct net_loop *loop, struct watch *watch, int64_t until)
+{
+	while (has_work(loop)) {
 		int64_t left = until - clock_mono_ms();
 		if (left <= 0)
 			return;
@@ -238,6 +248,7 @@ static void end_workers(struct net_loop *loop)
 	uint64_t one = 1;
 	must(write(loop->end, &one, sizeof(one)) == sizeof(one));
 	net_workers_join(loop, true);
+	must(read(loop->end, &one, sizeof(one)) == sizeof(one));
 }
 
 int net_loop_run(struct net_loop *loop, struct err *err)
@@ -253,13 +264,15 @@ int net_loop_run(struct net_loop *loop, struct err *err)
 		sleep_main(loop, watch_workers(loop, &watch));
 		net_workers_join(loop, false);
 	}
-	close_listeners(loop);
-	atomic_store(&loop->stopping, true);
+	close_doors(loop);
 	net_slots_post_all(&loop->slots, NET_SLOT_SHUTDOWN, queue_claimed, NULL);
-	wait_for_sessions(loop, &watch, clock_mono_ms() + atomic_load(&loop->grace_ms));
+	finish_work(loop, &watch, clock_mono_ms() + atomic_load(&loop->grace_ms));
 	net_slots_post_all(&loop->slots, NET_SLOT_CUT, queue_claimed, NULL);
-	wait_for_sessions(loop, &watch, INT64_MAX);
-	end_workers(loop);
+	do {
+		finish_work(loop, &watch, INT64_MAX);
+		end_workers(loop);
+		/* A job that ran while they went home may have begun something more. */
+	} while (has_work(loop) && net_worker_start(loop, NULL) == 0);
 	return 0;
 }
 
@@ -277,6 +290,7 @@ void net_loop_free(struct net_loop *loop)
 		return;
 	for (unsigned i = 0; i < loop->listener_count; i++)
 		net_listener_free(loop->listeners[i]);
+	net_connectors_free(loop->connectors);
 	while (loop->jobs) {
 		struct net_job *job = loop->jobs;
 		loop->jobs = job->next;

@@ -67,9 +67,12 @@ struct net_loop {
 	struct net_slots slots;
 	struct net_limits limits;
 
-	pthread_mutex_t lock; /* guards listeners, jobs and the array of workers */
+	/* Guards listeners, connectors, jobs and the array of workers; `stopping` is set under it.
+	 */
+	pthread_mutex_t lock;
 	struct net_listener *listeners[NET_LISTENERS_MAX];
 	unsigned listener_count;
+	struct net_connector *connectors;
 	struct net_job *jobs;
 	struct net_worker **workers; /* workers_max places, NULL when free */
 
@@ -78,6 +81,7 @@ struct net_loop {
 	atomic_uint_least64_t taken; /* events that workers took; the monitor looks if it moves */
 	atomic_bool watched;         /* the main thread is awake and sees when idle is 0 */
 	atomic_uint_least64_t accepted, refused_limit, connections;
+	atomic_uint spawned; /* not ended yet */
 	atomic_bool stop_asked, stopping;
 	atomic_uint grace_ms;
 };
@@ -93,14 +97,19 @@ void net_loop_unref(struct net_loop *loop);
 /* EPOLLET for a descriptor that is about `about`. 0, or -1 with errno. */
 int net_loop_watch(struct net_loop *loop, int fd, uint32_t events, uint64_t about) WARN_UNUSED;
 
+/* Connectors (connector.c). */
+void net_connectors_free(struct net_connector *first);
+
 /* Listeners (listener.c). */
 void net_listener_accept(struct net_listener *listener);
 void net_listener_close(struct net_listener *listener);
 void net_listener_free(struct net_listener *listener);
 
-/* Sessions (drive.c). */
-/* Takes the fd over. The new session is claimed and queued. */
-void net_session_begin(struct net_listener *listener, int fd, const struct net_address *peer);
+/* Sessions (session_life.c, drive.c). */
+/* A protocol that can be served. */
+void net_protocol_check(const struct net_protocol *protocol);
+/* Takes over the fd of an accepted connection. The new session is claimed and queued. */
+void net_session_accept(struct net_listener *listener, int fd, const struct net_address *peer);
 /* Runs a claimed session to its next wait. */
 void net_session_drive(struct net_session *session, struct net_runner *runner);
 void net_session_queue(struct net_session *session);

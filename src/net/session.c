@@ -18,7 +18,7 @@ void *net_state(struct net_session *session)
 
 void *net_service(struct net_session *session)
 {
-	return session->listener->options.service;
+	return session->options->service;
 }
 
 const char *net_session_id(const struct net_session *session)
@@ -204,7 +204,8 @@ bool net_output_full(struct net_session *session)
 	if (net_output_len(session) <= (session->blocked ? NET_OUTPUT_LOW : NET_OUTPUT_HIGH))
 		return false;
 	net_session_send(session);
-	return net_output_len(session) > NET_OUTPUT_LOW && !session->broken;
+	session->told_full = net_output_len(session) > NET_OUTPUT_LOW && !session->broken;
+	return session->told_full;
 }
 
 void net_flush(struct net_session *session)
@@ -225,7 +226,7 @@ void net_start_tls(struct net_session *session)
 
 bool net_tls_offered(const struct net_session *session)
 {
-	return session->listener->options.tls && !session->secure;
+	return session->options->tls && !session->secure;
 }
 
 bool net_is_tls(const struct net_session *session)
@@ -236,8 +237,7 @@ bool net_is_tls(const struct net_session *session)
 bool net_is_secure(const struct net_session *session)
 {
 	return session->secure || net_address_is_unix(&session->local) ||
-	       (session->listener->options.plain_loopback_ok &&
-		       net_address_is_loopback(&session->peer));
+	       (session->options->plain_loopback_ok && net_address_is_loopback(&session->peer));
 }
 
 const struct net_tls_info *net_tls_info(const struct net_session *session)
@@ -249,6 +249,13 @@ void net_session_wake(struct net_session *session)
 {
 	must(session->magic == NET_SESSION_MAGIC);
 	if (net_slots_post(&session->loop->slots, session->id, NET_SLOT_WOKEN))
+		net_session_queue(session);
+}
+
+void net_session_cut(struct net_session *session)
+{
+	must(session->magic == NET_SESSION_MAGIC);
+	if (net_slots_post(&session->loop->slots, session->id, NET_SLOT_CUT))
 		net_session_queue(session);
 }
 

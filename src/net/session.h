@@ -7,7 +7,10 @@
  * protocol keeps its own parked state small. Only one thread runs a session at a time.
  *
  * Output is queued and sent without blocking. A long answer (FETCH 1:*) is written until
- * net_output_full() says so; then run() returns NET_WAIT_OUTPUT and goes on at the next call. */
+ * net_output_full() says so; then run() returns NET_WAIT_OUTPUT and goes on at the next call.
+ *
+ * A connection that we opened (net_loop_connector()) is served alike: "the client" below is its
+ * other end, and "the listener" its connector. */
 #ifndef NET_SESSION_H
 #define NET_SESSION_H
 
@@ -34,8 +37,11 @@ enum net_event {
 enum net_next {
 	NET_WAIT_INPUT,  /* more bytes, a wake-up or the time-out */
 	NET_WAIT_OUTPUT, /* the output to drain; input is not read meanwhile */
-	NET_CLOSE,       /* send what is queued (within 30 s), then close */
-	NET_ABORT,       /* close now, drop what is queued */
+	/* Both: input is read on however much output waits, for two that write to each other. After
+	 * net_output_full() said so, NET_DRAINED comes. */
+	NET_WAIT_BOTH,
+	NET_CLOSE, /* send what is queued (within 30 s), then close */
+	NET_ABORT, /* close now, drop what is queued */
 };
 
 struct net_protocol {
@@ -63,7 +69,8 @@ struct log_scope *net_log(struct net_session *session); /* parent for scopes; ha
 /* Adds or replaces a field of the session's log scope; `value` is copied (cut at 96 bytes). At
  * most 2. */
 void net_log_tag(struct net_session *session, const char *key, struct slice value);
-const struct net_address *net_peer(const struct net_session *session);  /* after PROXY */
+const struct net_address *net_peer(
+	const struct net_session *session); /* after PROXY; or where we connected to */
 const struct net_address *net_local(const struct net_session *session); /* after PROXY */
 /* The connection itself (before PROXY) comes from an address in the listener's `trusted`: it may
  * speak for others. */
@@ -110,6 +117,8 @@ const struct net_tls_info *net_tls_info(const struct net_session *session);
 /* From any thread: run() will be called with NET_WOKEN. Never lost; several may fold into one.
  * Legal until unref, also when the connection is gone. */
 void net_session_wake(struct net_session *session);
+/* From any thread: the connection is cut, whatever it waits for. As net_session_wake() else. */
+void net_session_cut(struct net_session *session);
 struct net_session *net_session_ref(struct net_session *session);
 void net_session_unref(struct net_session *session);
 

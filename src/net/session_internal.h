@@ -17,6 +17,7 @@ enum {
 };
 
 enum net_stage {
+	NET_STAGE_CONNECT,   /* the server's answer is awaited, by one that we open */
 	NET_STAGE_PROXY,     /* the PROXY header is awaited */
 	NET_STAGE_PROXIED,   /* the client's address is known */
 	NET_STAGE_HANDSHAKE, /* TLS */
@@ -30,7 +31,7 @@ struct net_session {
 	uint32_t magic;
 	atomic_uint refs;
 	struct net_loop *loop;
-	struct net_listener *listener;
+	const struct net_listener_options *options; /* of its listener or connector */
 	const struct net_protocol *protocol;
 	net_slot_id id;
 	struct net_task task; /* while claimed by the ready queue */
@@ -51,9 +52,10 @@ struct net_session {
 	int64_t active_ms;   /* last run, or the output's last progress */
 	int64_t stage_ends;  /* deadline of stages other than SERVE */
 	bool opened : 1, broken : 1, start_tls : 1, secure : 1;
-	bool peer_trusted : 1, proxied : 1;
+	bool outgoing : 1, peer_trusted : 1, proxied : 1;
 	bool ended : 1, end_told : 1; /* the client's end of stream: read, told by NET_EOF */
 	bool consumed : 1;            /* input, in this run */
+	bool told_full : 1;           /* by net_output_full(), and not drained since */
 	bool blocked : 1;             /* the socket takes no more */
 	bool watches_output : 1;      /* EPOLLOUT is in the epoll set */
 
@@ -82,6 +84,16 @@ bool net_session_fill(struct net_session *session);
 void net_session_send(struct net_session *session);
 /* park.c: false when news came meanwhile. After true the session is not this thread's any more. */
 WARN_UNUSED bool net_session_park(struct net_session *session);
+/* session_life.c: takes the fd over. Nobody knows of it until net_session_begin(). */
+struct net_session *net_session_new(struct net_loop *loop,
+	const struct net_listener_options *options, int fd, const struct net_address *peer);
+/* session_life.c: into its slot, claimed and queued; the loop's from then on. False: there is no
+ * room, and it is the caller's still. */
+WARN_UNUSED bool net_session_begin(struct net_session *session);
+/* session_life.c: closes and frees one that was not begun. */
+void net_session_drop(struct net_session *session);
+/* session_life.c: of a connected socket. */
+void net_session_learn_local(struct net_session *session);
 /* session_life.c: closes the connection and frees what belongs to it. */
 void net_session_end(struct net_session *session);
 

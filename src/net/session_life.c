@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/must.h"
 #include "base/random.h"
 
 #include <sys/epoll.h>
@@ -70,15 +71,37 @@ void net_session_end(struct net_session *s)
 	net_session_unref(s);
 }
 
-void net_session_begin(struct net_listener *listener, int fd, const struct net_address *peer)
+void net_session_drop(struct net_session *s)
 {
-	struct net_loop *loop = listener->loop;
-	const struct net_protocol *protocol = listener->options.protocol;
+	s->top->ops->free(s->top);
+	(void)close(s->socket.fd);
+	net_session_unref(s);
+}
+
+void net_protocol_check(const struct net_protocol *protocol)
+{
+	must(protocol && protocol->run && protocol->open && protocol->close &&
+		protocol->input_max > 0);
+}
+
+void net_session_learn_local(struct net_session *s)
+{
+	s->local.len = sizeof(s->local.storage);
+	if (getsockname(s->socket.fd, (struct sockaddr *)&s->local.storage, &s->local.len) != 0)
+		s->local.len = 0;
+	net_address_normalise(&s->local);
+}
+
+struct net_session *net_session_new(struct net_loop *loop,
+	const struct net_listener_options *options, int fd, const struct net_address *peer)
+{
+	const struct net_protocol *protocol = options->protocol;
 	struct net_session *s = alloc_zero(1, sizeof(struct net_session) + protocol->session_size);
 	s->magic = NET_SESSION_MAGIC;
 	atomic_init(&s->refs, 1);
 	s->loop = loop;
-	s->listener = listener;
+	(void)atomic_fetch_add(&loop->refs, 1);
+	s->options = options;
 	s->protocol = protocol;
 	s->task.run = run_task;
 	net_timer_init(&s->timer, timer_due);
@@ -90,33 +113,41 @@ void net_session_begin(struct net_listener *listener, int fd, const struct net_a
 	s->in = BUF(protocol->input_max);
 	s->out = BUF(NET_OUTPUT_MAX);
 	s->peer = *peer;
-	s->peer_trusted =
-		net_address_is_unix(peer) || net_trusted_has(listener->options.trusted, peer);
-	s->local.len = sizeof(s->local.storage);
-	if (getsockname(fd, (struct sockaddr *)&s->local.storage, &s->local.len) != 0)
-		s->local.len = 0;
-	net_address_normalise(&s->local);
+	s->peer_trusted = net_address_is_unix(peer) || net_trusted_has(options->trusted, peer);
 	make_text_id(s->text_id);
 	s->log.fields[0] = F_STR("session", s->text_id);
+	return s;
+}
+
+bool net_session_begin(struct net_session *s)
+{
+	struct net_loop *loop = s->loop;
+	if (!net_slots_take(&loop->slots, s, &s->id))
+		return false;
+	/* One that has to connect is watched once it does (drive.c). */
+	if (!s->outgoing && net_loop_watch(loop, s->socket.fd, EPOLLIN | EPOLLRDHUP, s->id) != 0) {
+		log_warn(&s->log, "connection refused", F_STR("why", "epoll"));
+		net_slots_release(&loop->slots, s->id);
+		return false;
+	}
+	(void)atomic_fetch_add(&loop->connections, 1);
+	/* net_loop_stop() may have gone through the slots just before. */
+	if (atomic_load(&loop->stopping))
+		(void)!net_slots_post(&loop->slots, s->id, NET_SLOT_SHUTDOWN);
+	net_session_queue(s);
+	return true;
+}
+
+void net_session_accept(struct net_listener *listener, int fd, const struct net_address *peer)
+{
+	struct net_loop *loop = listener->loop;
+	struct net_session *s = net_session_new(loop, &listener->options, fd, peer);
+	net_session_learn_local(s);
 	if (listener->options.proxy_header && s->peer_trusted)
 		s->stage = NET_STAGE_PROXY;
 	else
 		s->stage = NET_STAGE_PROXIED;
 	s->stage_ends = clock_mono_ms() + loop->options.handshake_timeout_ms;
-	(void)atomic_fetch_add(&loop->refs, 1);
-	if (!net_slots_take(&loop->slots, s, &s->id)) {
-		(void)close(fd);
-		net_session_unref(s);
-		return;
-	}
-	(void)atomic_fetch_add(&loop->connections, 1);
-	if (net_loop_watch(loop, fd, EPOLLIN | EPOLLRDHUP, s->id) != 0) {
-		log_warn(&s->log, "connection refused", F_STR("why", "epoll"));
-		net_session_end(s);
-		return;
-	}
-	/* net_loop_stop() may have gone through the slots just before. */
-	if (atomic_load(&loop->stopping))
-		(void)!net_slots_post(&loop->slots, s->id, NET_SLOT_SHUTDOWN);
-	net_session_queue(s);
+	if (!net_session_begin(s))
+		net_session_drop(s);
 }

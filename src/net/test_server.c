@@ -188,23 +188,30 @@ static void *server_main(void *context)
 	return NULL;
 }
 
-static uint16_t listen_on(struct test_server *server, bool tls_at_once, bool proxy)
+struct net_address test_server_listen(
+	struct test_server *server, const char *at, struct net_listener_options options)
 {
 	struct net_address address, bound = {.len = sizeof(bound.storage)};
-	int fd;
-	assert_int_equal(net_address_parse(SLICE("127.0.0.1:0"), &address, NULL), 0);
-	assert_int_equal(net_address_listen(&address, 1024, 0, &fd, NULL), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&bound.storage, &bound.len), 0);
-	const struct net_listener_options options = {
-		.fd = fd,
-		.protocol = &ECHO_PROTOCOL,
-		.service = server,
-		.tls = server->tls,
-		.tls_at_once = tls_at_once,
-		.proxy_header = proxy,
-		.trusted = &server->trusted,
-	};
+	assert_int_equal(net_address_parse(slice_str(at), &address, NULL), 0);
+	assert_int_equal(net_address_listen(&address, 1024, 0600, &options.fd, NULL), 0);
+	assert_int_equal(getsockname(options.fd, (struct sockaddr *)&bound.storage, &bound.len), 0);
+	if (!options.protocol) {
+		options.protocol = &ECHO_PROTOCOL;
+		options.service = server;
+	}
 	assert_int_equal(net_loop_listen(server->loop, &options, NULL), 0);
+	return bound;
+}
+
+static uint16_t listen_on(struct test_server *server, bool tls_at_once, bool proxy)
+{
+	struct net_address bound = test_server_listen(server, "127.0.0.1:0",
+		(struct net_listener_options){
+			.tls = server->tls,
+			.tls_at_once = tls_at_once,
+			.proxy_header = proxy,
+			.trusted = &server->trusted,
+		});
 	return net_address_port(&bound);
 }
 

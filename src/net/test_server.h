@@ -37,6 +37,10 @@ struct test_server_options {
 struct test_server *test_server_start(const struct test_server_options *options);
 void test_server_certificate(
 	struct test_server *server, const char *host, const char *name, const char *second_name);
+/* One more listener, at an address with port 0 or a Unix path; without `protocol`, of the lines
+ * above. Returns the real address. */
+struct net_address test_server_listen(
+	struct test_server *server, const char *at, struct net_listener_options options);
 /* Stops and frees, checks that each session that was opened was closed. */
 void test_server_stop(struct test_server *server, unsigned grace_ms);
 

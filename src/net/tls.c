@@ -1,4 +1,5 @@
-/* Certificates: one SSL_CTX each, chosen by SNI; the whole set is built aside and swapped in. */
+/* Certificates: one SSL_CTX each, chosen by SNI; the whole set is built aside and swapped in. A key
+ * is a set of one context. */
 #include "net/tls_internal.h"
 
 #include "base/alloc.h"
@@ -27,6 +28,7 @@ struct net_tls_set {
 	SSL_CTX *first; /* the default */
 	struct name *names;
 	size_t name_count;
+	struct net_tls_key *key; /* NULL: certificates */
 };
 
 struct net_tls_slot {
@@ -183,17 +185,24 @@ void net_tls_set_unref(struct net_tls_set *set)
 		SSL_CTX_free(set->contexts[i]);
 	for (size_t i = 0; i < set->name_count; i++)
 		free(set->names[i].text);
+	net_tls_key_unref(set->key);
 	free(set->contexts);
 	free(set->names);
 	free(set);
 }
 
-static struct net_tls_set *build(
-	const struct net_tls_certificate *certificates, size_t count, struct err *err)
+static struct net_tls_set *new_set(size_t contexts)
 {
 	struct net_tls_set *set = ALLOC(struct net_tls_set);
 	atomic_init(&set->refs, 1);
-	set->contexts = alloc_zero(count, sizeof(SSL_CTX *));
+	set->contexts = alloc_zero(contexts, sizeof(SSL_CTX *));
+	return set;
+}
+
+static struct net_tls_set *build(
+	const struct net_tls_certificate *certificates, size_t count, struct err *err)
+{
+	struct net_tls_set *set = new_set(count);
 	bool nameless = false;
 	for (size_t i = 0; i < count; i++) {
 		SSL_CTX *context = new_context(set, &certificates[i], err);
@@ -222,6 +231,16 @@ struct net_tls_slot *net_tls_slot_new(void)
 	return slot;
 }
 
+/* Owns the set. */
+static void put(struct net_tls_slot *slot, struct net_tls_set *set)
+{
+	(void)pthread_mutex_lock(&slot->lock);
+	struct net_tls_set *old = slot->set;
+	slot->set = set;
+	(void)pthread_mutex_unlock(&slot->lock);
+	net_tls_set_unref(old);
+}
+
 int net_tls_slot_set(struct net_tls_slot *slot, const struct net_tls_certificate *certificates,
 	size_t count, struct err *err)
 {
@@ -230,12 +249,26 @@ int net_tls_slot_set(struct net_tls_slot *slot, const struct net_tls_certificate
 	struct net_tls_set *set = build(certificates, count, err);
 	if (!set)
 		return -1;
-	(void)pthread_mutex_lock(&slot->lock);
-	struct net_tls_set *old = slot->set;
-	slot->set = set;
-	(void)pthread_mutex_unlock(&slot->lock);
-	net_tls_set_unref(old);
+	put(slot, set);
 	return 0;
+}
+
+int net_tls_slot_set_key(
+	struct net_tls_slot *slot, struct slice identity, struct slice key, struct err *err)
+{
+	struct net_tls_key *made;
+	if (net_tls_key_new(identity, key, &made, err) != 0)
+		return -1;
+	struct net_tls_set *set = new_set(1);
+	set->key = made;
+	set->first = set->contexts[set->context_count++] = net_tls_key_server(made);
+	put(slot, set);
+	return 0;
+}
+
+void net_tls_slot_clear(struct net_tls_slot *slot)
+{
+	put(slot, NULL);
 }
 
 void net_tls_slot_free(struct net_tls_slot *slot)

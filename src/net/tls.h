@@ -1,4 +1,5 @@
-/* TLS by OpenSSL: 1.2 and 1.3, certificates by SNI, replaced while connections go on. */
+/* TLS by OpenSSL: 1.2 and 1.3, certificates by SNI, replaced while connections go on. Or 1.3 with a
+ * key that both ends have. */
 #ifndef NET_TLS_H
 #define NET_TLS_H
 
@@ -12,14 +13,23 @@ struct net_tls_certificate {
 	size_t name_count;
 };
 
-/* A place that holds the certificates in use. Connections take what is there when they begin their
- * handshake; replacing disturbs none. */
+/* A place that holds the certificates or the key in use. Connections take what is there when they
+ * begin their handshake; replacing disturbs none. */
 struct net_tls_slot;
 struct net_tls_slot *net_tls_slot_new(void);
 /* All or nothing: on failure the old ones stay. The first certificate without names, or else the
  * first one, is the default. */
 int net_tls_slot_set(struct net_tls_slot *slot, const struct net_tls_certificate *certificates,
 	size_t count, struct err *err) WARN_UNUSED;
+enum { NET_TLS_KEY_LEN = 32 };
+/* Instead of certificates: a key that both ends know, NET_TLS_KEY_LEN random bytes, and its name
+ * (`identity`, 1 to 128 bytes, sent in the clear). Only clients with this key under this name get
+ * in (net_tls_client_new_key()); by TLS 1.3, with forward secrecy. Both are copied, and the key's
+ * copy is wiped when the last connection that began with it needs it no more. */
+int net_tls_slot_set_key(struct net_tls_slot *slot, struct slice identity, struct slice key,
+	struct err *err) WARN_UNUSED;
+/* Empties it: handshakes fail. */
+void net_tls_slot_clear(struct net_tls_slot *slot);
 void net_tls_slot_free(struct net_tls_slot *slot);
 
 struct net_tls_info {

@@ -1,4 +1,4 @@
-/* TLS, the client's half: whom to trust, and what name the server must have. */
+/* TLS, the client's half: whom to trust, and what name the server must have; or which key. */
 #include "net/tls_internal.h"
 
 #include "base/alloc.h"
@@ -9,7 +9,8 @@
 
 struct net_tls_client {
 	SSL_CTX *context;
-	bool verify;
+	bool verify;             /* certificates */
+	struct net_tls_key *key; /* NULL: certificates */
 };
 
 int net_tls_client_new(
@@ -33,11 +34,25 @@ int net_tls_client_new(
 	return 0;
 }
 
+int net_tls_client_new_key(struct slice identity, struct slice key,
+	struct net_tls_client **ret_client, struct err *err)
+{
+	struct net_tls_client *client = ALLOC(struct net_tls_client);
+	if (net_tls_key_new(identity, key, &client->key, err) != 0) {
+		free(client);
+		return -1;
+	}
+	client->context = net_tls_key_client(client->key);
+	*ret_client = client;
+	return 0;
+}
+
 void net_tls_client_free(struct net_tls_client *client)
 {
 	if (!client)
 		return;
 	SSL_CTX_free(client->context);
+	net_tls_key_unref(client->key);
 	free(client);
 }
 

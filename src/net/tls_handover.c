@@ -1,18 +1,21 @@
-/* From OpenSSL to the layer of records: what a server's handshake leaves behind. */
+/* From OpenSSL to the layer of records: what a handshake leaves behind. */
 #include "net/tls_internal.h"
 #include "net/tls_record.h"
 
 #include "base/alloc.h"
 
 struct tls_handover {
-	uint8_t client_secret[TLS_SECRET_MAX], server_secret[TLS_SECRET_MAX];
-	size_t client_len, server_len; /* 0: not known yet */
-	uint64_t records_written;      /* since the server's secret is known */
+	bool is_client;
+	uint8_t in_secret[TLS_SECRET_MAX], out_secret[TLS_SECRET_MAX];
+	size_t in_len, out_len;   /* 0: not known yet */
+	uint64_t records_written; /* since out_secret is known */
 };
 
-struct tls_handover *tls_handover_new(void)
+struct tls_handover *tls_handover_new(bool is_client)
 {
-	return ALLOC(struct tls_handover);
+	struct tls_handover *handover = ALLOC(struct tls_handover);
+	handover->is_client = is_client;
+	return handover;
 }
 
 void tls_handover_free(struct tls_handover *handover)
@@ -48,28 +51,31 @@ void tls_handover_secret(struct tls_handover *handover, const char *line)
 	struct slice secret = slice_str(line);
 	struct slice label = slice_cut(&secret, ' ');
 	(void)slice_cut(&secret, ' ');
-	if (slice_eq(label, SLICE("CLIENT_TRAFFIC_SECRET_0")))
-		handover->client_len = secret_of(secret, handover->client_secret);
-	else if (slice_eq(label, SLICE("SERVER_TRAFFIC_SECRET_0")))
-		handover->server_len = secret_of(secret, handover->server_secret);
+	bool of_client = slice_eq(label, SLICE("CLIENT_TRAFFIC_SECRET_0"));
+	if (!of_client && !slice_eq(label, SLICE("SERVER_TRAFFIC_SECRET_0")))
+		return;
+	if (of_client == handover->is_client)
+		handover->out_len = secret_of(secret, handover->out_secret);
+	else
+		handover->in_len = secret_of(secret, handover->in_secret);
 }
 
 void tls_handover_record(struct tls_handover *handover)
 {
-	if (handover->server_len > 0)
+	if (handover->out_len > 0)
 		handover->records_written++;
 }
 
 struct net_layer *tls_handover_finish(
 	struct tls_handover *handover, SSL *ssl, struct slice input, struct net_layer *below)
 {
-	if (SSL_version(ssl) != TLS1_3_VERSION || handover->client_len == 0 ||
-		handover->server_len == 0 || SSL_has_pending(ssl))
+	if (SSL_version(ssl) != TLS1_3_VERSION || handover->in_len == 0 || handover->out_len == 0 ||
+		SSL_has_pending(ssl))
 		return NULL;
 	struct net_records_start start = {
 		.suite = SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl)),
-		.client_secret = slice(handover->client_secret, handover->client_len),
-		.server_secret = slice(handover->server_secret, handover->server_len),
+		.in_secret = slice(handover->in_secret, handover->in_len),
+		.out_secret = slice(handover->out_secret, handover->out_len),
 		.records_written = handover->records_written,
 		.input = input,
 		.info = net_tls_info_new(ssl),

@@ -1,4 +1,4 @@
-/* What the TLS layer needs of the certificates' place. */
+/* What the TLS layer needs of the certificates' place, and what its parts share. */
 #ifndef NET_TLS_INTERNAL_H
 #define NET_TLS_INTERNAL_H
 
@@ -21,18 +21,32 @@ int net_tls_error(struct err *err, enum err_class class, const char *text);
 /* Settings that both halves share. */
 void net_tls_context_common(SSL_CTX *context);
 
+/* tls_key.c: a key in place of certificates. Contexts borrow it: who made one holds the key as
+ * long, and each connection of it too. */
+struct net_tls_key;
+int net_tls_key_new(struct slice identity, struct slice key, struct net_tls_key **ret_key,
+	struct err *err) WARN_UNUSED;
+void net_tls_key_unref(struct net_tls_key *key); /* the last one wipes it; NULL is fine */
+SSL_CTX *net_tls_key_server(struct net_tls_key *key);
+SSL_CTX *net_tls_key_client(struct net_tls_key *key);
+/* A reference to the key of this connection's context; NULL: it has certificates. */
+WARN_UNUSED struct net_tls_key *net_tls_key_take(const SSL *ssl);
+/* What this thread's OpenSSL queue says of the keys after a failed handshake; NULL: it is about
+ * something else. */
+const char *net_tls_key_failure(const SSL *ssl);
+
 /* layer_tls.c: a layer for a client, whose SSL the caller sets up further. NULL on failure. */
 SSL *net_tls_begin(SSL_CTX *context, struct net_layer *below, struct net_layer **ret_layer,
 	struct err *err) WARN_UNUSED;
 /* layer_tls.c: what OpenSSL would write to a key log. */
 void net_tls_on_secret(const SSL *ssl, const char *line);
 
-/* tls_handover.c: what the records need, collected while a server's handshake is under way. */
+/* tls_handover.c: what the records need, collected while a handshake is under way. */
 struct tls_handover;
-struct tls_handover *tls_handover_new(void);
+struct tls_handover *tls_handover_new(bool is_client);
 void tls_handover_free(struct tls_handover *handover); /* wipes; NULL is fine */
 void tls_handover_secret(struct tls_handover *handover, const char *line);
-/* OpenSSL wrote a record. It tells the server's secret when the last one under the handshake's keys
+/* OpenSSL wrote a record. It tells our side's secret when the last one under the handshake's keys
  * is written, so those from then on are counted. */
 void tls_handover_record(struct tls_handover *handover);
 /* The layer that goes on, `below` under it, or NULL: this connection stays with OpenSSL (TLS 1.2).
@@ -45,11 +59,11 @@ struct net_tls_info *net_tls_info_new(SSL *ssl);
 
 /* layer_record.c: what a finished TLS 1.3 handshake hands on. */
 struct net_records_start {
-	unsigned suite;                            /* the cipher suite's number */
-	struct slice client_secret, server_secret; /* application traffic secrets, number 0 */
-	uint64_t records_written;                  /* with the server's secret */
-	struct slice input;                        /* read from below, not looked at yet */
-	struct net_tls_info *info;                 /* owned by the layer when it is made */
+	unsigned suite;                     /* the cipher suite's number */
+	struct slice in_secret, out_secret; /* application traffic secrets, number 0 */
+	uint64_t records_written;           /* with out_secret */
+	struct slice input;                 /* read from below, not looked at yet */
+	struct net_tls_info *info;          /* owned by the layer when it is made */
 };
 /* Owns `below` then. NULL when the cipher suite is none that it knows. */
 struct net_layer *net_records_new(const struct net_records_start *start, struct net_layer *below);

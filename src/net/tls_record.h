@@ -15,7 +15,7 @@ enum {
 
 enum tls_content { TLS_ALERT = 21, TLS_HANDSHAKE = 22, TLS_DATA = 23 };
 
-/* Section 6.2; as far as a server in the middle of a connection says them. */
+/* Section 6.2; as far as they are said in the middle of a connection. */
 enum tls_alert {
 	TLS_CLOSE_NOTIFY = 0,
 	TLS_UNEXPECTED_MESSAGE = 10,

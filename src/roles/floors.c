@@ -10,24 +10,45 @@
 
 enum { ADOPT_OPEN_MAX = 16 };
 
-int floors_open(const struct conf_settings *settings, const char *folder, struct floors *ret_floors,
-	struct err *err)
+static const struct store_merge_rule NO_RULES[] = {{0}};
+
+static int open_store(
+	const struct conf_store *conf, const char *folder, struct floors *f, struct err *err)
 {
-	const struct conf_store *conf = &settings->store;
-	struct floors *f = ret_floors;
 	char path[600];
-	*f = (struct floors){0};
 	(void)snprintf(path, sizeof(path), "%s/mail", folder);
-	struct store_options store = {
-		.driver = &store_driver_embedded,
-		.driver_options =
+	struct mirror_node_options mirror = {
+		.folder = folder,
+		.inner = &store_driver_embedded,
+		.inner_options =
 			{
 				.path = path,
 				.segment_bytes = conf->segment_size,
 				.cache_bytes = conf->cache_size,
 			},
+		.rules = NO_RULES,
+		.listen = conf->mirror.listen,
+		.version = ROOKERY_VERSION,
+		.ack = conf->mirror.ack == CONF_ACK_BOTH ? MIRROR_ACK_BOTH
+							 : MIRROR_ACK_BOTH_OR_TEMPFAIL,
+		.silence_ms = (unsigned)conf->mirror.silence_ms,
 	};
+	if (mirror_node_open(&mirror, &f->mirror, err) < 0)
+		return -1;
+	struct store_options store = {.driver = &mirror_driver, .db = mirror_node_db(f->mirror)};
 	if (store_open(&store, &f->store, err) < 0)
+		return -1;
+	mirror_node_attach(f->mirror, f->store);
+	return 0;
+}
+
+int floors_open(const struct conf_settings *settings, const char *folder, struct floors *ret_floors,
+	struct err *err)
+{
+	const struct conf_store *conf = &settings->store;
+	struct floors *f = ret_floors;
+	*f = (struct floors){0};
+	if (open_store(conf, folder, f, err) < 0)
 		return -1;
 	struct mail_options mail = {.store = f->store, .message_max = conf->append_limit};
 	struct directory_internal_options directory = {
@@ -57,6 +78,7 @@ void floors_close(struct floors *f)
 		mail_close(f->mail);
 	if (f->store)
 		store_close(f->store);
+	mirror_node_free(f->mirror);
 	*f = (struct floors){0};
 }
 

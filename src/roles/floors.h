@@ -6,9 +6,11 @@
 #include "conf/settings.h"
 #include "directory/directory.h"
 #include "mail/mail.h"
+#include "mirror/node.h"
 #include "roles/sandbox.h"
 
 struct floors {
+	struct mirror_node *mirror; /* on which the store lies */
 	struct store *store;
 	struct mail *mail;
 	struct directory *directory; /* the internal one */

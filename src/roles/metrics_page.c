@@ -32,6 +32,17 @@ static const struct {
 	{"store_segment_bytes", "Bytes in segment files."},
 	{"store_segment_dead_bytes", "Bytes in segment files that nothing refers to."},
 	{"store_failed", "1 when the disk refused a write and the store takes none."},
+	{"mirror_in_sync", "1 when the two nodes of the mirror hold the same."},
+	{"mirror_linked", "1 while the two nodes commit together."},
+	{"mirror_unmirrored_commits", "Changes that only this node's disk has."},
+	{"mirror_accounts_apart", "Accounts that the two nodes have not merged yet."},
+	{"mirror_accounts_merged_total", "Accounts merged."},
+	{"mirror_commits_sent_total", "Changes sent to the other node."},
+	{"mirror_commits_received_total", "Changes that came from the other node."},
+	{"mirror_commits_differing_total", "Changes that one disk took and the other did not."},
+	{"mirror_commit_microseconds_total", "How long changes that were sent took."},
+	{"mirror_leases_away", "Accounts whose lease is not at home."},
+	{"mirror_writers_waiting", "Changes that wait for an account's lease."},
 };
 
 static struct slice name_of(struct slice line)

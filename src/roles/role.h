@@ -19,6 +19,8 @@ struct role_kind {
 	bool (*is_wanted)(const struct conf_settings *settings);
 	const char *(*user)(const struct conf_settings *settings);
 	const struct conf_listens *(*listens)(const struct conf_settings *settings);
+	/* A TCP port that it may listen on and connect to when it is confined; may be missing. */
+	uint16_t (*port)(const struct conf_settings *settings);
 	/* Before privileges are dropped: Unix sockets of its own (role_listen_unix). */
 	int (*prepare)(struct role *role, struct err *err);
 	/* Afterwards: opens what it needs and says which protocol serves which listener. */

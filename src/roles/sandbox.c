@@ -89,6 +89,7 @@ enum {
 	FS_TRUNCATE = 1 << 14, /* ABI 3 */
 	NET_BIND_TCP = 1 << 0, /* ABI 4 */
 	NET_CONNECT_TCP = 1 << 1,
+	RULE_NET_PORT = 2,
 };
 
 /* The kernel's struct as of ABI 4; older kernels are given less of it. */
@@ -106,7 +107,16 @@ static void allow(int ruleset, const char *path, uint64_t access)
 	(void)close(rule.parent_fd);
 }
 
-static bool landlock(const char *const *writable, size_t count)
+/* As of ABI 4. */
+static void allow_port(int ruleset, uint16_t port)
+{
+	struct {
+		uint64_t access, port;
+	} rule = {NET_BIND_TCP | NET_CONNECT_TCP, port};
+	(void)syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0);
+}
+
+static bool landlock(const char *const *writable, size_t count, uint16_t port)
 {
 	static const char *const READABLE[] = {"/usr", "/lib", "/lib64", "/etc", "/dev/urandom",
 		"/dev/null", "/proc/self", "/proc/meminfo", "/proc/cpuinfo",
@@ -130,6 +140,8 @@ static bool landlock(const char *const *writable, size_t count)
 	}
 	for (size_t i = 0; i < count; i++)
 		allow(ruleset, writable[i], WRITE | extra);
+	if (abi >= 4 && port != 0)
+		allow_port(ruleset, port);
 	bool on = syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
 	(void)close(ruleset);
 	return on;
@@ -197,11 +209,11 @@ static bool seccomp(void)
 	return good;
 }
 
-const char *sandbox_confine(const char *const *writable, size_t count)
+const char *sandbox_confine(const char *const *writable, size_t count, uint16_t port)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return "none";
-	bool files = landlock(writable, count), calls = seccomp();
+	bool files = landlock(writable, count, port), calls = seccomp();
 	return files && calls ? "landlock seccomp"
 	       : files        ? "landlock"
 	       : calls        ? "seccomp"

@@ -50,6 +50,15 @@ static const struct conf_listens *listens(const struct conf_settings *settings)
 	return &settings->store.listen;
 }
 
+static uint16_t port(const struct conf_settings *settings)
+{
+	struct net_address address;
+	struct err ignored;
+	if (net_address_parse(slice_str(settings->store.mirror.listen), &address, &ignored) < 0)
+		return 0;
+	return net_address_port(&address);
+}
+
 /* mx may be another user: its two sockets belong to him, and open to nobody else, since who asks
  * there gets SCRAM keys and is believed. The control socket is the operator's. */
 static int prepare(struct role *role, struct err *err)
@@ -107,8 +116,10 @@ static void make_services(struct role *role, struct state *s)
 	};
 	s->authmod = (struct directory_authmod_service){
 		.directory = s->floors.directory, .trusted = true};
-	s->admin = (struct admin){
-		.store = s->floors.store, .mail = s->floors.mail, .directory = s->floors.directory};
+	s->admin = (struct admin){.store = s->floors.store,
+		.mail = s->floors.mail,
+		.directory = s->floors.directory,
+		.mirror = s->floors.mirror};
 }
 
 static int serve_unix(
@@ -197,6 +208,8 @@ static int open_role(struct role *role, struct err *err)
 		joining.result < 0)
 		return -1;
 	make_services(role, s);
+	if (mirror_node_serve(s->floors.mirror, role->loop, err) < 0)
+		return -1;
 	for (size_t i = 0; i < role->listener_count; i++)
 		if (serve(role, s, &role->listeners[i], err) < 0)
 			return -1;
@@ -219,12 +232,33 @@ static void store_metrics(struct role *role, struct state *s, struct buf *to)
 	role_metric(role, to, "store_failed", "", f.failed);
 }
 
+static void mirror_metrics(struct role *role, struct state *s, struct buf *to)
+{
+	struct mirror_status status;
+	mirror_node_status(s->floors.mirror, &status);
+	if (status.state == MIRROR_UNPAIRED)
+		return;
+	const struct mirror_figures *f = &status.figures;
+	role_metric(role, to, "mirror_in_sync", "", status.state == MIRROR_IN_SYNC);
+	role_metric(role, to, "mirror_linked", "", f->linked);
+	role_metric(role, to, "mirror_unmirrored_commits", "", status.unmirrored);
+	role_metric(role, to, "mirror_accounts_apart", "", f->leases.apart);
+	role_metric(role, to, "mirror_accounts_merged_total", "", status.merged);
+	role_metric(role, to, "mirror_commits_sent_total", "", f->shipped);
+	role_metric(role, to, "mirror_commits_received_total", "", f->applied);
+	role_metric(role, to, "mirror_commits_differing_total", "", f->differing);
+	role_metric(role, to, "mirror_commit_microseconds_total", "", f->ship_ns / 1000);
+	role_metric(role, to, "mirror_leases_away", "", f->leases.away);
+	role_metric(role, to, "mirror_writers_waiting", "", f->leases.waiting);
+}
+
 static const char *ailment(struct role *role)
 {
 	struct state *s = role->state;
 	struct store_db *db;
 	const struct store_driver *driver = store_driver_of(s->floors.store, &db);
-	return driver->figures(db).failed ? "takes no more mail: its disk refused a write" : NULL;
+	return driver->figures(db).failed ? "takes no more mail: its disk refused a write"
+					  : mirror_node_ailment(s->floors.mirror);
 }
 
 static void metrics(struct role *role, struct buf *to)
@@ -233,6 +267,7 @@ static void metrics(struct role *role, struct buf *to)
 	const struct imap_figures *imap = &s->imap.figures;
 	const struct pop3_figures *pop3 = &s->pop3.figures;
 	store_metrics(role, s, to);
+	mirror_metrics(role, s, to);
 	role_login_metrics(role, to, "imap", imap->logins, imap->logins_failed);
 	role_metric(role, to, "imap_commands_total", "", imap->commands);
 	role_metric(role, to, "imap_messages_fetched_total", "", imap->fetched);
@@ -259,6 +294,7 @@ const struct role_kind role_store = {
 	.is_wanted = is_wanted,
 	.user = user,
 	.listens = listens,
+	.port = port,
 	.prepare = prepare,
 	.open = open_role,
 	.metrics = metrics,

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 
 const struct id STORE_SYSTEM_ACCOUNT = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
+const struct id STORE_STAGING_ACCOUNT = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}};
 
 static int write_format(struct store *store, struct err *err)
 {

@@ -29,6 +29,8 @@ const struct store_driver *store_driver_of(struct store *store, struct store_db 
 
 /* The account of the server itself (domains, users, …): always there. */
 extern const struct id STORE_SYSTEM_ACCOUNT;
+/* Of no rows, but of references to bodies on their way from another store (mirror/stage.h). */
+extern const struct id STORE_STAGING_ACCOUNT;
 
 struct store_account {
 	struct id id;

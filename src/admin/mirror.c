@@ -1,0 +1,178 @@
+/* rookery mirror … */
+#include "admin/commands.h"
+
+#include "admin/values.h"
+
+static int no_server(struct err *err)
+{
+	return err_temporary(err, ERR_UNAVAILABLE,
+		"a mirror needs the running server: start it first (`rookery serve`)");
+}
+
+/* What the other node's operator has to do. */
+static json_t *key_result(const char *done, const char *peer, const struct buf *key)
+{
+	struct buf copy = *key;
+	const char *text = buf_cstr(&copy);
+	json_t *message =
+		json_sprintf("%s On %s, run (with this machine's address as it is seen "
+			     "from there):\n\n    rookery mirror pair ADDRESS %s\n\nWho has "
+			     "this key can read all mail: don't keep it.",
+			done, peer, text);
+	json_t *result = json_pack("{s:o, s:s}", "message", message, "key", text);
+	*(struct buf *)key = copy;
+	return result;
+}
+
+int admin_mirror_pair(
+	struct admin *admin, const struct admin_call *call, json_t **ret_result, struct err *err)
+{
+	AUTO(buf_free) struct buf key = BUF(1024);
+	const char *peer = call->arguments[0];
+	if (!admin->mirror)
+		return no_server(err);
+	struct slice given = call->argument_count > 1 ? slice_str(call->arguments[1]) : SLICE_NONE;
+	if (mirror_node_pair(admin->mirror, peer, given, &key, err) < 0)
+		return -1;
+	*ret_result =
+		given.len > 0
+			? admin_message(
+				  "Paired with %.180s: `rookery mirror status` says how it goes.",
+				  peer)
+			: key_result("This node is ready.", peer, &key);
+	return 0;
+}
+
+int admin_mirror_replace(
+	struct admin *admin, const struct admin_call *call, json_t **ret_result, struct err *err)
+{
+	AUTO(buf_free) struct buf key = BUF(1024);
+	struct mirror_status status;
+	if (!admin->mirror)
+		return no_server(err);
+	const char *peer = call->argument_count > 0 ? call->arguments[0] : NULL;
+	if (mirror_node_replace(admin->mirror, peer, &key, err) < 0)
+		return -1;
+	mirror_node_status(admin->mirror, &status);
+	*ret_result = key_result("The lost node is out.", status.peer, &key);
+	return 0;
+}
+
+int admin_mirror_unpair(
+	struct admin *admin, const struct admin_call *call, json_t **ret_result, struct err *err)
+{
+	if (!admin->mirror)
+		return no_server(err);
+	if (mirror_node_unpair(admin->mirror, err) < 0)
+		return -1;
+	*ret_result = admin_message("This is a node of its own again. Unpair the other one too.");
+	return 0;
+}
+
+static int pause(struct admin *admin, bool pause, json_t **ret_result, struct err *err)
+{
+	if (!admin->mirror)
+		return no_server(err);
+	if (mirror_node_pause(admin->mirror, pause, err) < 0)
+		return -1;
+	*ret_result = pause ? admin_message("Paused: both nodes go on alone.")
+			    : admin_message("Resumed.");
+	return 0;
+}
+
+int admin_mirror_pause(
+	struct admin *admin, const struct admin_call *call, json_t **ret_result, struct err *err)
+{
+	return pause(admin, true, ret_result, err);
+}
+
+int admin_mirror_resume(
+	struct admin *admin, const struct admin_call *call, json_t **ret_result, struct err *err)
+{
+	return pause(admin, false, ret_result, err);
+}
+
+/* What most people want to know stands first. */
+int admin_mirror_status(
+	struct admin *admin, const struct admin_call *call, json_t **ret_result, struct err *err)
+{
+	struct mirror_status s;
+	if (!admin->mirror)
+		return no_server(err);
+	mirror_node_status(admin->mirror, &s);
+	const struct mirror_figures *f = &s.figures;
+	json_t *result = json_pack(
+		"{s:s, s:o}", "state", mirror_state_text(s.state), "since", admin_time(s.since_s));
+	*ret_result = result;
+	if (s.state == MIRROR_UNPAIRED)
+		return 0;
+	double lag = f->shipped ? (double)f->ship_ns / (double)f->shipped / 1e6 : 0;
+	(void)json_object_set_new(result, "other", json_string(s.peer));
+	if (s.software[0])
+		(void)json_object_set_new(result, "other_version", json_string(s.software));
+	(void)json_object_set_new(
+		result, "this_is", json_string(s.is_first ? "the first node" : "the second node"));
+	(void)json_object_set_new(
+		result, "on_this_disk_only", json_integer((json_int_t)s.unmirrored));
+	(void)json_object_set_new(
+		result, "accounts_apart", json_integer((json_int_t)f->leases.apart));
+	(void)json_object_set_new(result, "accounts_merged", json_integer((json_int_t)s.merged));
+	(void)json_object_set_new(result, "mean_commit_ms", json_real(lag));
+	(void)json_object_set_new(result, "sent", json_integer((json_int_t)f->shipped));
+	(void)json_object_set_new(result, "received", json_integer((json_int_t)f->applied));
+	(void)json_object_set_new(result, "leases_away", json_integer((json_int_t)f->leases.away));
+	(void)json_object_set_new(
+		result, "writers_waiting", json_integer((json_int_t)f->leases.waiting));
+	(void)json_object_set_new(
+		result, "other_clock_ahead_ms", json_integer((json_int_t)s.clock_ahead_ms));
+	if (s.error[0])
+		(void)json_object_set_new(result, "link_error", json_string(s.error));
+	if (s.merge_error[0])
+		(void)json_object_set_new(result, "merge_error", json_string(s.merge_error));
+	return 0;
+}
+
+struct verifying {
+	const struct admin_call *call;
+	json_t *findings;
+};
+
+static void differs(void *context, struct id account, const char *why)
+{
+	struct verifying *v = context;
+	char text[ID_TEXT_SIZE + 1];
+	id_to_text(account, text);
+	(void)json_array_append_new(
+		v->findings, json_pack("{s:b, s:o, s:s}", "damage", 1, "object",
+				     json_sprintf("account %s", text), "text", why));
+}
+
+static bool progress(void *context, const char *what, uint64_t done, uint64_t total)
+{
+	const struct admin_call *call = ((struct verifying *)context)->call;
+	return !call->progress || call->progress(call->context, what, done, total);
+}
+
+int admin_mirror_verify(
+	struct admin *admin, const struct admin_call *call, json_t **ret_result, struct err *err)
+{
+	struct verifying v = {call, json_array()};
+	struct mirror_verify_result found;
+	bool repair = admin_option_on(call, "repair");
+	int r = admin->mirror ? mirror_node_verify(
+					admin->mirror, repair, progress, differs, &v, &found, err)
+			      : no_server(err);
+	if (r < 0) {
+		json_decref(v.findings);
+		return -1;
+	}
+	*ret_result = json_pack("{s:o, s:I, s:I, s:o}", "findings", v.findings, "damage",
+		(json_int_t)found.differing, "accounts", (json_int_t)found.accounts, "message",
+		found.differing == 0 ? json_sprintf("%llu accounts are the same at both nodes.",
+					       (unsigned long long)found.accounts)
+				     : json_sprintf("%llu of %llu accounts differ%s.",
+					       (unsigned long long)found.differing,
+					       (unsigned long long)found.accounts,
+					       repair ? "; they are being merged" : ""));
+	return 0;
+}

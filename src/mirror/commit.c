@@ -1,0 +1,116 @@
+/* How a write is committed: on both disks at once, or here alone with what merging will need to
+ * know; or, when only some of its accounts are apart, both. And commits of the other node. */
+#include "mirror/driver_internal.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+
+/* Later than all before, and never the other node's. */
+static mirror_time next_time(struct store_db *m)
+{
+	mirror_time wall = (mirror_time)clock_wall_ms() << 16, last = atomic_load(&m->clock), next;
+	do {
+		next = MAX(wall, last + 2) / 2 * 2 + m->leases.is_first;
+	} while (!atomic_compare_exchange_weak(&m->clock, &last, next));
+	return next;
+}
+
+static int commit_here(struct store_txn *txn, const struct mirror_commit *commit,
+	const struct store_batch *batch, struct err *err)
+{
+	return txn->mirror->inner->commit(
+		txn->inner, batch, commit->blobs, commit->blob_count, err);
+}
+
+/* With notes about `accounts`. */
+static int commit_noted(struct store_txn *txn, const struct mirror_commit *commit,
+	const struct id *accounts, size_t count, struct err *err)
+{
+	struct store_db *m = txn->mirror;
+	struct store_batch both;
+	store_batch_init(&both);
+	buf_add_slice(&both.bytes, buf_slice(&commit->batch->bytes));
+	buf_add_slice(&both.released, buf_slice(&commit->batch->released));
+	int r = mirror_alone_note(m->inner, m->db, txn->inner, accounts, count, commit->batch,
+		next_time(m), &both, err);
+	if (r < 0)
+		m->inner->abort(txn->inner);
+	else
+		r = commit_here(txn, commit, &both, err);
+	store_batch_free(&both);
+	if (r == 0)
+		(void)atomic_fetch_add(&m->alone, 1);
+	return r;
+}
+
+/* Waits for the other disk; `r` is what ours said. What only one of them took is told apart later:
+ * the accounts differ then. */
+static int both_done(struct store_db *m, struct mirror_shipment *shipment, int64_t since, int r)
+{
+	wait_for(&shipment->done);
+	(void)atomic_fetch_add(&m->shipped, 1);
+	(void)atomic_fetch_add(&m->ship_ns, (uint64_t)(clock_mono_ns() - since));
+	if ((r == 0) != (shipment->rc == 0))
+		(void)atomic_fetch_add(&m->differing, 1);
+	return r;
+}
+
+static int commit_both(struct store_txn *txn, const struct mirror_commit *commit, struct err *err)
+{
+	struct store_db *m = txn->mirror;
+	struct mirror_shipment shipment = {.rc = -1};
+	int64_t since = clock_mono_ns();
+	m->peer->ship(m->peer_context, commit, &shipment);
+	return both_done(m, &shipment, since, commit_here(txn, commit, commit->batch, err));
+}
+
+/* Some accounts are linked, some apart. */
+static int commit_mixed(struct store_txn *txn, const struct mirror_commit *commit,
+	const struct id *linked, size_t linked_count, const struct id *apart, size_t apart_count,
+	struct err *err)
+{
+	struct store_db *m = txn->mirror;
+	struct mirror_shipment shipment = {.rc = -1};
+	struct mirror_share share;
+	int64_t since = clock_mono_ns();
+	mirror_share_take(&share, commit, linked, linked_count);
+	m->peer->ship(m->peer_context, &share.commit, &shipment);
+	int r = commit_noted(txn, commit, apart, apart_count, err);
+	r = both_done(m, &shipment, since, r);
+	mirror_share_free(&share);
+	return r;
+}
+
+int mirror_commit_write(struct store_txn *txn, const struct mirror_commit *commit, struct err *err)
+{
+	struct store_db *m = txn->mirror;
+	bool all_apart = !atomic_load(&m->linked);
+	size_t linked_count = 0, apart_count = 0;
+	if (!atomic_load(&m->paired))
+		return commit_here(txn, commit, commit->batch, err);
+	if (all_apart)
+		return commit_noted(txn, commit, txn->accounts, txn->count, err);
+	struct id *linked = alloc_zero(2 * txn->count + 1, sizeof(*linked));
+	struct id *apart = linked + txn->count;
+	for (size_t i = 0; i < txn->count; i++)
+		if (txn->apart[i])
+			apart[apart_count++] = txn->accounts[i];
+		else
+			linked[linked_count++] = txn->accounts[i];
+	int r = apart_count == 0 ? commit_both(txn, commit, err)
+		: linked_count == 0
+			? commit_noted(txn, commit, apart, apart_count, err)
+			: commit_mixed(txn, commit, linked, linked_count, apart, apart_count, err);
+	free(linked);
+	return r;
+}
+
+int mirror_apply(struct mirror *mirror, const struct mirror_commit *commit, struct err *err)
+{
+	struct store_db *m = (struct store_db *)mirror;
+	int r = store_apply(m->store, m->inner, m->db, commit->accounts, commit->account_count,
+		commit->batch, commit->blobs, commit->blob_count, err);
+	if (r == 0)
+		(void)atomic_fetch_add(&m->applied, 1);
+	return r;
+}

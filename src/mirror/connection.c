@@ -1,0 +1,339 @@
+/* A connection to the other node as a protocol of the loop: bytes to the link and from it, pings,
+ * and what becomes of it all when the connection is gone. */
+#include "mirror/node_internal.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+
+enum {
+	PING_MS = 500,
+	GREETING_MS = 5000, /* for HELLO */
+	INPUT_MAX = 4 * MIRROR_FRAME_MAX,
+	CLOCK_ALARM_MS = 60 * 1000,
+};
+
+struct mirror_connection *mirror_connection_ref(struct mirror_connection *c)
+{
+	(void)atomic_fetch_add(&c->refs, 1);
+	return c;
+}
+
+void mirror_connection_unref(struct mirror_connection *c)
+{
+	if (atomic_fetch_sub(&c->refs, 1) != 1)
+		return;
+	mirror_link_free(c->link);
+	net_session_unref(c->session);
+	mirror_ids_free(&c->apart);
+	mirror_ids_free(&c->held);
+	mirror_ids_free(&c->unsettled);
+	free(c);
+}
+
+struct mirror_connection *mirror_connection_current(struct mirror_node *node)
+{
+	(void)pthread_mutex_lock(&node->peer_lock);
+	struct mirror_connection *c = node->current;
+	if (c)
+		(void)mirror_connection_ref(c);
+	(void)pthread_mutex_unlock(&node->peer_lock);
+	return c;
+}
+
+/* Under node.lock. Returns the one before, whose reference goes over to the caller. */
+static struct mirror_connection *make_current(struct mirror_node *node, struct mirror_connection *c)
+{
+	(void)pthread_mutex_lock(&node->peer_lock);
+	struct mirror_connection *before = node->current;
+	node->current = c ? mirror_connection_ref(c) : NULL;
+	(void)pthread_mutex_unlock(&node->peer_lock);
+	return before;
+}
+
+struct task {
+	struct mirror_connection *c;
+	void (*run)(struct mirror_connection *c, void *context);
+	void *context;
+};
+
+static void run_task(void *context)
+{
+	struct task task = *(struct task *)context;
+	free(context);
+	task.run(task.c, task.context);
+	mirror_connection_unref(task.c);
+}
+
+void mirror_connection_run(struct mirror_connection *c,
+	void (*run)(struct mirror_connection *c, void *context), void *context)
+{
+	struct task *task = ALLOC(struct task);
+	*task = (struct task){mirror_connection_ref(c), run, context};
+	net_loop_spawn(c->node->loop, run_task, task);
+}
+
+/* The link is over: nobody waits for it any more, and the node goes on alone. Once. */
+static void end(struct mirror_connection *c, const struct err *why)
+{
+	struct mirror_node *node = c->node;
+	struct mirror_ids held = {0};
+	struct mirror_connection *before = NULL;
+	mirror_node_lock(node);
+	bool first = !c->ended;
+	bool held_writes = c->holds_writes;
+	c->ended = true;
+	c->holds_writes = false;
+	if (first) {
+		held = c->held;
+		c->held = (struct mirror_ids){0};
+	}
+	if (first && why)
+		mirror_node_say(node, why);
+	if (first)
+		mirror_dial_reset(node);
+	if (node->current == c) {
+		before = make_current(node, NULL);
+		mirror_alone(node->mirror);
+		if (node->state == MIRROR_MEETING || node->state == MIRROR_IN_SYNC)
+			mirror_node_enter(node, MIRROR_ALONE);
+		log_warn(net_log(c->session), "mirror link lost", F_STR("why", node->error));
+	}
+	mirror_node_unlock(node);
+	if (first)
+		mirror_link_end(c->link);
+	mirror_held_drop(node, &held);
+	if (held_writes)
+		mirror_let_write(node->mirror);
+	if (before)
+		mirror_connection_unref(before);
+}
+
+void mirror_connection_cut(struct mirror_connection *c, const struct err *why)
+{
+	end(c, why);
+	net_session_cut(c->session);
+}
+
+/* What the link calls. */
+
+static void has_output(void *context)
+{
+	net_session_wake(((struct mirror_connection *)context)->session);
+}
+
+static void run_job(struct mirror_connection *c, void *context)
+{
+	mirror_job_run(context);
+}
+
+static void spawn(void *context, struct mirror_job *job)
+{
+	mirror_connection_run(context, run_job, job);
+}
+
+static int apply(void *context, const struct mirror_commit *commit, struct err *err)
+{
+	struct mirror_connection *c = context;
+	return mirror_apply(c->node->mirror, commit, err);
+}
+
+static int serve(
+	void *context, unsigned message, struct slice bytes, struct buf *answer, struct err *err)
+{
+	struct mirror_connection *c = context;
+	switch ((enum mirror_message)message) {
+	case MIRROR_MEET:
+		return mirror_meet_answer(c, bytes, answer, err);
+	case MIRROR_HOLD:
+	case MIRROR_RELEASE:
+	case MIRROR_BODIES:
+	case MIRROR_STAGE:
+	case MIRROR_SETTLE:
+	case MIRROR_APART:
+		return mirror_held_serve(c, message, bytes, answer, err);
+	case MIRROR_DIGEST:
+		return mirror_digest_serve(c->node, bytes, answer, err);
+	case MIRROR_COMMIT:
+	case MIRROR_ANSWER:
+		break;
+	}
+	return err_permanent(err, ERR_BAD_INPUT, "message %u is not known here", message);
+}
+
+/* Whether it is the node that we are paired with; the first time any is that knows the key. */
+static int check_node(struct mirror_node *node, const struct mirror_frame *hello, struct err *err)
+{
+	struct mirror_pairing *p = &node->pairing;
+	if (!node->paired)
+		return err_temporary(err, ERR_DENIED, "this node is not paired");
+	if (p->paused)
+		return err_temporary(err, ERR_DENIED, "this node's mirror is paused");
+	if (id_is_none(p->other)) {
+		p->other = hello->node;
+		return mirror_pairing_save(node->options.folder, p, err);
+	}
+	if (!id_eq(p->other, hello->node))
+		return err_permanent(err, ERR_DENIED,
+			"another machine has this pair's key: `rookery mirror replace` takes a "
+			"new one in");
+	return 0;
+}
+
+static int greeted(void *context, const struct mirror_frame *hello, struct err *err)
+{
+	struct mirror_connection *c = context, *before = NULL;
+	struct mirror_node *node = c->node;
+	c->clock_ahead_ms = hello->clock_ms - clock_wall_ms();
+	(void)snprintf(c->software, sizeof(c->software), "%.*s",
+		(int)MIN(hello->software.len, sizeof(c->software) - 1), hello->software.ptr);
+	mirror_node_lock(node);
+	int r = c->ended ? -1 : check_node(node, hello, err);
+	if (r == 0) {
+		before = make_current(node, c);
+		node->clock_ahead_ms = c->clock_ahead_ms;
+		memcpy(node->software, c->software, sizeof(node->software));
+		mirror_node_enter(node, MIRROR_MEETING);
+		c->greeted = true;
+		node->dialing = false;
+	}
+	bool leads = node->pairing.is_first;
+	mirror_node_unlock(node);
+	if (before) { /* only one of the two connects, so that one is dead */
+		mirror_connection_cut(before, NULL);
+		mirror_connection_unref(before);
+	}
+	if (r < 0)
+		return r;
+	log_info(net_log(c->session), "mirror link up", F_STR("software", c->software));
+	if (c->clock_ahead_ms > CLOCK_ALARM_MS || c->clock_ahead_ms < -CLOCK_ALARM_MS)
+		log_error(net_log(c->session), "the two nodes' clocks differ",
+			F_INT("other_is_ahead_ms", c->clock_ahead_ms));
+	if (leads)
+		mirror_connection_run(c, mirror_meet, NULL);
+	return 0;
+}
+
+static bool wanted(void *context, struct id account)
+{
+	struct mirror_connection *c = context;
+	return mirror_lease_wanted(mirror_leases(c->node->mirror), account);
+}
+
+static bool given(void *context, struct id account)
+{
+	struct mirror_connection *c = context;
+	return mirror_lease_given(mirror_leases(c->node->mirror), account);
+}
+
+static bool linked(void *context)
+{
+	return mirror_meet_linked(context);
+}
+
+static const struct mirror_link_ops LINK_OPS = {
+	.has_output = has_output,
+	.spawn = spawn,
+	.apply = apply,
+	.serve = serve,
+	.greeted = greeted,
+	.wanted = wanted,
+	.given = given,
+	.linked = linked,
+};
+
+/* What the loop calls. Its state is a pointer to the connection. */
+
+static struct mirror_connection *of(struct net_session *net)
+{
+	return *(struct mirror_connection **)net_state(net);
+}
+
+/* Input is read on meanwhile: two nodes that both write would wait for each other. */
+static enum net_next send_some(struct net_session *net, struct mirror_connection *c)
+{
+	while (!net_output_full(net) &&
+		mirror_link_output(c->link, net_output(net), NET_OUTPUT_LOW))
+		;
+	return NET_WAIT_BOTH;
+}
+
+static enum net_next open_session(struct net_session *net)
+{
+	struct mirror_node *node = net_service(net);
+	struct mirror_connection *c = ALLOC(struct mirror_connection);
+	atomic_init(&c->refs, 1);
+	c->node = node;
+	c->session = net_session_ref(net);
+	mirror_node_lock(node);
+	struct mirror_link_identity identity = {
+		node->pairing.cluster, node->pairing.node, slice_str(node->options.version)};
+	mirror_node_unlock(node);
+	c->link = mirror_link_new(&identity, &LINK_OPS, c);
+	c->opened_ms = c->pinged_ms = clock_mono_ms();
+	atomic_init(&c->heard_ms, c->pinged_ms);
+	*(struct mirror_connection **)net_state(net) = c;
+	return send_some(net, c);
+}
+
+static enum net_next give_up(struct mirror_connection *c, const struct err *why)
+{
+	end(c, why);
+	return NET_ABORT;
+}
+
+static int take_input(struct net_session *net, struct mirror_connection *c, struct err *err)
+{
+	struct slice input = net_input(net), rest = input;
+	int r = mirror_link_input(c->link, &rest, err);
+	net_consume(net, input.len - rest.len);
+	return r;
+}
+
+static enum net_next run(struct net_session *net, unsigned events)
+{
+	struct mirror_connection *c = of(net);
+	struct err err = {0};
+	int64_t now = clock_mono_ms();
+	if (events & NET_SHUTDOWN) {
+		(void)err_temporary(&err, ERR_UNAVAILABLE, "this node stops");
+		end(c, &err);
+		return NET_CLOSE;
+	}
+	if (events & NET_INPUT) {
+		atomic_store(&c->heard_ms, now);
+		if (take_input(net, c, &err) < 0)
+			return give_up(c, &err);
+	}
+	if (events & NET_EOF) {
+		(void)err_temporary(&err, ERR_UNAVAILABLE, "the other node closed the link");
+		return give_up(c, &err);
+	}
+	if (!c->greeted && now - c->opened_ms > GREETING_MS) {
+		(void)err_temporary(&err, ERR_UNAVAILABLE, "the other node says nothing");
+		return give_up(c, &err);
+	}
+	if (now - c->pinged_ms >= PING_MS) {
+		c->pinged_ms = now;
+		mirror_link_ping(c->link);
+	}
+	return send_some(net, c);
+}
+
+static void close_session(struct net_session *net)
+{
+	struct mirror_connection *c = of(net);
+	struct err err;
+	(void)err_temporary(&err, ERR_UNAVAILABLE, "the connection broke");
+	end(c, &err);
+	mirror_connection_unref(c);
+}
+
+const struct net_protocol MIRROR_PROTOCOL = {
+	.name = "mirror",
+	.session_size = sizeof(struct mirror_connection *),
+	.open = open_session,
+	.run = run,
+	.close = close_session,
+	.input_max = INPUT_MAX,
+	.timeout_ms = PING_MS,
+};

@@ -1,0 +1,220 @@
+/* The second node's part in settling: it holds an account for the first one, tells its rows, gives
+ * and takes bodies, and commits what the account has become. */
+#include "mirror/node_internal.h"
+
+#include "mirror/driver_internal.h"
+#include "mirror/rows.h"
+#include "mirror/stage.h"
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "store/key.h"
+
+enum { HOLD_MS = 10 * 1000, ONE_BODY_MAX = MIRROR_MESSAGE_MAX / 2 };
+
+static int bad(struct err *err)
+{
+	return err_permanent(err, ERR_BAD_INPUT, "the request is malformed");
+}
+
+/* From now on it is the connection's. False: that is gone, and so is the hold. */
+static bool keep_held(struct mirror_connection *c, struct id account)
+{
+	mirror_node_lock(c->node);
+	bool keeps = !c->ended;
+	if (keeps)
+		mirror_ids_add(&c->held, account);
+	mirror_node_unlock(c->node);
+	if (!keeps)
+		mirror_drop_account(c->node->mirror, account);
+	return keeps;
+}
+
+/* The hold is the caller's from now on. */
+static bool take_held(struct mirror_connection *c, struct id account)
+{
+	mirror_node_lock(c->node);
+	bool had = mirror_ids_take(&c->held, account);
+	mirror_node_unlock(c->node);
+	return had;
+}
+
+static int tell_rows(
+	struct mirror_node *node, struct id account, struct buf *answer, struct err *err)
+{
+	struct store_db *m = mirror_node_db(node);
+	struct mirror_rows rows = MIRROR_ROWS_NONE, notes = MIRROR_ROWS_NONE;
+	int r = mirror_rows_load(m->inner, m->db, NULL, account, &rows, err);
+	if (r == 0)
+		r = mirror_rows_load_notes(m->inner, m->db, NULL, account, &notes, err);
+	if (r == 0) {
+		mirror_rows_add_bytes(&rows, answer);
+		mirror_rows_add_bytes(&notes, answer);
+	}
+	mirror_rows_free(&rows);
+	mirror_rows_free(&notes);
+	return r;
+}
+
+static int hold(struct mirror_connection *c, struct id account, struct buf *answer, struct err *err)
+{
+	bool apart;
+	int r = mirror_hold_account(
+		c->node->mirror, account, clock_mono_ms() + HOLD_MS, &apart, err);
+	if (r < 0)
+		return r;
+	if (!apart) {
+		mirror_drop_account(c->node->mirror, account);
+		return err_temporary(err, ERR_BAD_INPUT, "the account is not apart");
+	}
+	if (!keep_held(c, account))
+		return err_temporary(err, ERR_UNAVAILABLE, "the link is down");
+	r = tell_rows(c->node, account, answer, err);
+	if (r < 0 && take_held(c, account))
+		mirror_drop_account(c->node->mirror, account);
+	return r;
+}
+
+static int release(struct mirror_connection *c, struct id account)
+{
+	if (take_held(c, account))
+		mirror_drop_account(c->node->mirror, account);
+	return 0;
+}
+
+/* Bodies, each with its id; who asks knows how long they are, and asks for few. */
+static int tell_bodies(
+	struct mirror_node *node, struct slice ids, struct buf *answer, struct err *err)
+{
+	struct store_db *m = mirror_node_db(node);
+	AUTO(buf_free) struct buf body = BUF(ONE_BODY_MAX);
+	struct id id;
+	while (mirror_cut_id(&ids, &id)) {
+		buf_clear(&body);
+		int r = m->inner->blob_read(m->db, id, 0, UINT64_MAX, &body, err);
+		if (r == STORE_ABSENT)
+			continue;
+		if (r < 0)
+			return r;
+		buf_add_slice(answer, id_slice(&id));
+		bytes_add_counted(answer, buf_slice(&body));
+	}
+	return ids.len == 0 ? 0 : bad(err);
+}
+
+/* Either ids, of which the absent ones are told, or bodies. */
+static int stage(struct mirror_node *node, struct id account, struct slice rest, struct buf *answer,
+	struct err *err)
+{
+	struct slice what;
+	struct mirror_ids ids = {0};
+	if (!bytes_cut(&rest, 1, &what))
+		return bad(err);
+	if (what.ptr[0] == 0) {
+		int r = mirror_ids_read(rest, &ids) ? mirror_stage_ids(node->mirror, account,
+							      ids.list, ids.count, answer, err)
+						    : bad(err);
+		mirror_ids_free(&ids);
+		return r;
+	}
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	size_t cap = rest.len / (ID_SIZE + 1) + 1, count = 0;
+	struct store_new_blob *blobs = ARENA_ARRAY(&arena, struct store_new_blob, cap);
+	while (rest.len > 0) {
+		if (!mirror_cut_id(&rest, &blobs[count].id) ||
+			!bytes_cut_counted(&rest, &blobs[count].bytes))
+			return bad(err);
+		count++;
+	}
+	return mirror_stage_bodies(node->mirror, blobs, count, err);
+}
+
+/* Only rows of the account and what was staged for it. */
+static bool batch_fits(struct slice batch, struct id account)
+{
+	struct slice key, value;
+	enum store_op op;
+	bool wrong = false;
+	while (store_batch_next(&batch, &op, &key, &value, &wrong)) {
+		struct id owner;
+		if (key.ptr[0] == KEY_BASE && key.len >= KEY_ACCOUNT_LEN)
+			owner = key_account(key);
+		else if (!mirror_account_of(key, &owner))
+			return false;
+		if (!id_eq(owner, account) && !id_eq(owner, STORE_STAGING_ACCOUNT))
+			return false;
+	}
+	return !wrong;
+}
+
+static int commit(struct mirror_node *node, struct id account, struct slice rest, struct err *err)
+{
+	struct store_db *m = mirror_node_db(node);
+	const struct id accounts[] = {STORE_STAGING_ACCOUNT, account};
+	struct slice batch, released;
+	if (!bytes_cut_counted(&rest, &batch) || !bytes_cut_counted(&rest, &released) ||
+		rest.len > 0 || released.len % ID_SIZE != 0 || !batch_fits(batch, account))
+		return bad(err);
+	struct store_batch both;
+	store_batch_init(&both);
+	buf_add_slice(&both.bytes, batch);
+	buf_add_slice(&both.released, released);
+	int r = both.bytes.failed || both.released.failed
+			? err_permanent(err, ERR_LIMIT, "the account is too large for one write")
+			: store_apply(m->store, m->inner, m->db, accounts, ARRAY_LEN(accounts),
+				  &both, NULL, 0, err);
+	store_batch_free(&both);
+	return r;
+}
+
+static int settle(
+	struct mirror_connection *c, struct id account, struct slice rest, struct err *err)
+{
+	struct mirror *mirror = c->node->mirror;
+	if (!take_held(c, account))
+		return err_temporary(err, ERR_BAD_INPUT, "the account is not held");
+	int r = commit(c->node, account, rest, err);
+	if (r == 0)
+		mirror_lease_settled(mirror_leases(mirror), account, false);
+	mirror_drop_account(mirror, account);
+	return r;
+}
+
+/* The other node holds its lease, so nobody does here. */
+static int part(struct mirror_connection *c, struct id account)
+{
+	mirror_lease_part(mirror_leases(c->node->mirror), account);
+	if (c->node->pairing.is_first)
+		mirror_settle_again(c, account);
+	return 0;
+}
+
+int mirror_held_serve(struct mirror_connection *c, unsigned message, struct slice bytes,
+	struct buf *answer, struct err *err)
+{
+	struct id account;
+	if (message == MIRROR_BODIES)
+		return tell_bodies(c->node, bytes, answer, err);
+	if (!mirror_cut_id(&bytes, &account))
+		return bad(err);
+	switch (message) {
+	case MIRROR_HOLD:
+		return hold(c, account, answer, err);
+	case MIRROR_RELEASE:
+		return release(c, account);
+	case MIRROR_STAGE:
+		return stage(c->node, account, bytes, answer, err);
+	case MIRROR_SETTLE:
+		return settle(c, account, bytes, err);
+	default:
+		return part(c, account);
+	}
+}
+
+void mirror_held_drop(struct mirror_node *node, struct mirror_ids *held)
+{
+	for (size_t i = 0; i < held->count; i++)
+		mirror_drop_account(node->mirror, held->list[i]);
+	mirror_ids_free(held);
+}

@@ -1,0 +1,47 @@
+/* Lists of ids: few, or only walked. */
+#include "mirror/node_internal.h"
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+
+void mirror_ids_add(struct mirror_ids *ids, struct id id)
+{
+	if (ids->count == ids->cap) {
+		ids->cap = ids->cap ? ids->cap * 2 : 16;
+		ids->list = alloc_resize(ids->list, ids->cap, sizeof(*ids->list));
+	}
+	ids->list[ids->count++] = id;
+}
+
+bool mirror_ids_take(struct mirror_ids *ids, struct id id)
+{
+	for (size_t i = 0; i < ids->count; i++)
+		if (id_eq(ids->list[i], id)) {
+			ids->list[i] = ids->list[--ids->count];
+			return true;
+		}
+	return false;
+}
+
+bool mirror_cut_id(struct slice *rest, struct id *ret_id)
+{
+	struct slice bytes;
+	if (!bytes_cut(rest, ID_SIZE, &bytes))
+		return false;
+	memcpy(ret_id->bytes, bytes.ptr, ID_SIZE);
+	return true;
+}
+
+bool mirror_ids_read(struct slice bytes, struct mirror_ids *to)
+{
+	struct id id;
+	while (mirror_cut_id(&bytes, &id))
+		mirror_ids_add(to, id);
+	return bytes.len == 0;
+}
+
+void mirror_ids_free(struct mirror_ids *ids)
+{
+	free(ids->list);
+	*ids = (struct mirror_ids){0};
+}

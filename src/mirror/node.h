@@ -1,0 +1,96 @@
+/* One of the two nodes: what a role opens a store on, and what operators talk to. It keeps the
+ * pairing, finds the other node, meets it, and serves on alone when it is away. docs/mirror.md has
+ * the whole picture, docs/mirror-protocol.md what crosses the link.
+ *
+ * Any thread may call any function; those that say so wait (base/wait.h). */
+#ifndef MIRROR_NODE_H
+#define MIRROR_NODE_H
+
+#include "mirror/mirror.h"
+#include "store/merge_rule.h"
+
+struct net_loop;
+
+struct mirror_node;
+
+/* When an answer to a client may be given. */
+enum mirror_ack {
+	MIRROR_ACK_BOTH,             /* on both disks; alone, on this one */
+	MIRROR_ACK_BOTH_OR_TEMPFAIL, /* on both disks */
+};
+
+struct mirror_node_options {
+	const char *folder; /* where the pairing is kept */
+	const struct store_driver *inner;
+	struct store_driver_options inner_options;
+	const struct store_merge_rule *rules;
+	const char *listen;  /* "*:7625" */
+	const char *version; /* of this program, for people */
+	enum mirror_ack ack;
+	unsigned silence_ms; /* after which the other node is down; 0: 2 s */
+};
+
+/* Strings are borrowed. Alone, or not paired at all; then it is a plain store. */
+int mirror_node_open(const struct mirror_node_options *options, struct mirror_node **ret_node,
+	struct err *err) WARN_UNUSED;
+/* For store_open(): the driver is mirror_driver. */
+struct store_db *mirror_node_db(struct mirror_node *node);
+/* The store that was opened on it, before anybody writes. */
+void mirror_node_attach(struct mirror_node *node, struct store *store);
+/* Looks for the other node from now on; while it does for the first time nobody can write. The
+ * certificates' place of the loop is the node's own. */
+int mirror_node_serve(struct mirror_node *node, struct net_loop *loop, struct err *err) WARN_UNUSED;
+/* After the loop is freed and the store is closed. NULL is fine. */
+void mirror_node_free(struct mirror_node *node);
+
+/* What operators do. `key` empty: this is the first node, and *ret_key becomes what the other one
+ * needs. ERR_EXISTS when it is paired already. May wait. */
+int mirror_node_pair(struct mirror_node *node, const char *peer, struct slice key,
+	struct buf *ret_key, struct err *err) WARN_UNUSED;
+/* ERR_ABSENT: it is not paired. Both may wait. */
+int mirror_node_unpair(struct mirror_node *node, struct err *err) WARN_UNUSED;
+/* The other node's machine is lost: a new key, for a new one that has nothing yet. `peer` NULL: at
+ * the same address. */
+int mirror_node_replace(struct mirror_node *node, const char *peer, struct buf *ret_key,
+	struct err *err) WARN_UNUSED;
+/* No link until it is resumed, also after a restart. */
+int mirror_node_pause(struct mirror_node *node, bool pause, struct err *err) WARN_UNUSED;
+
+enum mirror_state {
+	MIRROR_UNPAIRED,
+	MIRROR_PAUSED,
+	MIRROR_LOOKING, /* just started: nobody writes until the other node was met, or is away */
+	MIRROR_ALONE,
+	MIRROR_MEETING, /* the two compare what they have; nobody writes */
+	MIRROR_MERGING, /* linked, and some accounts are apart */
+	MIRROR_IN_SYNC,
+};
+
+struct mirror_status {
+	enum mirror_state state;
+	int64_t since_s; /* seconds since 1970 */
+	bool is_first, listening;
+	char peer[256];
+	char error[256];            /* why the link was last lost or could not be made; or empty */
+	char merge_error[256];      /* why an account can't be merged; or empty */
+	char software[64];          /* the other node's */
+	int64_t clock_ahead_ms;     /* the other node's clock */
+	uint64_t unmirrored;        /* commits that are on this disk only */
+	uint64_t merged, in_flight; /* accounts since the start; bytes */
+	struct mirror_figures figures;
+};
+void mirror_node_status(struct mirror_node *node, struct mirror_status *ret_status);
+const char *mirror_state_text(enum mirror_state state);
+/* NULL when the node may take traffic; else why not. */
+const char *mirror_node_ailment(struct mirror_node *node);
+
+/* Compares all accounts, row by row as they are on the disks, one after the other under its lease.
+ * `differs` is told those that do not agree; with `repair` they are merged. Waits. */
+struct mirror_verify_result {
+	uint64_t accounts, differing;
+};
+int mirror_node_verify(struct mirror_node *node, bool repair, store_progress *progress,
+	void (*differs)(void *context, struct id account, const char *why), void *context,
+	struct mirror_verify_result *ret_result, struct err *err) WARN_UNUSED;
+
+#endif

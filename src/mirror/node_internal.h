@@ -1,0 +1,138 @@
+/* What the files of a node share:
+ *
+ *     node.c        opening, and the clock's tick
+ *     operate.c     what operators do and see
+ *     dial.c        finding the other node
+ *     peer.c        the mirror's peer: sends by the link that is in use
+ *     connection.c  one connection, as a protocol of the loop
+ *     meet.c        two nodes that meet: who holds what
+ *     settle.c      accounts that are apart become one: the first node's work
+ *     held.c        the second node's part in it
+ *     verify.c      comparing what is on the disks
+ *
+ * Locks, in this order: node.lock; a lease's; peer_lock; a link's. None is held over a wait. */
+#ifndef MIRROR_NODE_INTERNAL_H
+#define MIRROR_NODE_INTERNAL_H
+
+#include "mirror/link.h"
+#include "mirror/node.h"
+#include "mirror/pairing.h"
+#include "net/loop.h"
+#include "net/session.h"
+
+enum { MIRROR_SETTLERS = 3 }; /* accounts at a time */
+
+/* Ids of accounts. */
+struct mirror_ids {
+	struct id *list;
+	size_t count, cap;
+};
+
+/* Counted: its session, and each job that it runs. */
+struct mirror_connection {
+	atomic_uint refs;
+	struct mirror_node *node;
+	struct mirror_link *link;
+	struct net_session *session;
+	atomic_int_least64_t heard_ms; /* when something came */
+	int64_t opened_ms, pinged_ms;  /* the session's own, as the next */
+	bool greeted;
+	char software[64];
+	int64_t clock_ahead_ms;
+	/* Guarded by node.lock. */
+	bool ended;
+	bool met;          /* meeting has begun */
+	bool holds_writes; /* for a meeting */
+	bool linked;
+	struct mirror_ids
+		apart; /* the first node: to be settled; the second: before it is linked */
+	size_t next_apart, settling;
+	struct mirror_ids unsettled; /* tried in vain */
+	struct mirror_ids held;      /* the second node: for the first one, which settles */
+};
+
+struct mirror_node {
+	struct mirror_node_options options;
+	struct mirror *mirror;
+	struct store *store;
+	struct net_loop *loop; /* NULL: not serving */
+	struct net_connector *connector;
+	struct net_tls_slot *tls;
+
+	pthread_mutex_t lock; /* guards the rest, but what stands below peer_lock */
+	bool paired, listening;
+	struct mirror_pairing pairing;
+	enum mirror_state state; /* never MERGING: that follows from figures */
+	int64_t since_ms;        /* wall clock */
+	bool holds_writes;       /* since the start */
+	int64_t holds_until, linked_ms, retry_at;
+	bool dialing;
+	int64_t dial_at;
+	unsigned dial_wait_ms;
+	char error[256], merge_error[256], software[64];
+	int64_t clock_ahead_ms;
+	uint64_t merged, alone_before; /* commits alone, when last in sync */
+
+	pthread_mutex_t peer_lock;
+	struct mirror_connection *current; /* whose link is in use; greeted */
+};
+
+extern const struct mirror_peer_ops MIRROR_PEER;
+extern const struct net_protocol MIRROR_PROTOCOL; /* its service is a node */
+
+void mirror_node_lock(struct mirror_node *node);
+void mirror_node_unlock(struct mirror_node *node);
+/* Under node.lock. */
+void mirror_node_enter(struct mirror_node *node, enum mirror_state state);
+void mirror_node_let_write(struct mirror_node *node); /* if it holds writes since the start */
+void mirror_node_say(struct mirror_node *node, const struct err *why);
+int mirror_node_use_key(struct mirror_node *node, struct err *err) WARN_UNUSED;
+
+/* dial.c */
+WARN_UNUSED bool mirror_split_peer(
+	const char *peer, const char *default_port, char ret_host[256], char ret_port[8]);
+void mirror_dial(void *node);
+void mirror_dial_failed(void *node, const struct err *err);
+void mirror_dial_reset(struct mirror_node *node); /* under node.lock: soon again */
+
+/* connection.c */
+struct mirror_connection *mirror_connection_ref(struct mirror_connection *c);
+void mirror_connection_unref(struct mirror_connection *c);
+/* The one in use, with a reference; NULL when there is none. */
+struct mirror_connection *mirror_connection_current(struct mirror_node *node);
+/* Ends it, from anywhere. `why` may be NULL. */
+void mirror_connection_cut(struct mirror_connection *c, const struct err *why);
+/* Runs a function where waiting is allowed; holds a reference meanwhile. */
+void mirror_connection_run(struct mirror_connection *c,
+	void (*run)(struct mirror_connection *c, void *context), void *context);
+
+/* meet.c */
+void mirror_meet(struct mirror_connection *c, void *context); /* the first node's */
+int mirror_meet_answer(struct mirror_connection *c, struct slice bytes, struct buf *answer,
+	struct err *err) WARN_UNUSED;
+bool mirror_meet_linked(struct mirror_connection *c);
+
+/* settle.c: as many as are wanted. */
+void mirror_settle_start(struct mirror_connection *c);
+/* An account that was linked is apart now, by the first node's will. */
+void mirror_settle_again(struct mirror_connection *c, struct id account);
+void mirror_settle_retry(struct mirror_connection *c);
+
+/* held.c */
+int mirror_held_serve(struct mirror_connection *c, unsigned message, struct slice bytes,
+	struct buf *answer, struct err *err) WARN_UNUSED;
+/* The link is gone: lets all go. */
+void mirror_held_drop(struct mirror_node *node, struct mirror_ids *held);
+
+/* verify.c: what an account's rows add up to. */
+int mirror_digest_serve(struct mirror_node *node, struct slice bytes, struct buf *answer,
+	struct err *err) WARN_UNUSED;
+
+/* Ids as a list and as bytes. */
+void mirror_ids_add(struct mirror_ids *ids, struct id id);
+WARN_UNUSED bool mirror_ids_take(struct mirror_ids *ids, struct id id); /* removes it */
+WARN_UNUSED bool mirror_ids_read(struct slice bytes, struct mirror_ids *to);
+void mirror_ids_free(struct mirror_ids *ids);
+WARN_UNUSED bool mirror_cut_id(struct slice *rest, struct id *ret_id);
+
+#endif

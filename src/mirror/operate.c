@@ -1,0 +1,225 @@
+/* What operators do, and what they see. */
+#include "mirror/node_internal.h"
+
+#include "base/clock.h"
+#include "net/tls.h"
+
+enum { CATCHING_UP_MS = 5000 }; /* afterwards the node is green, whatever is left to merge */
+
+static int check_peer(struct mirror_node *node, const char *peer, struct err *err)
+{
+	char host[256], port[8];
+	if (strlen(peer) > MIRROR_PEER_MAX || !mirror_split_peer(peer, "1", host, port))
+		return err_permanent(err, ERR_BAD_INPUT,
+			"\"%s\" is no address: give a host name or IP, and maybe a port "
+			"(mail-b.example.org, [2001:db8::1]:7625)",
+			peer);
+	return 0;
+}
+
+/* Nobody writes while the mirror learns what it is. */
+static void tell_mirror(struct mirror_node *node, bool paired, bool is_first)
+{
+	mirror_hold_writes(node->mirror);
+	if (paired)
+		mirror_pair(node->mirror, is_first);
+	else
+		mirror_unpair(node->mirror);
+	mirror_refuse_alone(
+		node->mirror, paired && node->options.ack == MIRROR_ACK_BOTH_OR_TEMPFAIL);
+	mirror_let_write(node->mirror);
+}
+
+/* The pairing is kept and used from now on. */
+static int take_pairing(
+	struct mirror_node *node, const struct mirror_pairing *pairing, struct err *err)
+{
+	if (mirror_pairing_save(node->options.folder, pairing, err) < 0)
+		return -1;
+	tell_mirror(node, true, pairing->is_first);
+	mirror_node_lock(node);
+	node->pairing = *pairing;
+	node->paired = true;
+	node->error[0] = '\0';
+	mirror_dial_reset(node);
+	mirror_node_enter(node, MIRROR_ALONE);
+	int r = mirror_node_use_key(node, err);
+	mirror_node_unlock(node);
+	return r;
+}
+
+static void cut_link(struct mirror_node *node, const char *why)
+{
+	struct mirror_connection *c = mirror_connection_current(node);
+	struct err err;
+	if (!c)
+		return;
+	(void)err_temporary(&err, ERR_UNAVAILABLE, "%s", why);
+	mirror_connection_cut(c, &err);
+	mirror_connection_unref(c);
+}
+
+int mirror_node_pair(struct mirror_node *node, const char *peer, struct slice key,
+	struct buf *ret_key, struct err *err)
+{
+	struct mirror_pairing pairing;
+	if (check_peer(node, peer, err) < 0)
+		return -1;
+	mirror_node_lock(node);
+	bool paired = node->paired;
+	mirror_node_unlock(node);
+	if (paired)
+		return err_permanent(err, ERR_EXISTS,
+			"this node is paired already: `rookery mirror status` says with whom");
+	if (key.len == 0)
+		mirror_pairing_make(&pairing);
+	else if (mirror_pairing_from_text(key, &pairing, err) < 0)
+		return -1;
+	(void)snprintf(pairing.peer, sizeof(pairing.peer), "%s", peer);
+	int r = take_pairing(node, &pairing, err);
+	if (r == 0 && pairing.is_first)
+		mirror_pairing_add_text(&pairing, ret_key);
+	explicit_bzero(pairing.key, sizeof(pairing.key));
+	return r;
+}
+
+static int not_paired(struct err *err)
+{
+	return err_permanent(err, ERR_ABSENT,
+		"this node is not paired: `rookery mirror pair ADDRESS` does that");
+}
+
+int mirror_node_unpair(struct mirror_node *node, struct err *err)
+{
+	mirror_node_lock(node);
+	bool paired = node->paired;
+	int r = paired ? mirror_pairing_remove(node->options.folder, err) : not_paired(err);
+	if (r == 0) {
+		node->paired = false;
+		net_tls_slot_clear(node->tls);
+		mirror_node_enter(node, MIRROR_UNPAIRED);
+		node->error[0] = '\0';
+	}
+	mirror_node_unlock(node);
+	if (r < 0)
+		return r;
+	cut_link(node, "this node was unpaired");
+	tell_mirror(node, false, false);
+	return 0;
+}
+
+int mirror_node_replace(
+	struct mirror_node *node, const char *peer, struct buf *ret_key, struct err *err)
+{
+	struct mirror_pairing fresh, pairing;
+	if (peer && check_peer(node, peer, err) < 0)
+		return -1;
+	mirror_node_lock(node);
+	bool paired = node->paired;
+	pairing = node->pairing;
+	mirror_node_unlock(node);
+	if (!paired)
+		return not_paired(err);
+	mirror_pairing_make(&fresh);
+	memcpy(pairing.key, fresh.key, sizeof(pairing.key));
+	pairing.cluster = fresh.cluster;
+	pairing.other = ID_NONE;
+	pairing.is_first = true;
+	pairing.paused = false;
+	if (peer)
+		(void)snprintf(pairing.peer, sizeof(pairing.peer), "%s", peer);
+	cut_link(node, "the other node is being replaced");
+	int r = take_pairing(node, &pairing, err);
+	if (r == 0)
+		mirror_pairing_add_text(&pairing, ret_key);
+	explicit_bzero(pairing.key, sizeof(pairing.key));
+	return r;
+}
+
+int mirror_node_pause(struct mirror_node *node, bool pause, struct err *err)
+{
+	mirror_node_lock(node);
+	struct mirror_pairing pairing = node->pairing;
+	pairing.paused = pause;
+	int r = node->paired ? mirror_pairing_save(node->options.folder, &pairing, err)
+			     : not_paired(err);
+	if (r == 0) {
+		node->pairing.paused = pause;
+		mirror_dial_reset(node);
+	}
+	mirror_node_unlock(node);
+	if (r < 0)
+		return r;
+	if (pause)
+		cut_link(node, "the mirror was paused");
+	mirror_node_lock(node);
+	if (node->paired && (pause || node->state == MIRROR_PAUSED))
+		mirror_node_enter(node, pause ? MIRROR_PAUSED : MIRROR_ALONE);
+	mirror_node_unlock(node);
+	return 0;
+}
+
+/* The last account of all is linked before this node's disk has what it became. */
+static enum mirror_state state_of(const struct mirror_node *node, size_t apart)
+{
+	bool merging = apart > 0 || (node->current && node->current->settling > 0);
+	return node->state == MIRROR_IN_SYNC && merging ? MIRROR_MERGING : node->state;
+}
+
+void mirror_node_status(struct mirror_node *node, struct mirror_status *s)
+{
+	mirror_node_lock(node);
+	*s = (struct mirror_status){.figures = mirror_figures(node->mirror)};
+	s->state = state_of(node, s->figures.leases.apart);
+	s->since_s = node->since_ms / 1000;
+	s->is_first = node->pairing.is_first;
+	s->listening = node->listening;
+	s->clock_ahead_ms = node->clock_ahead_ms;
+	s->unmirrored = s->figures.alone - node->alone_before;
+	s->merged = node->merged;
+	if (node->paired)
+		memcpy(s->peer, node->pairing.peer, sizeof(s->peer));
+	memcpy(s->error, node->error, sizeof(s->error));
+	memcpy(s->merge_error, node->merge_error, sizeof(s->merge_error));
+	memcpy(s->software, node->software, sizeof(s->software));
+	mirror_node_unlock(node);
+}
+
+const char *mirror_state_text(enum mirror_state state)
+{
+	static const char *const TEXTS[] = {
+		[MIRROR_UNPAIRED] = "not paired",
+		[MIRROR_PAUSED] = "paused",
+		[MIRROR_LOOKING] = "looking for the other node",
+		[MIRROR_ALONE] = "alone",
+		[MIRROR_MEETING] = "comparing",
+		[MIRROR_MERGING] = "merging",
+		[MIRROR_IN_SYNC] = "in sync",
+	};
+	return TEXTS[state];
+}
+
+const char *mirror_node_ailment(struct mirror_node *node)
+{
+	mirror_node_lock(node);
+	struct mirror_figures figures = mirror_figures(node->mirror);
+	enum mirror_state state = state_of(node, figures.leases.apart);
+	bool fresh = clock_mono_ms() - node->linked_ms < CATCHING_UP_MS;
+	bool refuses = node->options.ack == MIRROR_ACK_BOTH_OR_TEMPFAIL;
+	mirror_node_unlock(node);
+	switch (state) {
+	case MIRROR_LOOKING:
+		return "looks for the other node of the mirror";
+	case MIRROR_MEETING:
+		return "is compared with the other node of the mirror";
+	case MIRROR_MERGING:
+		return fresh ? "merges with the other node of the mirror" : NULL;
+	case MIRROR_PAUSED:
+	case MIRROR_ALONE:
+		return refuses ? "takes no mail: the other node of the mirror is away" : NULL;
+	case MIRROR_UNPAIRED:
+	case MIRROR_IN_SYNC:
+		break;
+	}
+	return NULL;
+}
