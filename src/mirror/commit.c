@@ -43,15 +43,19 @@ static int commit_noted(struct store_txn *txn, const struct mirror_commit *commi
 	return r;
 }
 
-/* Waits for the other disk; `r` is what ours said. What only one of them took is told apart later:
- * the accounts differ then. */
-static int both_done(struct store_db *m, struct mirror_shipment *shipment, int64_t since, int r)
+/* Waits for the other disk; `r` is what ours said. What only one of them took is told apart when
+ * the two meet again. */
+static int both_done(struct store_db *m, struct mirror_shipment *shipment, int64_t since, int r,
+	const struct err *err)
 {
 	wait_for(&shipment->done);
 	(void)atomic_fetch_add(&m->shipped, 1);
 	(void)atomic_fetch_add(&m->ship_ns, (uint64_t)(clock_mono_ns() - since));
-	if ((r == 0) != (shipment->rc == 0))
-		(void)atomic_fetch_add(&m->differing, 1);
+	if ((r == 0) == (shipment->rc == 0))
+		return r;
+	(void)atomic_fetch_add(&m->differing, 1);
+	if (!shipment->lost)
+		m->peer->differ(m->peer_context, r < 0 ? err : &shipment->err);
 	return r;
 }
 
@@ -61,7 +65,8 @@ static int commit_both(struct store_txn *txn, const struct mirror_commit *commit
 	struct mirror_shipment shipment = {.rc = -1};
 	int64_t since = clock_mono_ns();
 	m->peer->ship(m->peer_context, commit, &shipment);
-	return both_done(m, &shipment, since, commit_here(txn, commit, commit->batch, err));
+	int r = commit_here(txn, commit, commit->batch, err);
+	return both_done(m, &shipment, since, r, err);
 }
 
 /* Some accounts are linked, some apart. */
@@ -76,7 +81,7 @@ static int commit_mixed(struct store_txn *txn, const struct mirror_commit *commi
 	mirror_share_take(&share, commit, linked, linked_count);
 	m->peer->ship(m->peer_context, &share.commit, &shipment);
 	int r = commit_noted(txn, commit, apart, apart_count, err);
-	r = both_done(m, &shipment, since, r);
+	r = both_done(m, &shipment, since, r, err);
 	mirror_share_free(&share);
 	return r;
 }
@@ -105,11 +110,30 @@ int mirror_commit_write(struct store_txn *txn, const struct mirror_commit *commi
 	return r;
 }
 
-int mirror_apply(struct mirror *mirror, const struct mirror_commit *commit, struct err *err)
+struct linking {
+	struct mirror_leases *leases;
+	uint64_t epoch;
+};
+
+static bool is_still_linked(void *context)
+{
+	const struct linking *linking = context;
+	return atomic_load(&linking->leases->epoch) == linking->epoch;
+}
+
+int mirror_apply(struct mirror *mirror, uint64_t linking, const struct mirror_commit *commit,
+	struct err *err)
 {
 	struct store_db *m = (struct store_db *)mirror;
-	int r = store_apply(m->store, m->inner, m->db, commit->accounts, commit->account_count,
-		commit->batch, commit->blobs, commit->blob_count, err);
+	struct linking still = {&m->leases, linking};
+	struct store_apply apply = {.accounts = commit->accounts,
+		.account_count = commit->account_count,
+		.batch = commit->batch,
+		.blobs = commit->blobs,
+		.blob_count = commit->blob_count,
+		.may = is_still_linked,
+		.context = &still};
+	int r = store_apply(m->store, m->inner, m->db, &apply, err);
 	if (r == 0)
 		(void)atomic_fetch_add(&m->applied, 1);
 	return r;

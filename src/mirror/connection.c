@@ -89,8 +89,10 @@ static void end(struct mirror_connection *c, const struct err *why)
 	}
 	if (first && why)
 		mirror_node_say(node, why);
-	if (first)
+	if (first && c->linked)
 		mirror_dial_reset(node);
+	else if (first)
+		mirror_dial_later(node);
 	if (node->current == c) {
 		before = make_current(node, NULL);
 		mirror_alone(node->mirror);
@@ -100,7 +102,7 @@ static void end(struct mirror_connection *c, const struct err *why)
 	}
 	mirror_node_unlock(node);
 	if (first)
-		mirror_link_end(c->link);
+		mirror_link_end(c->link, why ? why->text : NULL);
 	mirror_held_drop(node, &held);
 	if (held_writes)
 		mirror_let_write(node->mirror);
@@ -109,6 +111,12 @@ static void end(struct mirror_connection *c, const struct err *why)
 }
 
 void mirror_connection_cut(struct mirror_connection *c, const struct err *why)
+{
+	end(c, why);
+	net_session_wake(c->session);
+}
+
+void mirror_connection_kill(struct mirror_connection *c, const struct err *why)
 {
 	end(c, why);
 	net_session_cut(c->session);
@@ -134,7 +142,7 @@ static void spawn(void *context, struct mirror_job *job)
 static int apply(void *context, const struct mirror_commit *commit, struct err *err)
 {
 	struct mirror_connection *c = context;
-	return mirror_apply(c->node->mirror, commit, err);
+	return mirror_apply(c->node->mirror, atomic_load(&c->linking), commit, err);
 }
 
 static int serve(
@@ -199,7 +207,7 @@ static int greeted(void *context, const struct mirror_frame *hello, struct err *
 	bool leads = node->pairing.is_first;
 	mirror_node_unlock(node);
 	if (before) { /* only one of the two connects, so that one is dead */
-		mirror_connection_cut(before, NULL);
+		mirror_connection_kill(before, NULL);
 		mirror_connection_unref(before);
 	}
 	if (r < 0)
@@ -216,13 +224,15 @@ static int greeted(void *context, const struct mirror_frame *hello, struct err *
 static bool wanted(void *context, struct id account)
 {
 	struct mirror_connection *c = context;
-	return mirror_lease_wanted(mirror_leases(c->node->mirror), account);
+	return mirror_lease_wanted(
+		mirror_leases(c->node->mirror), atomic_load(&c->linking), account);
 }
 
 static bool given(void *context, struct id account)
 {
 	struct mirror_connection *c = context;
-	return mirror_lease_given(mirror_leases(c->node->mirror), account);
+	return mirror_lease_given(
+		mirror_leases(c->node->mirror), atomic_load(&c->linking), account);
 }
 
 static bool linked(void *context)
@@ -275,10 +285,21 @@ static enum net_next open_session(struct net_session *net)
 	return send_some(net, c);
 }
 
-static enum net_next give_up(struct mirror_connection *c, const struct err *why)
+/* Says why and closes. */
+static enum net_next give_up(
+	struct net_session *net, struct mirror_connection *c, const struct err *why)
 {
 	end(c, why);
-	return NET_ABORT;
+	(void)mirror_link_output(c->link, net_output(net), NET_OUTPUT_LOW);
+	return NET_CLOSE;
+}
+
+static bool has_ended(struct mirror_connection *c)
+{
+	mirror_node_lock(c->node);
+	bool ended = c->ended;
+	mirror_node_unlock(c->node);
+	return ended;
 }
 
 static int take_input(struct net_session *net, struct mirror_connection *c, struct err *err)
@@ -296,21 +317,22 @@ static enum net_next run(struct net_session *net, unsigned events)
 	int64_t now = clock_mono_ms();
 	if (events & NET_SHUTDOWN) {
 		(void)err_temporary(&err, ERR_UNAVAILABLE, "this node stops");
-		end(c, &err);
-		return NET_CLOSE;
+		return give_up(net, c, &err);
 	}
+	if (has_ended(c))
+		return give_up(net, c, NULL);
 	if (events & NET_INPUT) {
 		atomic_store(&c->heard_ms, now);
 		if (take_input(net, c, &err) < 0)
-			return give_up(c, &err);
+			return give_up(net, c, &err);
 	}
 	if (events & NET_EOF) {
 		(void)err_temporary(&err, ERR_UNAVAILABLE, "the other node closed the link");
-		return give_up(c, &err);
+		return give_up(net, c, &err);
 	}
 	if (!c->greeted && now - c->opened_ms > GREETING_MS) {
 		(void)err_temporary(&err, ERR_UNAVAILABLE, "the other node says nothing");
-		return give_up(c, &err);
+		return give_up(net, c, &err);
 	}
 	if (now - c->pinged_ms >= PING_MS) {
 		c->pinged_ms = now;

@@ -57,13 +57,18 @@ static int look_up(struct mirror_node *node, const char *peer, struct net_addres
 	return 0;
 }
 
+void mirror_dial_later(struct mirror_node *node)
+{
+	node->dialing = false;
+	node->dial_at = clock_mono_ms() + node->dial_wait_ms;
+	node->dial_wait_ms = MIN(2 * node->dial_wait_ms, (unsigned)WAIT_MAX_MS);
+}
+
 void mirror_dial_failed(void *service, const struct err *err)
 {
 	struct mirror_node *node = service;
 	mirror_node_lock(node);
-	node->dialing = false;
-	node->dial_at = clock_mono_ms() + node->dial_wait_ms;
-	node->dial_wait_ms = MIN(2 * node->dial_wait_ms, (unsigned)WAIT_MAX_MS);
+	mirror_dial_later(node);
 	if (node->paired)
 		mirror_node_say(node, err);
 	mirror_node_unlock(node);

@@ -290,10 +290,11 @@ void mirror_refuse_alone(struct mirror *mirror, bool refuse)
 	atomic_store(&db_of(mirror)->refuses_alone, refuse);
 }
 
-void mirror_linked(struct mirror *mirror, const struct id *apart, size_t count)
+uint64_t mirror_linked(struct mirror *mirror, const struct id *apart, size_t count)
 {
-	mirror_leases_linked(&db_of(mirror)->leases, apart, count);
+	uint64_t linking = mirror_leases_linked(&db_of(mirror)->leases, apart, count);
 	atomic_store(&db_of(mirror)->linked, true);
+	return linking;
 }
 
 void mirror_alone(struct mirror *mirror)

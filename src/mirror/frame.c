@@ -43,6 +43,9 @@ static void add_fields(struct buf *to, const struct mirror_frame *f)
 		break;
 	case MIRROR_LINKED:
 		break;
+	case MIRROR_BYE:
+		buf_add_slice(to, f->why);
+		break;
 	}
 }
 
@@ -120,6 +123,9 @@ static bool read_fields(struct slice rest, struct mirror_frame *f)
 		return bytes_cut_varint(&rest, &f->number) && rest.len == 0;
 	case MIRROR_LINKED:
 		return rest.len == 0;
+	case MIRROR_BYE:
+		f->why = rest;
+		return true;
 	}
 	return true; /* of a later version */
 }

@@ -23,6 +23,7 @@ enum mirror_frame_type {
 	MIRROR_PING = 6,
 	MIRROR_PONG = 7,
 	MIRROR_LINKED = 8,
+	MIRROR_BYE = 9,
 };
 
 /* What crosses in parts; the first byte of its bytes. Each but an answer is a request, which DONE
@@ -57,7 +58,8 @@ struct mirror_frame {
 	struct slice bytes;
 	/* done */
 	bool taken;
-	struct slice why; /* not, for people */
+	/* done: not taken; bye: the link ends; for people */
+	struct slice why;
 };
 
 void mirror_frame_add(struct buf *to, const struct mirror_frame *frame);

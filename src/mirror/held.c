@@ -157,13 +157,14 @@ static int commit(struct mirror_node *node, struct id account, struct slice rest
 		rest.len > 0 || released.len % ID_SIZE != 0 || !batch_fits(batch, account))
 		return bad(err);
 	struct store_batch both;
+	struct store_apply apply = {
+		.accounts = accounts, .account_count = ARRAY_LEN(accounts), .batch = &both};
 	store_batch_init(&both);
 	buf_add_slice(&both.bytes, batch);
 	buf_add_slice(&both.released, released);
 	int r = both.bytes.failed || both.released.failed
 			? err_permanent(err, ERR_LIMIT, "the account is too large for one write")
-			: store_apply(m->store, m->inner, m->db, accounts, ARRAY_LEN(accounts),
-				  &both, NULL, 0, err);
+			: store_apply(m->store, m->inner, m->db, &apply, err);
 	store_batch_free(&both);
 	return r;
 }

@@ -28,7 +28,7 @@ struct mirror_lease {
 void mirror_leases_init(
 	struct mirror_leases *leases, const struct mirror_lease_ops *ops, void *context)
 {
-	*leases = (struct mirror_leases){.ops = ops, .context = context};
+	*leases = (struct mirror_leases){.ops = ops, .context = context, .epoch = 1};
 	for (size_t i = 0; i < MIRROR_LEASE_SHARDS; i++) {
 		must(pthread_mutex_init(&leases->shards[i].lock, NULL) == 0);
 		leases->shards[i].alone = true;
@@ -207,14 +207,14 @@ void mirror_lease_drop(struct mirror_leases *leases, struct id account)
 	(void)pthread_mutex_unlock(&shard->lock);
 }
 
-bool mirror_lease_wanted(struct mirror_leases *leases, struct id account)
+bool mirror_lease_wanted(struct mirror_leases *leases, uint64_t epoch, struct id account)
 {
 	struct mirror_lease_shard *shard = shard_of(leases, account);
 	(void)pthread_mutex_lock(&shard->lock);
 	struct mirror_lease *l = find_or_make(leases, shard, account);
 	/* Of one that has just been parted it was sent before. */
-	bool late = l->apart && !shard->alone;
-	bool fits = !is_apart(shard, l) && l->here && !l->wanted;
+	bool late = l->apart && shard->epoch == epoch;
+	bool fits = shard->epoch == epoch && !is_apart(shard, l) && l->here && !l->wanted;
 	if (fits) {
 		l->wanted = true;
 		pass_on(leases, shard, l);
@@ -224,12 +224,12 @@ bool mirror_lease_wanted(struct mirror_leases *leases, struct id account)
 	return fits || late;
 }
 
-bool mirror_lease_given(struct mirror_leases *leases, struct id account)
+bool mirror_lease_given(struct mirror_leases *leases, uint64_t epoch, struct id account)
 {
 	struct mirror_lease_shard *shard = shard_of(leases, account);
 	(void)pthread_mutex_lock(&shard->lock);
 	struct mirror_lease *l = find_or_make(leases, shard, account);
-	bool fits = !is_apart(shard, l) && !l->here && l->asked;
+	bool fits = shard->epoch == epoch && !is_apart(shard, l) && !l->here && l->asked;
 	if (fits) {
 		l->here = true;
 		l->asked = false;
@@ -253,6 +253,7 @@ static void each(struct mirror_leases *leases,
 static void become_alone(struct mirror_leases *leases, struct mirror_lease_shard *shard)
 {
 	shard->alone = true;
+	shard->epoch = atomic_load(&leases->epoch);
 	for (size_t i = 0; i < MIRROR_LEASE_BUCKETS; i++)
 		for (struct mirror_lease *l = shard->bucket[i]; l; l = l->next) {
 			l->asked = l->wanted = l->apart = false;
@@ -289,6 +290,7 @@ static void become_linked(struct mirror_leases *leases, struct mirror_lease_shar
 {
 	forget_linked(leases, shard);
 	shard->alone = false;
+	shard->epoch = atomic_load(&leases->epoch);
 }
 
 void mirror_leases_set_side(struct mirror_leases *leases, bool is_first)
@@ -298,11 +300,13 @@ void mirror_leases_set_side(struct mirror_leases *leases, bool is_first)
 
 void mirror_leases_alone(struct mirror_leases *leases)
 {
+	(void)atomic_fetch_add(&leases->epoch, 1);
 	each(leases, become_alone);
 }
 
-void mirror_leases_linked(struct mirror_leases *leases, const struct id *apart, size_t count)
+uint64_t mirror_leases_linked(struct mirror_leases *leases, const struct id *apart, size_t count)
 {
+	uint64_t epoch = atomic_fetch_add(&leases->epoch, 1) + 1;
 	for (size_t i = 0; i < count; i++) {
 		struct mirror_lease_shard *shard = shard_of(leases, apart[i]);
 		(void)pthread_mutex_lock(&shard->lock);
@@ -311,6 +315,7 @@ void mirror_leases_linked(struct mirror_leases *leases, const struct id *apart, 
 	}
 	atomic_store(&leases->remembers, true);
 	each(leases, become_linked);
+	return epoch;
 }
 
 void mirror_lease_part(struct mirror_leases *leases, struct id account)

@@ -31,9 +31,12 @@ struct mirror_leases {
 	atomic_bool is_first;  /* which half is at home here; the other node has it the other way
 				  round */
 	atomic_bool remembers; /* where leases were when the two were last linked */
+	/* Which linking this is, or which time alone; what comes over a link is of one linking. */
+	atomic_uint_least64_t epoch;
 	struct mirror_lease_shard {
 		pthread_mutex_t lock; /* guards all of its leases */
 		bool alone;
+		uint64_t epoch;
 		struct mirror_lease *bucket[MIRROR_LEASE_BUCKETS];
 	} shards[MIRROR_LEASE_SHARDS];
 };
@@ -60,15 +63,18 @@ int mirror_lease_take(struct mirror_leases *leases, struct id account, int64_t d
 	enum mirror_lease_way *ret_way, struct err *err) WARN_UNUSED;
 void mirror_lease_drop(struct mirror_leases *leases, struct id account);
 
-/* The other node wants it; gives it. False: it could not have said that, so it is out of step. */
-WARN_UNUSED bool mirror_lease_wanted(struct mirror_leases *leases, struct id account);
-WARN_UNUSED bool mirror_lease_given(struct mirror_leases *leases, struct id account);
+/* The other node wants it; gives it; in the linking `epoch`. False: it could not have said that, so
+ * it is out of step. */
+WARN_UNUSED bool mirror_lease_wanted(
+	struct mirror_leases *leases, uint64_t epoch, struct id account);
+WARN_UNUSED bool mirror_lease_given(
+	struct mirror_leases *leases, uint64_t epoch, struct id account);
 
 /* The link is down: whoever waits goes on. */
 void mirror_leases_alone(struct mirror_leases *leases);
 /* The link is up, and nobody holds one. But for some accounts both nodes hold the same: the leases
- * of those are at home, and the others apart. */
-void mirror_leases_linked(struct mirror_leases *leases, const struct id *apart, size_t count);
+ * of those are at home, and the others apart. Returns the epoch. */
+uint64_t mirror_leases_linked(struct mirror_leases *leases, const struct id *apart, size_t count);
 /* Of an account that was apart both nodes hold the same now; its lease is held, at both nodes, and
  * from now on `here` or at the other one. */
 void mirror_lease_settled(struct mirror_leases *leases, struct id account, bool here);

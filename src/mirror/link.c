@@ -61,6 +61,7 @@ struct mirror_link *mirror_link_new(const struct mirror_link_identity *identity,
 void mirror_link_free(struct mirror_link *link)
 {
 	must(link->ended && !link->outgoing.first && !link->queued.first);
+	link_drop_incoming(link);
 	buf_free(&link->control);
 	(void)pthread_mutex_destroy(&link->lock);
 	free(link);
@@ -110,6 +111,7 @@ static void tell_lost(struct mirror_shipment *shipment)
 {
 	if (!shipment)
 		return;
+	shipment->lost = true;
 	shipment->rc = err_temporary(&shipment->err, ERR_UNAVAILABLE, "the link is down");
 	wait_done(&shipment->done);
 }
@@ -259,14 +261,18 @@ static void drop_unsent(struct link_queue *queue, bool all)
 	}
 }
 
-void mirror_link_end(struct mirror_link *link)
+void mirror_link_end(struct mirror_link *link, const char *why)
 {
 	struct link_message *lost = NULL, *m;
 	struct link_queue queued = {NULL, NULL}, outgoing = {NULL, NULL};
 	lock(link);
 	link->ended = true;
-	buf_clear(&link->control);
-	link->control_at = 0;
+	if (link->control_at == 0) { /* else the rest of a frame would be missing before it */
+		buf_clear(&link->control);
+		if (why)
+			mirror_frame_add(&link->control,
+				&(struct mirror_frame){.type = MIRROR_BYE, .why = slice_str(why)});
+	}
 	queued.first = link->queued.first;
 	outgoing.first = link->outgoing.first;
 	queue_init(&link->queued);
@@ -285,5 +291,4 @@ void mirror_link_end(struct mirror_link *link)
 		tell_lost(m->shipment);
 		message_free(m);
 	}
-	link_drop_incoming(link);
 }

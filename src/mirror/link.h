@@ -2,8 +2,7 @@
  * the socket has room, what came is put in. Between them it is the mirror's peer: leases go over in
  * order, messages in parts that alternate, so that a large one holds up no small one.
  *
- * Any thread may call any function, but input one at a time, and no input is under way at the end.
- */
+ * Any thread may call any function, but input one at a time. */
 #ifndef MIRROR_LINK_H
 #define MIRROR_LINK_H
 
@@ -49,8 +48,9 @@ void mirror_link_free(struct mirror_link *link);
 bool mirror_link_output(struct mirror_link *link, struct buf *to, size_t max);
 /* Takes whole frames off the front of *bytes. Negative: the connection must end, *err says why. */
 int mirror_link_input(struct mirror_link *link, struct slice *bytes, struct err *err) WARN_UNUSED;
-/* The connection is gone: what is under way is told so, and everything after it at once. */
-void mirror_link_end(struct mirror_link *link);
+/* The connection is over: what is under way is told so, and everything after it at once. The last
+ * thing to send tells the other node why; NULL: nothing does. */
+void mirror_link_end(struct mirror_link *link, const char *why);
 
 void mirror_job_run(struct mirror_job *job);
 

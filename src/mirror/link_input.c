@@ -123,7 +123,7 @@ static int take_part(struct mirror_link *link, const struct mirror_frame *f, str
 
 static int take(struct mirror_link *link, const struct mirror_frame *f, struct err *err)
 {
-	if (f->type != MIRROR_HELLO && !link->greeted)
+	if (f->type != MIRROR_HELLO && f->type != MIRROR_BYE && !link->greeted)
 		return out_of_step(err, "no HELLO");
 	switch ((enum mirror_frame_type)f->type) {
 	case MIRROR_HELLO:
@@ -145,6 +145,9 @@ static int take(struct mirror_link *link, const struct mirror_frame *f, struct e
 		return 0;
 	case MIRROR_PONG:
 		return 0;
+	case MIRROR_BYE:
+		return err_temporary(err, ERR_UNAVAILABLE, "the other node says: %.*s",
+			(int)MIN(f->why.len, (size_t)160), f->why.ptr);
 	case MIRROR_LINKED:
 		return link->ops->linked(link->context)
 			       ? 0

@@ -13,6 +13,8 @@
 static int load(struct mirror_node *node, struct mirror_accounts *to, struct err *err)
 {
 	struct store_db *m = mirror_node_db(node);
+	if (m->inner->figures(m->db).failed)
+		return err_temporary(err, ERR_UNAVAILABLE, "its disk refused a write");
 	int r = mirror_stage_clear(node->mirror, err);
 	return r < 0 ? r : mirror_accounts_load(m->inner, m->db, to, err);
 }
@@ -34,7 +36,7 @@ static bool hold_writes(struct mirror_connection *c)
 static void become_linked(struct mirror_connection *c)
 {
 	struct mirror_node *node = c->node;
-	mirror_linked(node->mirror, c->apart.list, c->apart.count);
+	atomic_store(&c->linking, mirror_linked(node->mirror, c->apart.list, c->apart.count));
 	c->linked = true;
 	c->holds_writes = false;
 	node->linked_ms = clock_mono_ms();
@@ -49,8 +51,7 @@ static void become_linked(struct mirror_connection *c)
 static int ask_apart(struct mirror_connection *c, struct mirror_ids *to, struct err *err)
 {
 	AUTO(buf_free)
-	struct buf message = BUF(MIRROR_MESSAGE_MAX),
-		   answer = BUF(MIRROR_MESSAGE_MAX);
+	struct buf message = BUF(MIRROR_MESSAGE_MAX), answer = BUF(MIRROR_MESSAGE_MAX);
 	struct mirror_accounts own = {0};
 	int r = load(c->node, &own, err);
 	buf_add_byte(&message, MIRROR_MEET);

@@ -25,6 +25,7 @@ struct mirror_commit {
 struct mirror_shipment {
 	struct wait done;
 	int rc;
+	bool lost; /* with the link: nobody knows what became of it */
 	struct err err;
 	struct buf answer; /* of a request (mirror/link.h); whoever asked frees it */
 };
@@ -34,6 +35,9 @@ struct mirror_peer_ops {
 	/* Begins; must not wait. When the link is lost, shipments under way are told -1. */
 	void (*ship)(void *context, const struct mirror_commit *commit,
 		struct mirror_shipment *shipment);
+	/* One disk took a commit and the other did not: the link must end, so that the two meet
+	 * again. */
+	void (*differ)(void *context, const struct err *why);
 };
 
 struct mirror_options {
@@ -69,14 +73,15 @@ void mirror_unpair(struct mirror *mirror);
 /* Writes fail while it is alone. */
 void mirror_refuse_alone(struct mirror *mirror, bool refuse);
 /* Both nodes hold the same but for the accounts that are `apart`, and nobody writes here: from now
- * on both commit everything else. */
-void mirror_linked(struct mirror *mirror, const struct id *apart, size_t count);
+ * on both commit everything else. Returns which linking this is. */
+uint64_t mirror_linked(struct mirror *mirror, const struct id *apart, size_t count);
 /* The link is down. May come at any time, and before shipments are told. */
 void mirror_alone(struct mirror *mirror);
 
-/* A commit of the other node. */
-int mirror_apply(
-	struct mirror *mirror, const struct mirror_commit *commit, struct err *err) WARN_UNUSED;
+/* A commit of the other node, that came in that linking; when it is over the commit is not taken,
+ * since somebody may have taken the account over. */
+int mirror_apply(struct mirror *mirror, uint64_t linking, const struct mirror_commit *commit,
+	struct err *err) WARN_UNUSED;
 
 struct mirror_figures {
 	bool linked;

@@ -189,7 +189,7 @@ static void tick(void *context)
 	if (todo.silent) {
 		(void)err_temporary(&err, ERR_UNAVAILABLE,
 			"the other node was silent for more than %u ms", node->options.silence_ms);
-		mirror_connection_cut(todo.silent, &err);
+		mirror_connection_kill(todo.silent, &err);
 		mirror_connection_unref(todo.silent);
 	}
 	if (todo.linked) {

@@ -34,6 +34,7 @@ struct mirror_connection {
 	struct mirror_node *node;
 	struct mirror_link *link;
 	struct net_session *session;
+	atomic_uint_least64_t linking; /* see mirror_linked(); 0 before */
 	atomic_int_least64_t heard_ms; /* when something came */
 	int64_t opened_ms, pinged_ms;  /* the session's own, as the next */
 	bool greeted;
@@ -93,15 +94,19 @@ WARN_UNUSED bool mirror_split_peer(
 	const char *peer, const char *default_port, char ret_host[256], char ret_port[8]);
 void mirror_dial(void *node);
 void mirror_dial_failed(void *node, const struct err *err);
-void mirror_dial_reset(struct mirror_node *node); /* under node.lock: soon again */
+/* Under node.lock: dials again soon; or later than the last time. */
+void mirror_dial_reset(struct mirror_node *node);
+void mirror_dial_later(struct mirror_node *node);
 
 /* connection.c */
 struct mirror_connection *mirror_connection_ref(struct mirror_connection *c);
 void mirror_connection_unref(struct mirror_connection *c);
 /* The one in use, with a reference; NULL when there is none. */
 struct mirror_connection *mirror_connection_current(struct mirror_node *node);
-/* Ends it, from anywhere. `why` may be NULL. */
+/* Ends it, from anywhere: says why and closes; or at once, since nobody listens. `why` may be NULL.
+ */
 void mirror_connection_cut(struct mirror_connection *c, const struct err *why);
+void mirror_connection_kill(struct mirror_connection *c, const struct err *why);
 /* Runs a function where waiting is allowed; holds a reference meanwhile. */
 void mirror_connection_run(struct mirror_connection *c,
 	void (*run)(struct mirror_connection *c, void *context), void *context);

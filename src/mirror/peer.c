@@ -24,6 +24,7 @@ static void ship(
 {
 	struct mirror_connection *c = mirror_connection_current(context);
 	if (!c) {
+		shipment->lost = true;
 		wait_done(&shipment->done);
 		return;
 	}
@@ -31,4 +32,14 @@ static void ship(
 	mirror_connection_unref(c);
 }
 
-const struct mirror_peer_ops MIRROR_PEER = {.lease = {send_want, send_give}, .ship = ship};
+static void differ(void *context, const struct err *why)
+{
+	struct mirror_connection *c = mirror_connection_current(context);
+	if (!c)
+		return;
+	mirror_connection_cut(c, why);
+	mirror_connection_unref(c);
+}
+
+const struct mirror_peer_ops MIRROR_PEER = {
+	.lease = {send_want, send_give}, .ship = ship, .differ = differ};

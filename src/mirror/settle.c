@@ -292,12 +292,14 @@ static int commit_here(struct settling *s)
 {
 	struct store_db *m = mirror_node_db(s->node);
 	const struct id accounts[] = {STORE_STAGING_ACCOUNT, s->account};
+	struct store_apply apply = {.accounts = accounts,
+		.account_count = ARRAY_LEN(accounts),
+		.batch = &s->here.batch};
 	if (s->here.batch.bytes.len == 0)
 		return 0;
 	if (s->here.batch.bytes.failed)
 		return err_permanent(s->err, ERR_LIMIT, "the account is too large for one write");
-	return store_apply(m->store, m->inner, m->db, accounts, ARRAY_LEN(accounts), &s->here.batch,
-		NULL, 0, s->err);
+	return store_apply(m->store, m->inner, m->db, &apply, s->err);
 }
 
 /* The lease is this node's before the other one can ask for it. When one of the two disks does not

@@ -15,8 +15,12 @@ static void keys_of(struct id account, struct id blob, struct key *ret_ref, stru
 static int commit(struct store_db *m, const struct store_batch *batch,
 	const struct store_new_blob *blobs, size_t count, struct err *err)
 {
-	return store_apply(
-		m->store, m->inner, m->db, &STORE_STAGING_ACCOUNT, 1, batch, blobs, count, err);
+	struct store_apply apply = {.accounts = &STORE_STAGING_ACCOUNT,
+		.account_count = 1,
+		.batch = batch,
+		.blobs = blobs,
+		.blob_count = count};
+	return store_apply(m->store, m->inner, m->db, &apply, err);
 }
 
 int mirror_stage_ids(struct mirror *mirror, struct id account, const struct id *ids, size_t count,

@@ -78,8 +78,10 @@ static void *carry(void *context)
 		if (!wire->first)
 			wire->last = &wire->first;
 		(void)pthread_mutex_unlock(&wire->lock);
-		bool fits = frame->give ? mirror_lease_given(wire->to, frame->account)
-					: mirror_lease_wanted(wire->to, frame->account);
+		bool fits =
+			frame->give
+				? mirror_lease_given(wire->to, wire->to->epoch, frame->account)
+				: mirror_lease_wanted(wire->to, wire->to->epoch, frame->account);
 		(void)atomic_fetch_add(&refused, !fits);
 		free(frame);
 		(void)pthread_mutex_lock(&wire->lock);
@@ -97,7 +99,7 @@ static int set_up(void **state)
 	for (size_t n = 0; n < NODES; n++) {
 		mirror_leases_init(&nodes[n].leases, &OPS, &nodes[n]);
 		mirror_leases_set_side(&nodes[n].leases, n == 0);
-		mirror_leases_linked(&nodes[n].leases, NULL, 0);
+		(void)mirror_leases_linked(&nodes[n].leases, NULL, 0);
 		nodes[n].out = (struct wire){.to = &nodes[1 - n].leases};
 		nodes[n].out.last = &nodes[n].out.first;
 		(void)pthread_mutex_init(&nodes[n].out.lock, NULL);
@@ -259,7 +261,7 @@ static void alone_everybody_goes_on(void **state)
 	(void)pthread_join(thread, NULL);
 	mirror_leases_alone(&nodes[0].leases);
 	drop(0, 0);
-	assert_false(mirror_lease_wanted(&nodes[0].leases, accounts[1]));
+	assert_false(mirror_lease_wanted(&nodes[0].leases, nodes[0].leases.epoch, accounts[1]));
 	take(0, 0);
 	drop(0, 0);
 }
@@ -268,9 +270,9 @@ static void what_does_not_fit_is_refused(void **state)
 {
 	take(0, 0);
 	drop(0, 0);
-	assert_false(mirror_lease_wanted(&nodes[1].leases, accounts[0]));
-	assert_false(mirror_lease_given(&nodes[0].leases, accounts[0]));
-	assert_false(mirror_lease_given(&nodes[1].leases, accounts[0]));
+	assert_false(mirror_lease_wanted(&nodes[1].leases, nodes[1].leases.epoch, accounts[0]));
+	assert_false(mirror_lease_given(&nodes[0].leases, nodes[0].leases.epoch, accounts[0]));
+	assert_false(mirror_lease_given(&nodes[1].leases, nodes[1].leases.epoch, accounts[0]));
 }
 
 int main(void)

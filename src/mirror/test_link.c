@@ -86,7 +86,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct fixture *f = *state;
-	mirror_link_end(f->link);
+	mirror_link_end(f->link, NULL);
 	mirror_link_free(f->link);
 	free(f);
 	return 0;
@@ -235,7 +235,7 @@ static void what_is_under_way_at_the_end_is_told(void **state)
 	make_commit(f, &before, SLICE("x"));
 	make_commit(f, &after, SLICE("x"));
 	mirror_link_ship(f->link, &before.commit, &before.shipment);
-	mirror_link_end(f->link);
+	mirror_link_end(f->link, NULL);
 	assert_true(wait_is_done(&before.shipment.done) && before.shipment.rc < 0);
 	mirror_link_ship(f->link, &after.commit, &after.shipment);
 	assert_true(wait_is_done(&after.shipment.done) && after.shipment.rc < 0);
@@ -350,7 +350,7 @@ static void what_the_other_node_has_no_room_for_waits(void **state)
 	while (mirror_link_output(f->link, &out, BIG))
 		;
 	assert_true(out.len > 2 * HALF);
-	mirror_link_end(f->link);
+	mirror_link_end(f->link, NULL);
 	assert_true(wait_is_done(&second.shipment.done) && second.shipment.rc < 0);
 	store_batch_free(&first.batch);
 	store_batch_free(&second.batch);

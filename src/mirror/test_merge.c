@@ -84,7 +84,8 @@ static void become(struct state *s, size_t node, const struct mirror_rows *have,
 	for (size_t i = 0; i < notes->count; i++)
 		store_batch_delete(&batch, notes->list[i].key);
 	struct mirror_commit commit = {&s->account, 1, &batch, blobs->list, blobs->count};
-	done(mirror_apply(pair_node(s->pair, node)->mirror, &commit, &s->err));
+	struct mirror *mirror = pair_node(s->pair, node)->mirror;
+	done(mirror_apply(mirror, mirror_leases(mirror)->epoch, &commit, &s->err));
 	store_batch_free(&batch);
 	for (size_t i = 0; i < blobs->count; i++)
 		buf_free(&blobs->bodies[i]);

@@ -209,7 +209,24 @@ static void what_one_disk_refuses_is_counted(void **state)
 	pair_refuse(pair, 1, true);
 	(void)put(pair_node(pair, 0)->store, accounts[0], STORE_MAILBOX, "INBOX", SLICE("x"));
 	assert_int_equal(mirror_figures(pair_node(pair, 0)->mirror).differing, 1);
+	assert_int_equal(pair_node(pair, 0)->differed, 1);
 	pair_refuse(pair, 1, false);
+}
+
+/* Meanwhile somebody may have taken the account over. */
+static void a_commit_of_an_earlier_linking_is_not_taken(void **state)
+{
+	struct pair *pair = *state;
+	struct mirror *mirror = pair_node(pair, 1)->mirror;
+	struct store_batch batch;
+	struct err err;
+	store_batch_init(&batch);
+	struct mirror_commit commit = {accounts, 1, &batch, NULL, 0};
+	uint64_t linking = mirror_leases(mirror)->epoch;
+	done(mirror_apply(mirror, linking, &commit, &err));
+	pair_link(pair);
+	assert_true(mirror_apply(mirror, linking, &commit, &err) < 0);
+	store_batch_free(&batch);
 }
 
 static void *put_one(void *context)
@@ -245,6 +262,7 @@ int main(void)
 		MIRROR_TEST(alone_each_goes_on_by_itself),
 		MIRROR_TEST(a_cut_stops_nobody),
 		MIRROR_TEST(what_one_disk_refuses_is_counted),
+		MIRROR_TEST(a_commit_of_an_earlier_linking_is_not_taken),
 		MIRROR_TEST(held_writes_wait),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

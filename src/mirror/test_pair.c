@@ -23,6 +23,7 @@ struct end {
 	size_t number;
 	pthread_rwlock_t lock;    /* of link */
 	struct mirror_link *link; /* NULL: alone */
+	uint64_t linking;
 	atomic_bool refuses;
 	/* From here to the other. */
 	pthread_t carrier;
@@ -71,17 +72,19 @@ static int apply(void *context, const struct mirror_commit *commit, struct err *
 	struct end *end = context;
 	if (atomic_load(&end->refuses))
 		return err_temporary(err, ERR_LIMIT, "no room");
-	return mirror_apply(end->node.mirror, commit, err);
+	return mirror_apply(end->node.mirror, end->linking, commit, err);
 }
 
 static bool wanted(void *context, struct id account)
 {
-	return mirror_lease_wanted(mirror_leases(((struct end *)context)->node.mirror), account);
+	struct end *end = context;
+	return mirror_lease_wanted(mirror_leases(end->node.mirror), end->linking, account);
 }
 
 static bool given(void *context, struct id account)
 {
-	return mirror_lease_given(mirror_leases(((struct end *)context)->node.mirror), account);
+	struct end *end = context;
+	return mirror_lease_given(mirror_leases(end->node.mirror), end->linking, account);
 }
 
 static int serve(
@@ -133,7 +136,13 @@ static void ship(
 	(void)pthread_rwlock_unlock(&end->lock);
 }
 
-static const struct mirror_peer_ops PEER = {.lease = {send_want, send_give}, .ship = ship};
+static void differ(void *context, const struct err *why)
+{
+	atomic_fetch_add(&((struct end *)context)->node.differed, 1);
+}
+
+static const struct mirror_peer_ops PEER = {
+	.lease = {send_want, send_give}, .ship = ship, .differ = differ};
 
 /* True when there is output; false when the link is cut. */
 static bool wait_for_output(struct end *end)
@@ -254,7 +263,7 @@ void pair_link(struct pair *pair)
 		end->cut = false;
 		end->has_output = true; /* HELLO */
 		end->link = mirror_link_new(&identity, &LINK_OPS, end);
-		mirror_linked(end->node.mirror, NULL, 0);
+		end->linking = mirror_linked(end->node.mirror, NULL, 0);
 	}
 	for (size_t i = 0; i < PAIR_NODES; i++)
 		done(pthread_create(&pair->ends[i].carrier, NULL, carry, &pair->ends[i]));
@@ -278,7 +287,7 @@ static void end_link(struct end *end)
 	end->link = NULL;
 	(void)pthread_rwlock_unlock(&end->lock);
 	mirror_alone(end->node.mirror);
-	mirror_link_end(link);
+	mirror_link_end(link, NULL);
 	(void)pthread_mutex_lock(&end->work_lock);
 	while (end->jobs || end->running > 0)
 		(void)pthread_cond_wait(&end->work, &end->work_lock);

@@ -10,6 +10,7 @@ enum { PAIR_NODES = 2, PAIR_WORKERS = 3 };
 struct pair_node {
 	struct mirror *mirror;
 	struct store *store;
+	atomic_uint differed; /* how often it was told that the other disk has something else */
 };
 
 struct pair;

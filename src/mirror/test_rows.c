@@ -52,7 +52,12 @@ static size_t make_equal(struct store *from, struct store *to, struct id account
 		blobs[i] = (struct store_new_blob){needed.ids[i], buf_slice(&bodies[i])};
 	}
 	size_t size = batch.bytes.len;
-	done(store_apply(to, driver, db, &account, 1, &batch, blobs, needed.count, &err));
+	struct store_apply apply = {.accounts = &account,
+		.account_count = 1,
+		.batch = &batch,
+		.blobs = blobs,
+		.blob_count = needed.count};
+	done(store_apply(to, driver, db, &apply, &err));
 	for (size_t i = 0; i < needed.count; i++)
 		buf_free(&bodies[i]);
 	store_batch_free(&batch);

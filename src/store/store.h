@@ -201,11 +201,20 @@ int store_write_commit(struct store_write *write, struct err *err) WARN_UNUSED;
 void store_write_abort(struct store_write *write); /* NULL is fine */
 
 /* A commit that another store made, as its driver got it, into the same rows here. For the mirror,
- * whose driver wraps `driver` and `db`; goes by those, and tells caches and watches. Accounts are
- * those whose rows are in the batch, each once. */
+ * whose driver wraps `driver` and `db`; goes by those, and tells caches and watches. */
+struct store_apply {
+	const struct id *accounts; /* whose rows are in the batch, each once */
+	size_t account_count;
+	const struct store_batch *batch;
+	const struct store_new_blob *blobs;
+	size_t blob_count;
+	/* Asked once the accounts are locked; false: the commit may not be any more. May be NULL.
+	 */
+	bool (*may)(void *context);
+	void *context;
+};
 int store_apply(struct store *store, const struct store_driver *driver, struct store_db *db,
-	const struct id *accounts, size_t count, const struct store_batch *batch,
-	const struct store_new_blob *blobs, size_t blob_count, struct err *err) WARN_UNUSED;
+	const struct store_apply *apply, struct err *err) WARN_UNUSED;
 /* As much higher will the account's next change number be, and each collection's next number:
  * another store that held the same may have given those between out. By `driver` and `db`, as
  * above. */
