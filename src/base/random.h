@@ -12,4 +12,8 @@ void random_bytes(void *data, size_t len);
 /* Evenly spread over 0 … bound - 1; bound > 0. */
 uint64_t random_below(uint64_t bound);
 
+/* For simulations: from now on all bytes, in all threads, follow from the seed; 0 returns to the
+ * kernel's. */
+void random_fake(uint64_t seed);
+
 #endif

@@ -256,7 +256,9 @@ int view_refresh(struct mail *mail, struct id account, const struct store_collec
 	if (!mail_box_record_read(collection->data, &box))
 		return err_temporary(err, ERR_DAMAGED, "mailbox \"%.*s\": its row can't be read",
 			SLICE_ARG(collection->name));
-	if (!old || keyword_table_count(old->keywords) > old->count + STALE_SETS_MAX)
+	/* A mailbox that was merged with another one has a new UIDVALIDITY. */
+	if (!old || old->uid_validity != box.uid_validity ||
+		keyword_table_count(old->keywords) > old->count + STALE_SETS_MAX)
 		return load_all(mail, account, collection, old, box.uid_validity, ret_view, err);
 	struct refresh refresh = {
 		.mail = mail,

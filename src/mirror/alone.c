@@ -18,17 +18,22 @@ struct note {
 	mirror_time now;
 	const struct store_batch *batch;
 	struct store_batch *to;
-	struct buf row, made; /* scratch */
+	struct buf row, base, made; /* scratch */
 	struct err *err;
 };
 
-static int get(struct note *n, struct slice key)
+static int get_to(struct note *n, struct slice key, struct buf *row)
 {
-	buf_clear(&n->row);
-	int r = n->driver->get(n->db, n->txn, key, &n->row, n->err);
-	if (r == 0 && n->row.failed)
+	buf_clear(row);
+	int r = n->driver->get(n->db, n->txn, key, row, n->err);
+	if (r == 0 && row->failed)
 		return err_temporary(n->err, ERR_OTHER, "no memory for a row");
 	return r;
+}
+
+static int get(struct note *n, struct slice key)
+{
+	return get_to(n, key, &n->row);
 }
 
 /* Accounts are few in a write. */
@@ -132,17 +137,39 @@ static bool is_older(struct slice key, struct slice row, uint64_t parted)
 	return row_get_object(row, &object) && object.change <= parted;
 }
 
-static int note_row(struct note *n, struct slice key)
+/* Whether a collection's row says no more than that something in it changed: what its data counts
+ * of that is no change of its own. Who gave it its name last is to be known. */
+static bool follows_objects(struct slice row, struct slice becomes)
+{
+	struct store_collection now, then;
+	return row_get_collection(row, &now) && row_get_collection(becomes, &then) &&
+	       slice_eq(now.name, then.name) &&
+	       (now.digest != then.digest || slice_eq(now.data, then.data));
+}
+
+/* What was noted stays; the time moves. `becomes` is empty when the row goes. */
+static int note_again(struct note *n, struct slice key, struct slice base, struct slice becomes)
+{
+	struct mirror_was was;
+	if (!mirror_was_read(buf_slice(&n->base), &was))
+		return damaged(n, "a row as it was");
+	if (key.ptr[0] == KEY_COLLECTION && becomes.len > 0) {
+		int r = get(n, key);
+		if (r < 0 || (r == 0 && follows_objects(buf_slice(&n->row), becomes)))
+			return r;
+	}
+	put_was(n, base, was.row);
+	return 0;
+}
+
+static int note_row(struct note *n, struct slice key, struct slice becomes)
 {
 	struct key base = {.len = key.len};
-	struct mirror_was was;
 	memcpy(base.bytes, key.ptr, key.len);
 	base.bytes[0] = KEY_BASE;
-	int r = get(n, key_slice(&base));
+	int r = get_to(n, key_slice(&base), &n->base);
 	if (r == 0) {
-		if (!mirror_was_read(buf_slice(&n->row), &was))
-			return damaged(n, "a row as it was");
-		put_was(n, key_slice(&base), was.row);
+		r = note_again(n, key, key_slice(&base), becomes);
 	} else if (r == STORE_ABSENT) {
 		r = get(n, key);
 		if (r == 0 && is_older(key, buf_slice(&n->row), parted_of(n, key_account(key))))
@@ -184,14 +211,15 @@ static int look(struct note *n, struct slice key, struct seen *seen)
 	return 0;
 }
 
-static int note_change(struct note *n, enum store_op op, struct slice key, struct seen *seen)
+static int note_change(
+	struct note *n, enum store_op op, struct slice key, struct slice value, struct seen *seen)
 {
 	if (key.ptr[0] == KEY_COLLECTION && key.len == KEY_COLLECTION_LEN)
-		return note_row(n, key);
+		return note_row(n, key, value);
 	if (key.ptr[0] != KEY_OBJECT || key.len != KEY_OBJECT_LEN)
 		return 0;
 	int r = op == STORE_DELETE ? look(n, key, seen) : 0;
-	return r < 0 || (op == STORE_DELETE && !seen->stays) ? r : note_row(n, key);
+	return r < 0 || (op == STORE_DELETE && !seen->stays) ? r : note_row(n, key, value);
 }
 
 static int note_all(struct note *n)
@@ -204,7 +232,7 @@ static int note_all(struct note *n)
 	for (size_t i = 0; r == 0 && i < n->count; i++)
 		r = note_account(n, n->accounts[i], &n->parted[i]);
 	while (r == 0 && store_batch_next(&rest, &op, &key, &value, &bad))
-		r = note_change(n, op, key, &seen);
+		r = note_change(n, op, key, value, &seen);
 	return r;
 }
 
@@ -213,12 +241,13 @@ int mirror_alone_note(const struct store_driver *driver, struct store_db *db, st
 	struct store_batch *to, struct err *err)
 {
 	struct note note = {accounts, alloc_zero(count + 1, sizeof(uint64_t)), count, driver, db,
-		txn, now, batch, to, BUF(ROW_MAX), BUF(2 * ROW_MAX), err};
+		txn, now, batch, to, BUF(ROW_MAX), BUF(2 * ROW_MAX), BUF(2 * ROW_MAX), err};
 	int r = note_all(&note);
 	if (r == 0 && (to->bytes.failed || note.made.failed))
 		r = err_temporary(err, ERR_LIMIT, "too much for one write while the link is down");
 	free(note.parted);
 	buf_free(&note.row);
+	buf_free(&note.base);
 	buf_free(&note.made);
 	return r;
 }

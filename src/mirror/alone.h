@@ -17,8 +17,10 @@ struct mirror_parted {
 };
 /* Of a collection or an object that was there then. */
 struct mirror_was {
-	mirror_time changed; /* the last time since */
-	struct slice row;    /* as it was */
+	/* The last time since. Of a collection: since its name or data changed; data that a write
+	 * changes beside objects in it counts them, which is no change to the collection. */
+	mirror_time changed;
+	struct slice row; /* as it was */
 };
 
 /* The rows to be committed with `batch`, whose locks `txn` holds. */

@@ -5,8 +5,16 @@
 #include "base/bytes.h"
 #include "store/key.h"
 
+enum { HEADS_MAX = 64 }; /* numbers and ids around one piece */
+
 void mirror_commit_add(struct buf *to, const struct mirror_commit *commit)
 {
+	size_t size = commit->batch->bytes.len + commit->batch->released.len + HEADS_MAX +
+		      commit->account_count * ID_SIZE;
+	for (size_t i = 0; i < commit->blob_count; i++)
+		size += commit->blobs[i].bytes.len + HEADS_MAX;
+	if (!buf_reserve(to, size))
+		return;
 	buf_add_byte(to, MIRROR_COMMIT);
 	bytes_add_varint(to, commit->account_count);
 	for (size_t i = 0; i < commit->account_count; i++)

@@ -1,14 +1,13 @@
-/* A connection to the other node as a protocol of the loop: bytes to the link and from it, pings,
- * and what becomes of it all when the connection is gone. */
+/* A connection to the other node, without its socket: what a node does with a link, and what
+ * becomes of it all when that is gone. Who has the socket (session.c) brings bytes and takes some.
+ */
 #include "mirror/node_internal.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
 
 enum {
-	PING_MS = 500,
 	GREETING_MS = 5000, /* for HELLO */
-	INPUT_MAX = 4 * MIRROR_FRAME_MAX,
 	CLOCK_ALARM_MS = 60 * 1000,
 };
 
@@ -23,7 +22,7 @@ void mirror_connection_unref(struct mirror_connection *c)
 	if (atomic_fetch_sub(&c->refs, 1) != 1)
 		return;
 	mirror_link_free(c->link);
-	net_session_unref(c->session);
+	c->wire->unref(c->socket);
 	mirror_ids_free(&c->apart);
 	mirror_ids_free(&c->held);
 	mirror_ids_free(&c->unsettled);
@@ -69,11 +68,11 @@ void mirror_connection_run(struct mirror_connection *c,
 {
 	struct task *task = ALLOC(struct task);
 	*task = (struct task){mirror_connection_ref(c), run, context};
-	net_loop_spawn(c->node->loop, run_task, task);
+	c->node->host->run(c->node->host_context, run_task, task);
 }
 
 /* The link is over: nobody waits for it any more, and the node goes on alone. Once. */
-static void end(struct mirror_connection *c, const struct err *why)
+void mirror_connection_end(struct mirror_connection *c, const struct err *why)
 {
 	struct mirror_node *node = c->node;
 	struct mirror_ids held = {0};
@@ -98,7 +97,7 @@ static void end(struct mirror_connection *c, const struct err *why)
 		mirror_alone(node->mirror);
 		if (node->state == MIRROR_MEETING || node->state == MIRROR_IN_SYNC)
 			mirror_node_enter(node, MIRROR_ALONE);
-		log_warn(net_log(c->session), "mirror link lost", F_STR("why", node->error));
+		log_warn(c->log, "mirror link lost", F_STR("why", node->error));
 	}
 	mirror_node_unlock(node);
 	if (first)
@@ -112,21 +111,22 @@ static void end(struct mirror_connection *c, const struct err *why)
 
 void mirror_connection_cut(struct mirror_connection *c, const struct err *why)
 {
-	end(c, why);
-	net_session_wake(c->session);
+	mirror_connection_end(c, why);
+	c->wire->wake(c->socket);
 }
 
 void mirror_connection_kill(struct mirror_connection *c, const struct err *why)
 {
-	end(c, why);
-	net_session_cut(c->session);
+	mirror_connection_end(c, why);
+	c->wire->cut(c->socket);
 }
 
 /* What the link calls. */
 
 static void has_output(void *context)
 {
-	net_session_wake(((struct mirror_connection *)context)->session);
+	struct mirror_connection *c = context;
+	c->wire->wake(c->socket);
 }
 
 static void run_job(struct mirror_connection *c, void *context)
@@ -158,6 +158,7 @@ static int serve(
 	case MIRROR_STAGE:
 	case MIRROR_SETTLE:
 	case MIRROR_APART:
+	case MIRROR_ROSTER:
 		return mirror_held_serve(c, message, bytes, answer, err);
 	case MIRROR_DIGEST:
 		return mirror_digest_serve(c->node, bytes, answer, err);
@@ -212,9 +213,9 @@ static int greeted(void *context, const struct mirror_frame *hello, struct err *
 	}
 	if (r < 0)
 		return r;
-	log_info(net_log(c->session), "mirror link up", F_STR("software", c->software));
+	log_info(c->log, "mirror link up", F_STR("software", c->software));
 	if (c->clock_ahead_ms > CLOCK_ALARM_MS || c->clock_ahead_ms < -CLOCK_ALARM_MS)
-		log_error(net_log(c->session), "the two nodes' clocks differ",
+		log_error(c->log, "the two nodes' clocks differ",
 			F_INT("other_is_ahead_ms", c->clock_ahead_ms));
 	if (leads)
 		mirror_connection_run(c, mirror_meet, NULL);
@@ -251,29 +252,15 @@ static const struct mirror_link_ops LINK_OPS = {
 	.linked = linked,
 };
 
-/* What the loop calls. Its state is a pointer to the connection. */
-
-static struct mirror_connection *of(struct net_session *net)
+struct mirror_connection *mirror_connection_new(struct mirror_node *node,
+	const struct mirror_wire *wire, void *socket, const struct log_scope *log)
 {
-	return *(struct mirror_connection **)net_state(net);
-}
-
-/* Input is read on meanwhile: two nodes that both write would wait for each other. */
-static enum net_next send_some(struct net_session *net, struct mirror_connection *c)
-{
-	while (!net_output_full(net) &&
-		mirror_link_output(c->link, net_output(net), NET_OUTPUT_LOW))
-		;
-	return NET_WAIT_BOTH;
-}
-
-static enum net_next open_session(struct net_session *net)
-{
-	struct mirror_node *node = net_service(net);
 	struct mirror_connection *c = ALLOC(struct mirror_connection);
 	atomic_init(&c->refs, 1);
 	c->node = node;
-	c->session = net_session_ref(net);
+	c->wire = wire;
+	c->socket = socket;
+	c->log = log;
 	mirror_node_lock(node);
 	struct mirror_link_identity identity = {
 		node->pairing.cluster, node->pairing.node, slice_str(node->options.version)};
@@ -281,81 +268,33 @@ static enum net_next open_session(struct net_session *net)
 	c->link = mirror_link_new(&identity, &LINK_OPS, c);
 	c->opened_ms = c->pinged_ms = clock_mono_ms();
 	atomic_init(&c->heard_ms, c->pinged_ms);
-	*(struct mirror_connection **)net_state(net) = c;
-	return send_some(net, c);
+	return c;
 }
 
-/* Says why and closes. */
-static enum net_next give_up(
-	struct net_session *net, struct mirror_connection *c, const struct err *why)
+bool mirror_connection_output(struct mirror_connection *c, struct buf *to, size_t max)
 {
-	end(c, why);
-	(void)mirror_link_output(c->link, net_output(net), NET_OUTPUT_LOW);
-	return NET_CLOSE;
+	return mirror_link_output(c->link, to, max);
 }
 
-static bool has_ended(struct mirror_connection *c)
+int mirror_connection_input(struct mirror_connection *c, struct slice *bytes, struct err *err)
 {
+	atomic_store(&c->heard_ms, clock_mono_ms());
+	return mirror_link_input(c->link, bytes, err);
+}
+
+int mirror_connection_tick(struct mirror_connection *c, struct err *err)
+{
+	int64_t now = clock_mono_ms();
 	mirror_node_lock(c->node);
 	bool ended = c->ended;
 	mirror_node_unlock(c->node);
-	return ended;
-}
-
-static int take_input(struct net_session *net, struct mirror_connection *c, struct err *err)
-{
-	struct slice input = net_input(net), rest = input;
-	int r = mirror_link_input(c->link, &rest, err);
-	net_consume(net, input.len - rest.len);
-	return r;
-}
-
-static enum net_next run(struct net_session *net, unsigned events)
-{
-	struct mirror_connection *c = of(net);
-	struct err err = {0};
-	int64_t now = clock_mono_ms();
-	if (events & NET_SHUTDOWN) {
-		(void)err_temporary(&err, ERR_UNAVAILABLE, "this node stops");
-		return give_up(net, c, &err);
-	}
-	if (has_ended(c))
-		return give_up(net, c, NULL);
-	if (events & NET_INPUT) {
-		atomic_store(&c->heard_ms, now);
-		if (take_input(net, c, &err) < 0)
-			return give_up(net, c, &err);
-	}
-	if (events & NET_EOF) {
-		(void)err_temporary(&err, ERR_UNAVAILABLE, "the other node closed the link");
-		return give_up(net, c, &err);
-	}
-	if (!c->greeted && now - c->opened_ms > GREETING_MS) {
-		(void)err_temporary(&err, ERR_UNAVAILABLE, "the other node says nothing");
-		return give_up(net, c, &err);
-	}
-	if (now - c->pinged_ms >= PING_MS) {
+	if (ended)
+		return err_temporary(err, ERR_UNAVAILABLE, "the link is over");
+	if (!c->greeted && now - c->opened_ms > GREETING_MS)
+		return err_temporary(err, ERR_UNAVAILABLE, "the other node says nothing");
+	if (now - c->pinged_ms >= MIRROR_PING_MS) {
 		c->pinged_ms = now;
 		mirror_link_ping(c->link);
 	}
-	return send_some(net, c);
+	return 0;
 }
-
-static void close_session(struct net_session *net)
-{
-	struct mirror_connection *c = of(net);
-	struct err err;
-	(void)err_temporary(&err, ERR_UNAVAILABLE, "the connection broke");
-	end(c, &err);
-	mirror_connection_unref(c);
-}
-
-const struct net_protocol MIRROR_PROTOCOL = {
-	.name = "mirror",
-	.session_size = sizeof(struct mirror_connection *),
-	.open = open_session,
-	.run = run,
-	.close = close_session,
-	.input_max = INPUT_MAX,
-	.timeout_ms = PING_MS,
-};

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/wait.h"
+#include "net/address.h"
 #include "net/layer.h"
 
 #include <netdb.h>

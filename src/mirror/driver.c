@@ -218,6 +218,19 @@ static struct store_driver_figures driver_figures(struct store_db *m)
 	return m->inner->figures(m->db);
 }
 
+/* Apart, the first node gives out even numbers and the second one odd ones: no client sees two
+ * messages under one UID, whatever nodes it talks to meanwhile. */
+static int driver_number_parity(struct store_txn *txn, struct id account)
+{
+	struct store_db *m = txn->mirror;
+	if (!atomic_load(&m->paired))
+		return -1;
+	for (size_t i = 0; i < txn->count; i++)
+		if (id_eq(txn->accounts[i], account) && !txn->apart[i])
+			return -1;
+	return atomic_load(&m->leases.is_first) ? 0 : 1;
+}
+
 const struct store_driver mirror_driver = {
 	.name = "mirror",
 	.open = driver_open,
@@ -233,6 +246,7 @@ const struct store_driver mirror_driver = {
 	.check = driver_check,
 	.compact = driver_compact,
 	.figures = driver_figures,
+	.number_parity = driver_number_parity,
 };
 
 void mirror_attach(struct mirror *mirror, struct store *store)
@@ -315,4 +329,10 @@ struct mirror_figures mirror_figures(struct mirror *mirror)
 		.alone = atomic_load(&m->alone),
 		.ship_ns = atomic_load(&m->ship_ns),
 	};
+}
+
+uint64_t mirror_commits(struct mirror *mirror)
+{
+	const struct store_db *m = db_of(mirror);
+	return atomic_load(&m->shipped) + atomic_load(&m->applied) + atomic_load(&m->alone);
 }

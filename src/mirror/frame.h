@@ -38,6 +38,7 @@ enum mirror_message {
 	MIRROR_STAGE = 7,   /* bodies, to be kept for an account that is held */
 	MIRROR_SETTLE = 8,  /* a held account's rows; then it is linked */
 	MIRROR_DIGEST = 9,  /* an account; answer: what its rows add up to. None: all accounts */
+	MIRROR_ROSTER = 11, /* an account; answer: the ids of its bodies */
 	MIRROR_APART = 10,  /* an account that was linked, and held by who says so */
 };
 

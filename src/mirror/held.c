@@ -1,9 +1,8 @@
 /* The second node's part in settling: it holds an account for the first one, tells its rows, gives
  * and takes bodies, and commits what the account has become. */
-#include "mirror/node_internal.h"
+#include "mirror/settle_internal.h"
 
 #include "mirror/driver_internal.h"
-#include "mirror/rows.h"
 #include "mirror/stage.h"
 
 #include "base/alloc.h"
@@ -73,6 +72,17 @@ static int hold(struct mirror_connection *c, struct id account, struct buf *answ
 	r = tell_rows(c->node, account, answer, err);
 	if (r < 0 && take_held(c, account))
 		mirror_drop_account(c->node->mirror, account);
+	return r;
+}
+
+static int tell_roster(
+	struct mirror_node *node, struct id account, struct buf *answer, struct err *err)
+{
+	struct mirror_ids ids = {0};
+	int r = settle_roster(node, account, &ids, err);
+	for (size_t i = 0; i < ids.count; i++)
+		buf_add_slice(answer, id_slice(&ids.list[i]));
+	mirror_ids_free(&ids);
 	return r;
 }
 
@@ -202,6 +212,8 @@ int mirror_held_serve(struct mirror_connection *c, unsigned message, struct slic
 	switch (message) {
 	case MIRROR_HOLD:
 		return hold(c, account, answer, err);
+	case MIRROR_ROSTER:
+		return tell_roster(c->node, account, answer, err);
 	case MIRROR_RELEASE:
 		return release(c, account);
 	case MIRROR_STAGE:

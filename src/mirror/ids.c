@@ -23,6 +23,22 @@ bool mirror_ids_take(struct mirror_ids *ids, struct id id)
 	return false;
 }
 
+static int by_id(const void *a, const void *b)
+{
+	return id_cmp(*(const struct id *)a, *(const struct id *)b);
+}
+
+void mirror_ids_sort(struct mirror_ids *ids)
+{
+	size_t kept = 0;
+	if (ids->count > 1)
+		qsort(ids->list, ids->count, sizeof(*ids->list), by_id);
+	for (size_t i = 0; i < ids->count; i++)
+		if (i == 0 || !id_eq(ids->list[i], ids->list[kept - 1]))
+			ids->list[kept++] = ids->list[i];
+	ids->count = kept;
+}
+
 bool mirror_cut_id(struct slice *rest, struct id *ret_id)
 {
 	struct slice bytes;

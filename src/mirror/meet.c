@@ -45,7 +45,7 @@ static void become_linked(struct mirror_connection *c)
 	mirror_node_enter(node, MIRROR_IN_SYNC);
 	mirror_let_write(node->mirror);
 	mirror_node_let_write(node);
-	log_info(net_log(c->session), "mirror linked", F_UINT("accounts_apart", c->apart.count));
+	log_info(c->log, "mirror linked", F_UINT("accounts_apart", c->apart.count));
 }
 
 static int ask_apart(struct mirror_connection *c, struct mirror_ids *to, struct err *err)

@@ -5,6 +5,14 @@
 #include "store/key.h"
 #include "store/row.h"
 
+const struct store_merge_rule *merge_rule_of(const struct merge *m, enum store_kind kind)
+{
+	const struct store_merge_rule *rule = m->rules;
+	while (rule->kind && rule->kind != kind)
+		rule++;
+	return rule;
+}
+
 bool merge_noted(const struct merge *m, size_t side, struct id collection, uint32_t number,
 	struct mirror_was *ret_was)
 {
@@ -44,30 +52,50 @@ static void sort_gone(struct merge *m)
 }
 
 /* Of three sides: what was changed holds, and of two changes the later. */
-static struct slice pick(
-	const struct slice *was, struct slice first, struct slice second, bool second_is_later)
+static struct slice pick(const struct slice *was, struct slice first, struct slice second,
+	bool second_is_later, bool *ret_both_changed)
 {
-	if (slice_eq(first, second) || (was && slice_eq(*was, second)))
-		return first;
-	if (was && slice_eq(*was, first))
-		return second;
-	return second_is_later ? second : first;
+	bool first_stayed = was && slice_eq(*was, first);
+	bool second_stayed = was && slice_eq(*was, second);
+	*ret_both_changed = !slice_eq(first, second) && !first_stayed && !second_stayed;
+	if (*ret_both_changed)
+		return second_is_later ? second : first;
+	return first_stayed ? second : first;
 }
 
-/* Name and data of one that both have. */
+/* As it was when they parted. False when nobody knows. */
+static bool find_was(const struct merge *m, struct id collection, struct store_collection *ret_was,
+	bool *ret_second_is_later)
+{
+	struct mirror_was notes[MERGE_SIDES] = {0};
+	bool known = false;
+	for (size_t i = 0; i < MERGE_SIDES; i++)
+		if (merge_noted(m, i, collection, 0, &notes[i]) && !known)
+			known = row_get_collection(notes[i].row, ret_was);
+	ret_was->id = collection;
+	*ret_second_is_later = notes[1].changed > notes[0].changed;
+	return known;
+}
+
+static void merge_name_and_data(struct merge *m, const struct store_collection *first,
+	const struct store_collection *second, struct store_collection *to)
+{
+	const struct store_merge_rule *rule = merge_rule_of(m, first->kind);
+	struct store_collection was;
+	bool later, both_changed;
+	bool known = find_was(m, first->id, &was, &later);
+	to->name = pick(known ? &was.name : NULL, first->name, second->name, later, &both_changed);
+	to->data = pick(known ? &was.data : NULL, first->data, second->data, later, &both_changed);
+	if (both_changed && rule->merge_collection)
+		rule->merge_collection(known ? &was : NULL, first, second, &m->to->arena, to);
+}
+
+/* The row of one that both have. */
 static void merge_row(struct merge *m, const struct store_collection *first,
 	const struct store_collection *second, struct store_collection *to)
 {
-	struct mirror_was notes[MERGE_SIDES] = {0};
-	struct store_collection was;
-	bool known = false;
-	for (size_t i = 0; i < MERGE_SIDES; i++)
-		if (merge_noted(m, i, first->id, 0, &notes[i]) && !known)
-			known = row_get_collection(notes[i].row, &was);
-	bool second_is_later = notes[1].changed > notes[0].changed;
 	*to = *first;
-	to->name = pick(known ? &was.name : NULL, first->name, second->name, second_is_later);
-	to->data = pick(known ? &was.data : NULL, first->data, second->data, second_is_later);
+	merge_name_and_data(m, first, second, to);
 	to->next_number = MAX(first->next_number, second->next_number);
 	to->created = MIN(first->created, second->created);
 	to->change = MAX(first->change, second->change);
@@ -86,6 +114,37 @@ static void add_gone(struct merge *m, struct id id, enum store_kind kind)
 		m->to, &(struct model_gone){.id = id, .change = m->change, .kind = kind});
 }
 
+/* Tombstones of a collection that comes back: the other side has not heard of the new ones. */
+static void revive_gone(
+	struct merge *m, size_t side, const struct model_collection *c, struct model_collection *to)
+{
+	for (size_t i = 0; i < c->gone_count; i++) {
+		struct model_gone gone = c->gone[i];
+		if (gone.change > m->parted[side].change)
+			gone.change = m->change;
+		model_add_gone(to, &gone);
+	}
+}
+
+/* Under another collection, which it was joined with by a merge that this side has not heard of. */
+static bool lives_at(const struct merge *m, size_t side, struct id id)
+{
+	const struct model *model = m->sides[side].model;
+	for (size_t c = 0; c < model->collection_count; c++)
+		for (size_t i = 0; i < model->collections[c].object_count; i++)
+			if (id_eq(model->collections[c].objects[i].row.id, id))
+				return true;
+	return false;
+}
+
+static void begin_revival(struct merge *m, struct model_collection *to)
+{
+	const struct store_merge_rule *rule = merge_rule_of(m, to->row.kind);
+	to->row.change = to->row.own_change = m->change;
+	if (rule->revive)
+		rule->revive(&m->to->arena, &to->row);
+}
+
 /* What came after they parted, of a collection that the other side deleted meanwhile. */
 static void revive(struct merge *m, size_t side, const struct model_collection *c)
 {
@@ -94,14 +153,14 @@ static void revive(struct merge *m, size_t side, const struct model_collection *
 	for (size_t i = 0; i < c->object_count; i++) {
 		struct model_object object = c->objects[i];
 		bool is_old = object.row.change <= m->parted[side].change ||
-			      merge_noted(m, side, c->row.id, object.row.number, &was);
+			      merge_noted(m, side, c->row.id, object.row.number, &was) ||
+			      lives_at(m, 1 - side, object.row.id);
 		if (is_old)
 			continue;
 		if (!to) {
 			to = model_add_collection(m->to, &c->row);
-			to->row.change = to->row.own_change = m->change;
-			for (size_t g = 0; g < c->gone_count; g++)
-				model_add_gone(to, &c->gone[g]);
+			begin_revival(m, to);
+			revive_gone(m, side, c, to);
 		}
 		object.row.change = m->change;
 		model_add_object(to, &object);
@@ -123,7 +182,8 @@ static void merge_one(struct merge *m, size_t side, const struct model_collectio
 	const struct model_collection *from[MERGE_SIDES] = {NULL, NULL};
 	struct mirror_was was;
 	if (find_gone(m, 1 - side, c->row.id)) {
-		if (merge_noted(m, side, c->row.id, 0, &was))
+		if (c->row.created > m->parted[side].change ||
+			merge_noted(m, side, c->row.id, 0, &was))
 			revive(m, side, c);
 		else
 			add_gone(m, c->row.id, c->row.kind);
@@ -194,6 +254,16 @@ static void move_all(struct merge *m, struct model_collection *from, struct mode
 	to->row.change = m->change;
 }
 
+static void join(struct merge *m, struct model_collection *from, struct model_collection *to)
+{
+	const struct store_merge_rule *rule = merge_rule_of(m, to->row.kind);
+	if (rule->join)
+		rule->join(&from->row, &m->to->arena, &to->row);
+	move_all(m, from, to);
+	to->row.own_change = m->change;
+	add_gone(m, from->row.id, from->row.kind);
+}
+
 static int by_kind_and_name(const void *a, const void *b)
 {
 	const struct store_collection *x = &(*(struct model_collection *const *)a)->row,
@@ -219,8 +289,7 @@ static void join_names(struct merge *m)
 			first = i;
 			continue;
 		}
-		move_all(m, b, a);
-		add_gone(m, b->row.id, b->row.kind);
+		join(m, b, a);
 		free(b->objects);
 		free(b->gone);
 		b->row.id = ID_NONE;
@@ -240,7 +309,39 @@ static int by_name(const void *a, const void *b)
 	return order != 0 ? order : id_cmp(x->row.id, y->row.id);
 }
 
-/* Of two objects with one name the older keeps it, the other is a copy beside it. */
+/* A copy beside the other one. */
+static void rename_copy(struct merge *m, struct store_object *o)
+{
+	char id[ID_TEXT_SIZE + 1];
+	AUTO(buf_free) struct buf name = BUF(STORE_NAME_MAX);
+	id_to_text(o->id, id);
+	buf_add_slice(&name, slice(o->name.ptr, MIN(o->name.len, (size_t)STORE_NAME_MAX - 64)));
+	buf_printf(&name, " (conflict %s)", id);
+	o->name = arena_copy(&m->to->arena, buf_slice(&name));
+	o->change = m->change;
+}
+
+static bool says_the_same(const struct store_object *a, const struct store_object *b)
+{
+	return a->flags == b->flags && id_eq(a->blob, b->blob) && slice_eq(a->data, b->data);
+}
+
+static void drop_objects(struct merge *m, struct model_collection *c)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < c->object_count; i++) {
+		const struct store_object *o = &c->objects[i].row;
+		if (!id_is_none(o->id)) {
+			c->objects[kept++] = c->objects[i];
+			continue;
+		}
+		model_add_gone(c, &(struct model_gone){.number = o->number, .change = m->change});
+	}
+	c->object_count = kept;
+}
+
+/* Of two objects with one name the older keeps it. The other one goes when it says the same (both
+ * sides subscribed to one mailbox), else it is a copy. */
 static void part_names(struct merge *m, struct model_collection *c)
 {
 	struct model_object **named = alloc_zero(c->object_count + 1, sizeof(*named));
@@ -250,19 +351,33 @@ static void part_names(struct merge *m, struct model_collection *c)
 			named[count++] = &c->objects[i];
 	qsort(named, count, sizeof(*named), by_name);
 	for (size_t i = 1; i < count; i++) {
-		struct store_object *o = &named[i]->row;
-		char id[ID_TEXT_SIZE + 1];
-		if (!slice_eq(o->name, named[i - 1]->row.name))
+		struct store_object *older = &named[i - 1]->row, *o = &named[i]->row;
+		if (!slice_eq(o->name, older->name))
 			continue;
-		AUTO(buf_free) struct buf name = BUF(STORE_NAME_MAX);
-		id_to_text(o->id, id);
-		buf_add_slice(
-			&name, slice(o->name.ptr, MIN(o->name.len, (size_t)STORE_NAME_MAX - 64)));
-		buf_printf(&name, " (conflict %s)", id);
-		o->name = arena_copy(&m->to->arena, buf_slice(&name));
-		o->change = c->row.change = m->change;
+		c->row.change = m->change;
+		if (says_the_same(o, older))
+			o->id = ID_NONE;
+		else
+			rename_copy(m, o);
 	}
 	free(named);
+	drop_objects(m, c);
+}
+
+/* What a collection's data says of its objects. */
+static void count_objects(struct merge *m, struct model_collection *c)
+{
+	const struct store_merge_rule *rule = merge_rule_of(m, c->row.kind);
+	struct slice said = c->row.data;
+	if (c->row.change != m->change || !rule->count)
+		return; /* both sides have these objects, and counted them */
+	const struct store_object **objects = alloc_zero(c->object_count + 1, sizeof(*objects));
+	for (size_t i = 0; i < c->object_count; i++)
+		objects[i] = &c->objects[i].row;
+	rule->count(objects, c->object_count, &m->to->arena, &c->row);
+	free((void *)objects);
+	if (!slice_eq(said, c->row.data))
+		c->row.own_change = m->change;
 }
 
 static void merge_account(struct merge *m)
@@ -309,8 +424,10 @@ int mirror_merge(const struct merge_side *first, const struct merge_side *second
 	for (size_t i = 0; i < MERGE_SIDES; i++)
 		free(m.gone[i]);
 	join_names(&m);
-	for (size_t i = 0; i < ret_model->collection_count; i++)
+	for (size_t i = 0; i < ret_model->collection_count; i++) {
 		part_names(&m, &ret_model->collections[i]);
+		count_objects(&m, &ret_model->collections[i]);
+	}
 	merge_account(&m);
 	return 0;
 }

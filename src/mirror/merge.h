@@ -15,7 +15,7 @@ struct merge_side {
 	const struct mirror_rows *notes;
 };
 
-/* `rules` end with one that has no merge(). The result points into both sides. */
+/* `rules` end with kind 0. The result points into both sides. */
 int mirror_merge(const struct merge_side *first, const struct merge_side *second,
 	const struct store_merge_rule *rules, struct model *ret_model, struct err *err) WARN_UNUSED;
 

@@ -16,6 +16,8 @@ struct merge {
 	struct model *to;
 };
 
+/* The rule of a kind, or one without functions. */
+const struct store_merge_rule *merge_rule_of(const struct merge *m, enum store_kind kind);
 /* What a side noted of a collection (number 0) or an object. False: nothing. */
 bool merge_noted(const struct merge *m, size_t side, struct id collection, uint32_t number,
 	struct mirror_was *ret_was);

@@ -88,36 +88,41 @@ static void put(struct objects *o, const struct model_object *object)
 	o->differs = true;
 }
 
-static void apply_rule(struct objects *o, const struct store_object *was,
-	const struct store_object *first, const struct store_object *second,
-	struct store_object *to)
+/* As it was when they parted. False when nobody knows. */
+static bool find_was(const struct objects *o, const struct model_object *const sides[MERGE_SIDES],
+	struct store_object *ret_was, bool *ret_second_is_later)
 {
-	for (const struct store_merge_rule *rule = o->m->rules; rule->merge; rule++)
-		if (rule->kind == o->to->row.kind)
-			rule->merge(was, first, second, &o->m->to->arena, to);
+	struct mirror_was notes[MERGE_SIDES] = {0};
+	bool known = false;
+	for (size_t i = 0; i < MERGE_SIDES; i++) {
+		uint32_t number = sides[i]->row.number;
+		if (!merge_noted(o->m, i, o->to->row.id, number, &notes[i]) || known)
+			continue;
+		known = row_get_object(notes[i].row, ret_was);
+		ret_was->number = number;
+	}
+	*ret_second_is_later = notes[1].changed > notes[0].changed;
+	return known;
 }
 
 /* Both sides have it, and not the same. */
 static void put_merged(
 	struct objects *o, const struct model_object *first, const struct model_object *second)
 {
-	struct id collection = o->to->row.id;
-	struct mirror_was notes[MERGE_SIDES] = {0};
+	const struct store_merge_rule *rule = merge_rule_of(o->m, o->to->row.kind);
+	const struct model_object *const sides[MERGE_SIDES] = {first, second};
 	struct store_object was;
-	bool noted[MERGE_SIDES], known = false;
-	for (size_t i = 0; i < MERGE_SIDES; i++) {
-		noted[i] = merge_noted(o->m, i, collection,
-			i == 0 ? first->row.number : second->row.number, &notes[i]);
-		known |= !known && noted[i] && row_get_object(notes[i].row, &was);
-	}
-	const struct model_object *later = notes[1].changed > notes[0].changed ? second : first;
-	if (known && same_content(&was, &first->row))
-		later = second;
-	else if (known && same_content(&was, &second->row))
-		later = first;
+	bool second_is_later;
+	bool known = find_was(o, sides, &was, &second_is_later);
+	const struct model_object *later = second_is_later ? second : first;
+	bool first_stayed = known && same_content(&was, &first->row);
+	bool second_stayed = known && same_content(&was, &second->row);
+	if (first_stayed || second_stayed)
+		later = first_stayed ? second : first;
 	struct model_object merged = *later;
-	if (!known || !(same_content(&was, &first->row) || same_content(&was, &second->row)))
-		apply_rule(o, known ? &was : NULL, &first->row, &second->row, &merged.row);
+	if (rule->merge && !first_stayed && !second_stayed)
+		rule->merge(known ? &was : NULL, &first->row, &second->row, &o->m->to->arena,
+			&merged.row);
 	merged.row.number = MAX(first->row.number, second->row.number);
 	put(o, &merged);
 }

@@ -92,5 +92,6 @@ struct mirror_figures {
 	uint64_t ship_ns;   /* how long shipped commits took, all together */
 };
 struct mirror_figures mirror_figures(struct mirror *mirror);
+uint64_t mirror_commits(struct mirror *mirror); /* of all sorts, so far */
 
 #endif

@@ -11,7 +11,6 @@
 
 enum {
 	SILENCE_MS = 2000,
-	TICK_MS = 100,
 	RETRY_MS = 1000,
 	BACKLOG = 8,
 };
@@ -178,7 +177,7 @@ static void forget_unmirrored(struct mirror_node *node)
 	mirror_node_unlock(node);
 }
 
-static void tick(void *context)
+void mirror_node_tick(void *context)
 {
 	struct mirror_node *node = context;
 	struct todo todo = {0};
@@ -197,18 +196,16 @@ static void tick(void *context)
 		mirror_connection_unref(todo.linked);
 	}
 	if (todo.dial)
-		net_loop_spawn(node->loop, mirror_dial, node);
+		node->host->dial(node->host_context, node);
 	forget_unmirrored(node);
 }
 
-int mirror_node_serve(struct mirror_node *node, struct net_loop *loop, struct err *err)
+int mirror_node_start(
+	struct mirror_node *node, const struct mirror_host *host, void *context, struct err *err)
 {
-	struct net_connector_options options = {
-		.protocol = &MIRROR_PROTOCOL, .service = node, .failed = mirror_dial_failed};
-	node->loop = loop;
-	node->tls = net_tls_slot_new();
-	node->connector = net_loop_connector(loop, &options);
 	mirror_node_lock(node);
+	node->host = host;
+	node->host_context = context;
 	mirror_dial_reset(node);
 	node->dial_at = 0;
 	if (node->state == MIRROR_ALONE) {
@@ -219,7 +216,30 @@ int mirror_node_serve(struct mirror_node *node, struct net_loop *loop, struct er
 	}
 	int r = mirror_node_use_key(node, err);
 	mirror_node_unlock(node);
-	if (r == 0)
-		net_loop_every(loop, TICK_MS, tick, node);
 	return r;
+}
+
+static void run_on_loop(void *host, void (*run)(void *context), void *context)
+{
+	net_loop_spawn(host, run, context);
+}
+
+static void dial_on_loop(void *host, struct mirror_node *node)
+{
+	net_loop_spawn(host, mirror_dial, node);
+}
+
+static const struct mirror_host ON_LOOP = {run_on_loop, dial_on_loop};
+
+int mirror_node_serve(struct mirror_node *node, struct net_loop *loop, struct err *err)
+{
+	struct net_connector_options options = {
+		.protocol = &MIRROR_PROTOCOL, .service = node, .failed = mirror_dial_failed};
+	node->loop = loop;
+	node->tls = net_tls_slot_new();
+	node->connector = net_loop_connector(loop, &options);
+	if (mirror_node_start(node, &ON_LOOP, loop, err) < 0)
+		return -1;
+	net_loop_every(loop, MIRROR_TICK_MS, mirror_node_tick, node);
+	return 0;
 }

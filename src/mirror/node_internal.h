@@ -4,11 +4,10 @@
  *     operate.c     what operators do and see
  *     dial.c        finding the other node
  *     peer.c        the mirror's peer: sends by the link that is in use
- *     connection.c  one connection, as a protocol of the loop
+ *     connection.c  one connection;  session.c: with its socket, as a protocol of the loop
  *     meet.c        two nodes that meet: who holds what
- *     settle.c      accounts that are apart become one: the first node's work
- *     held.c        the second node's part in it
- *     verify.c      comparing what is on the disks
+ *     settle.c      accounts that are apart become one: the first node's work;  bodies.c: bodies go
+ * ahead held.c        the second node's part in it verify.c      comparing what is on the disks
  *
  * Locks, in this order: node.lock; a lease's; peer_lock; a link's. None is held over a wait. */
 #ifndef MIRROR_NODE_INTERNAL_H
@@ -17,10 +16,30 @@
 #include "mirror/link.h"
 #include "mirror/node.h"
 #include "mirror/pairing.h"
+#include "base/log.h"
 #include "net/loop.h"
-#include "net/session.h"
 
-enum { MIRROR_SETTLERS = 3 }; /* accounts at a time */
+enum {
+	MIRROR_SETTLERS = 3, /* accounts at a time */
+	MIRROR_PING_MS = 500,
+	MIRROR_TICK_MS = 100,
+};
+
+/* What a connection's socket can do; any thread. A simulation has one of its own, as of the next.
+ */
+struct mirror_wire {
+	void (*wake)(void *socket); /* there is output, or the connection has ended */
+	void (*cut)(void *socket);  /* closes it at once */
+	void (*unref)(void *socket);
+};
+
+/* Where a node runs. */
+struct mirror_host {
+	/* Once, soon, where waiting is allowed. */
+	void (*run)(void *host, void (*run)(void *context), void *context);
+	/* Begins a connection to the other node; mirror_dial_failed() when that is in vain. */
+	void (*dial)(void *host, struct mirror_node *node);
+};
 
 /* Ids of accounts. */
 struct mirror_ids {
@@ -33,7 +52,9 @@ struct mirror_connection {
 	atomic_uint refs;
 	struct mirror_node *node;
 	struct mirror_link *link;
-	struct net_session *session;
+	const struct mirror_wire *wire;
+	void *socket; /* a reference */
+	const struct log_scope *log;
 	atomic_uint_least64_t linking; /* see mirror_linked(); 0 before */
 	atomic_int_least64_t heard_ms; /* when something came */
 	int64_t opened_ms, pinged_ms;  /* the session's own, as the next */
@@ -56,7 +77,9 @@ struct mirror_node {
 	struct mirror_node_options options;
 	struct mirror *mirror;
 	struct store *store;
-	struct net_loop *loop; /* NULL: not serving */
+	const struct mirror_host *host; /* NULL: not serving */
+	void *host_context;
+	struct net_loop *loop;
 	struct net_connector *connector;
 	struct net_tls_slot *tls;
 
@@ -98,7 +121,23 @@ void mirror_dial_failed(void *node, const struct err *err);
 void mirror_dial_reset(struct mirror_node *node);
 void mirror_dial_later(struct mirror_node *node);
 
-/* connection.c */
+/* node.c: what the clock asks for, every MIRROR_TICK_MS. */
+void mirror_node_tick(void *node);
+/* The node is served by this host from now on. */
+int mirror_node_start(struct mirror_node *node, const struct mirror_host *host, void *context,
+	struct err *err) WARN_UNUSED;
+
+/* connection.c. A new one has the caller's reference, and takes over that of the socket. */
+struct mirror_connection *mirror_connection_new(struct mirror_node *node,
+	const struct mirror_wire *wire, void *socket, const struct log_scope *log);
+bool mirror_connection_output(struct mirror_connection *c, struct buf *to, size_t max);
+int mirror_connection_input(
+	struct mirror_connection *c, struct slice *bytes, struct err *err) WARN_UNUSED;
+/* Every MIRROR_PING_MS, and more often. Negative: it must be closed. */
+int mirror_connection_tick(struct mirror_connection *c, struct err *err) WARN_UNUSED;
+/* The link is over: nobody waits for it any more, and the node goes on alone. What is left to send
+ * says `why`, which may be NULL. */
+void mirror_connection_end(struct mirror_connection *c, const struct err *why);
 struct mirror_connection *mirror_connection_ref(struct mirror_connection *c);
 void mirror_connection_unref(struct mirror_connection *c);
 /* The one in use, with a reference; NULL when there is none. */
@@ -136,6 +175,7 @@ int mirror_digest_serve(struct mirror_node *node, struct slice bytes, struct buf
 /* Ids as a list and as bytes. */
 void mirror_ids_add(struct mirror_ids *ids, struct id id);
 WARN_UNUSED bool mirror_ids_take(struct mirror_ids *ids, struct id id); /* removes it */
+void mirror_ids_sort(struct mirror_ids *ids);                           /* each once */
 WARN_UNUSED bool mirror_ids_read(struct slice bytes, struct mirror_ids *to);
 void mirror_ids_free(struct mirror_ids *ids);
 WARN_UNUSED bool mirror_cut_id(struct slice *rest, struct id *ret_id);

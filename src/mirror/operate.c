@@ -96,7 +96,8 @@ int mirror_node_unpair(struct mirror_node *node, struct err *err)
 	int r = paired ? mirror_pairing_remove(node->options.folder, err) : not_paired(err);
 	if (r == 0) {
 		node->paired = false;
-		net_tls_slot_clear(node->tls);
+		if (node->tls)
+			net_tls_slot_clear(node->tls);
 		mirror_node_enter(node, MIRROR_UNPAIRED);
 		node->error[0] = '\0';
 	}

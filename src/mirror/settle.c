@@ -1,12 +1,12 @@
-/* Accounts that are apart become one: the first node's work, several at a time. Each is held at
- * both nodes for as long as it takes: rows come over, are merged, bodies go where they are missing,
- * and the second node commits what the account has become before this one does. */
-#include "mirror/node_internal.h"
+/* Accounts that are apart become one: the first node's work, several at a time. Bodies go ahead
+ * (bodies.c). Then the account is held at both nodes: rows come over, are merged, bodies that were
+ * missed go where they are missing, and the second node commits what the account has become before
+ * this one does. */
+#include "mirror/settle_internal.h"
 
 #include "mirror/driver_internal.h"
 #include "mirror/merge.h"
 #include "mirror/model.h"
-#include "mirror/rows.h"
 #include "mirror/stage.h"
 
 #include "base/alloc.h"
@@ -17,24 +17,6 @@
 
 enum {
 	HOLD_MS = 10 * 1000,
-	BODIES_AT_ONCE = 4 << 20, /* bytes; or one body */
-	ONE_BODY_MAX = MIRROR_MESSAGE_MAX / 2,
-};
-
-/* One account's settling. `here` is this node's side, `there` the other one's. */
-struct side {
-	struct mirror_rows rows, notes;
-	struct store_batch batch; /* what makes the account of it */
-	struct mirror_ids needs;  /* bodies */
-};
-
-struct settling {
-	struct mirror_connection *c;
-	struct mirror_node *node;
-	struct id account;
-	struct side here, there;
-	struct mirror_rows want;
-	struct err *err;
 };
 
 static void side_init(struct side *side)
@@ -49,19 +31,7 @@ static void side_free(struct side *side)
 	mirror_rows_free(&side->notes);
 	store_batch_free(&side->batch);
 	mirror_ids_free(&side->needs);
-}
-
-static void begin_message(struct settling *s, enum mirror_message kind, struct buf *message)
-{
-	*message = BUF(MIRROR_MESSAGE_MAX);
-	buf_add_byte(message, (char)kind);
-	buf_add_slice(message, id_slice(&s->account));
-}
-
-/* Asks for the message; what it answers goes to `answer`. */
-static int ask(struct settling *s, struct buf *message, struct buf *answer)
-{
-	return mirror_link_ask(s->c->link, message, answer, s->err);
+	mirror_ids_free(&side->fetched);
 }
 
 static int load_rows(struct settling *s, struct slice theirs)
@@ -157,135 +127,17 @@ static void needs(void *context, struct id blob)
 	mirror_ids_add(context, blob);
 }
 
-static int by_id(const void *a, const void *b)
-{
-	return id_cmp(*(const struct id *)a, *(const struct id *)b);
-}
-
+/* What was staged for it goes, whether it is needed or not. */
 static void compare(const struct settling *s, struct side *side)
 {
-	size_t kept = 0;
-	struct mirror_ids *ids = &side->needs;
-	mirror_rows_diff(&side->rows, &s->want, &side->batch, needs, ids);
+	mirror_rows_diff(&side->rows, &s->want, &side->batch, needs, &side->needs);
+	mirror_ids_sort(&side->needs);
 	for (size_t i = 0; i < side->notes.count; i++)
 		store_batch_delete(&side->batch, side->notes.list[i].key);
-	if (ids->count > 1)
-		qsort(ids->list, ids->count, sizeof(*ids->list), by_id);
-	for (size_t i = 0; i < ids->count; i++)
-		if (i == 0 || !id_eq(ids->list[i], ids->list[i - 1]))
-			ids->list[kept++] = ids->list[i];
-	ids->count = kept;
-	for (size_t i = 0; i < ids->count; i++)
-		mirror_stage_drop(s->account, ids->list[i], &side->batch);
-}
-
-/* Bodies as a message carries them, to this node's disk. */
-static int keep_bodies(struct settling *s, struct slice bytes, size_t *ret_count)
-{
-	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
-	size_t cap = bytes.len / (ID_SIZE + 1) + 1, count = 0;
-	struct store_new_blob *blobs = ARENA_ARRAY(&arena, struct store_new_blob, cap);
-	while (bytes.len > 0) {
-		if (!mirror_cut_id(&bytes, &blobs[count].id) ||
-			!bytes_cut_counted(&bytes, &blobs[count].bytes))
-			return err_temporary(
-				s->err, ERR_BAD_INPUT, "the other node's bodies do not parse");
-		count++;
-	}
-	*ret_count = count;
-	return mirror_stage_bodies(s->node->mirror, blobs, count, s->err);
-}
-
-static int missing_body(struct settling *s, struct id blob)
-{
-	char text[ID_TEXT_SIZE + 1];
-	id_to_text(blob, text);
-	return err_temporary(s->err, ERR_DAMAGED, "body %s is at neither node", text);
-}
-
-/* Lengths are in the objects' rows, but asking for a few at a time is enough: `per` of them. */
-static int fetch_bodies(struct settling *s, const struct mirror_ids *absent)
-{
-	for (size_t at = 0, per = 16; at < absent->count;) {
-		AUTO(buf_free) struct buf answer = BUF(MIRROR_MESSAGE_MAX);
-		struct buf message = BUF(MIRROR_MESSAGE_MAX);
-		size_t count = MIN(per, absent->count - at), got = 0;
-		buf_add_byte(&message, MIRROR_BODIES);
-		for (size_t i = 0; i < count; i++)
-			buf_add_slice(&message, id_slice(&absent->list[at + i]));
-		int r = ask(s, &message, &answer);
-		if (r == 0)
-			r = keep_bodies(s, buf_slice(&answer), &got);
-		if (r == 0 && got < count)
-			r = missing_body(s, absent->list[at]);
-		if (r < 0)
-			return r;
-		at += count;
-		per = answer.len > BODIES_AT_ONCE ? 1 + per / 2 : MIN(2 * per, (size_t)1024);
-	}
-	return 0;
-}
-
-static int get_bodies(struct settling *s)
-{
-	AUTO(buf_free) struct buf absent = BUF(MIRROR_MESSAGE_MAX);
-	struct mirror_ids ids = {0};
-	int r = mirror_stage_ids(s->node->mirror, s->account, s->here.needs.list,
-		s->here.needs.count, &absent, s->err);
-	if (r == 0 && mirror_ids_read(buf_slice(&absent), &ids))
-		r = fetch_bodies(s, &ids);
-	mirror_ids_free(&ids);
-	return r;
-}
-
-static void begin_stage(struct settling *s, bool bodies, struct buf *message)
-{
-	begin_message(s, MIRROR_STAGE, message);
-	buf_add_byte(message, bodies);
-}
-
-static int send_bodies(struct settling *s, const struct mirror_ids *absent)
-{
-	struct store_db *m = mirror_node_db(s->node);
-	AUTO(buf_free) struct buf body = BUF(ONE_BODY_MAX), answer = BUF(MIRROR_MESSAGE_MAX);
-	for (size_t at = 0; at < absent->count;) {
-		struct buf message;
-		begin_stage(s, true, &message);
-		while (at < absent->count && message.len < BODIES_AT_ONCE) {
-			buf_clear(&body);
-			int r = m->inner->blob_read(
-				m->db, absent->list[at], 0, UINT64_MAX, &body, s->err);
-			if (r == STORE_ABSENT)
-				r = missing_body(s, absent->list[at]);
-			if (r < 0) {
-				buf_free(&message);
-				return r;
-			}
-			buf_add_slice(&message, id_slice(&absent->list[at++]));
-			bytes_add_counted(&message, buf_slice(&body));
-		}
-		int r = ask(s, &message, &answer);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int give_bodies(struct settling *s)
-{
-	AUTO(buf_free) struct buf answer = BUF(MIRROR_MESSAGE_MAX);
-	struct mirror_ids absent = {0};
-	struct buf message;
-	if (s->there.needs.count == 0)
-		return 0;
-	begin_stage(s, false, &message);
-	for (size_t i = 0; i < s->there.needs.count; i++)
-		buf_add_slice(&message, id_slice(&s->there.needs.list[i]));
-	int r = ask(s, &message, &answer);
-	if (r == 0 && mirror_ids_read(buf_slice(&answer), &absent))
-		r = send_bodies(s, &absent);
-	mirror_ids_free(&absent);
-	return r;
+	for (size_t i = 0; i < side->needs.count; i++)
+		mirror_stage_drop(s->account, side->needs.list[i], &side->batch);
+	for (size_t i = 0; i < side->fetched.count; i++)
+		mirror_stage_drop(s->account, side->fetched.list[i], &side->batch);
 }
 
 static int commit_here(struct settling *s)
@@ -310,11 +162,11 @@ static int commit_both(struct settling *s)
 	struct buf message;
 	if (s->there.batch.bytes.failed)
 		return err_permanent(s->err, ERR_LIMIT, "the account is too large for one write");
-	begin_message(s, MIRROR_SETTLE, &message);
+	settle_begin_message(s, MIRROR_SETTLE, &message);
 	bytes_add_counted(&message, buf_slice(&s->there.batch.bytes));
 	bytes_add_counted(&message, buf_slice(&s->there.batch.released));
 	mirror_lease_settled(mirror_leases(s->node->mirror), s->account, true);
-	int r = ask(s, &message, &answer);
+	int r = settle_ask(s, &message, &answer);
 	if (r == 0)
 		r = commit_here(s);
 	if (r < 0)
@@ -328,17 +180,17 @@ static void release(struct settling *s)
 	AUTO(buf_free) struct buf answer = BUF(1);
 	struct buf message;
 	struct err err;
-	begin_message(s, MIRROR_RELEASE, &message);
+	settle_begin_message(s, MIRROR_RELEASE, &message);
 	if (mirror_link_ask(s->c->link, &message, &answer, &err) < 0)
-		log_debug(net_log(s->c->session), "account not released", F_ERR(&err));
+		log_debug(s->c->log, "account not released", F_ERR(&err));
 }
 
 static int settle_held(struct settling *s)
 {
 	AUTO(buf_free) struct buf theirs = BUF(MIRROR_MESSAGE_MAX);
 	struct buf message;
-	begin_message(s, MIRROR_HOLD, &message);
-	int r = ask(s, &message, &theirs);
+	settle_begin_message(s, MIRROR_HOLD, &message);
+	int r = settle_ask(s, &message, &theirs);
 	if (r < 0)
 		return r;
 	r = load_rows(s, buf_slice(&theirs));
@@ -348,13 +200,24 @@ static int settle_held(struct settling *s)
 	if (r == 0) {
 		compare(s, &s->here);
 		compare(s, &s->there);
-		r = get_bodies(s);
+		r = settle_move_bodies(s);
 	}
-	if (r == 0)
-		r = give_bodies(s);
 	if (r == 0)
 		return commit_both(s);
 	release(s);
+	return r;
+}
+
+static int hold_and_settle(struct settling *s)
+{
+	bool apart;
+	int r = mirror_hold_account(
+		s->node->mirror, s->account, clock_mono_ms() + HOLD_MS, &apart, s->err);
+	if (r < 0)
+		return r;
+	s->held = true;
+	r = apart ? settle_held(s) : 0; /* else it is settled already */
+	mirror_drop_account(s->node->mirror, s->account);
 	return r;
 }
 
@@ -362,15 +225,11 @@ static int settle(struct mirror_connection *c, struct id account, struct err *er
 {
 	struct settling s = {
 		.c = c, .node = c->node, .account = account, .want = MIRROR_ROWS_NONE, .err = err};
-	bool apart;
-	int r = mirror_hold_account(
-		c->node->mirror, account, clock_mono_ms() + HOLD_MS, &apart, err);
-	if (r < 0)
-		return r;
 	side_init(&s.here);
 	side_init(&s.there);
-	r = apart ? settle_held(&s) : 0; /* else it is settled already */
-	mirror_drop_account(c->node->mirror, account);
+	int r = settle_fetch_ahead(&s);
+	if (r == 0)
+		r = hold_and_settle(&s);
 	side_free(&s.here);
 	side_free(&s.there);
 	mirror_rows_free(&s.want);

@@ -198,6 +198,73 @@ static void a_mailbox_that_is_deleted_is_kept_and_its_objects_are_not(void **sta
 	assert_int_equal(notes(f), 2);
 }
 
+/* Name, data or both are changed, `count` messages come; as one write. */
+static void change_inbox(struct fixture *f, const char *name, const char *data, unsigned count)
+{
+	struct store_write *w;
+	struct store_collection *c;
+	struct store_object o = {.data = SLICE("as delivered")};
+	done(store_write_begin(f->store, &f->account, 1, &w, &f->err));
+	done(store_write_collection(w, f->account, f->inbox, &c, &f->err));
+	while (count-- > 0)
+		done(store_write_object_new(w, c, &o, SLICE_NONE, &f->err));
+	c->name = slice_str(name);
+	c->data = slice_str(data);
+	store_write_collection_changed(w, c);
+	done(store_write_commit(w, &f->err));
+}
+
+/* When the mailbox was changed last, as noted; what it was is as noted first. */
+static mirror_time noted_time(struct fixture *f)
+{
+	AUTO(buf_free) struct buf row = BUF(ROW_MAX);
+	struct mirror_was was;
+	struct store_collection old;
+	struct key key;
+	key_of_collection(&key, KEY_BASE, f->account, f->inbox);
+	assert_int_equal(read_row(f, &key, &row), 0);
+	assert_true(mirror_was_read(buf_slice(&row), &was));
+	assert_true(row_get_collection(was.row, &old));
+	assert_slice(old.name, "INBOX");
+	assert_int_equal(old.count, 2);
+	return was.changed;
+}
+
+static void what_happens_in_a_mailbox_is_no_change_of_it(void **state)
+{
+	struct fixture *f = *state;
+	pair_cut(f->pair);
+	(void)deliver(f);
+	mirror_time first = noted_time(f);
+	(void)deliver(f);
+	change(f, 1, "changed");
+	change(f, 2, "");
+	assert_true(noted_time(f) == first);
+	/* Its data counts messages. */
+	change_inbox(f, "INBOX", "4 unseen", 1);
+	assert_true(noted_time(f) == first);
+}
+
+static void a_new_name_or_new_data_of_a_mailbox_is_a_change_of_it(void **state)
+{
+	struct fixture *f = *state;
+	pair_cut(f->pair);
+	(void)deliver(f);
+	mirror_time first = noted_time(f);
+	change_inbox(f, "renamed", "", 0);
+	mirror_time renamed = noted_time(f);
+	assert_true(renamed > first);
+	(void)deliver(f);
+	assert_true(noted_time(f) == renamed);
+	change_inbox(f, "renamed", "trash", 0);
+	mirror_time used = noted_time(f);
+	assert_true(used > renamed);
+	change_inbox(f, "renamed", "trash", 0); /* it is so already */
+	assert_true(noted_time(f) == used);
+	change_inbox(f, "again", "7 unseen", 3);
+	assert_true(noted_time(f) > used);
+}
+
 /* One of the two has the account's lease when they part, and goes on where it was. */
 static void who_did_not_have_the_lease_skips_numbers(void **state)
 {
@@ -215,12 +282,12 @@ static void who_did_not_have_the_lease_skips_numbers(void **state)
 		done(store_check(f->store, fail_finding, NULL, NULL, &f->err));
 	}
 	/* Node 0 wrote last. */
-	assert_int_equal(first[0], 3);
+	assert_int_equal(first[0], 4); /* even ones */
 	assert_int_equal(changes[0], 5);
 	assert_int_equal(first[1], 3 + 1024);
 	assert_int_equal(changes[1], 5 + 1024);
 	for (size_t i = 0; i < PAIR_NODES; i++)
-		assert_int_equal(second[i], first[i] + 1);
+		assert_int_equal(second[i], first[i] + 2);
 }
 
 static void rows_that_do_not_parse_are_told(void **state)
@@ -243,6 +310,8 @@ int main(void)
 		ALONE_TEST(an_object_is_kept_as_it_was_when_they_parted),
 		ALONE_TEST(what_is_gone_is_kept_and_what_is_new_is_not),
 		ALONE_TEST(a_mailbox_that_is_deleted_is_kept_and_its_objects_are_not),
+		ALONE_TEST(what_happens_in_a_mailbox_is_no_change_of_it),
+		ALONE_TEST(a_new_name_or_new_data_of_a_mailbox_is_a_change_of_it),
 		ALONE_TEST(who_did_not_have_the_lease_skips_numbers),
 		cmocka_unit_test(rows_that_do_not_parse_are_told),
 	};

@@ -4,13 +4,12 @@
 #include "base/errno_here.h"
 
 #include "directory/internal.h"
+#include "mail/merge.h"
 #include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { ADOPT_OPEN_MAX = 16 };
-
-static const struct store_merge_rule NO_RULES[] = {{0}};
 
 static int open_store(
 	const struct conf_store *conf, const char *folder, struct floors *f, struct err *err)
@@ -26,7 +25,7 @@ static int open_store(
 				.segment_bytes = conf->segment_size,
 				.cache_bytes = conf->cache_size,
 			},
-		.rules = NO_RULES,
+		.rules = mail_merge_rules,
 		.listen = conf->mirror.listen,
 		.version = ROOKERY_VERSION,
 		.ack = conf->mirror.ack == CONF_ACK_BOTH ? MIRROR_ACK_BOTH

@@ -144,6 +144,9 @@ struct store_driver {
 	int (*compact)(struct store_db *db, bool all, store_progress *progress, void *context,
 		uint64_t *ret_freed, struct err *err);
 	struct store_driver_figures (*figures)(struct store_db *db);
+	/* Which numbers the txn may give to new objects of an account: 0 even ones, 1 odd ones,
+	 * since another store may give out the others; -1 any. NULL: any. */
+	int (*number_parity)(struct store_txn *txn, struct id account);
 };
 
 extern const struct store_driver store_driver_embedded; /* RocksDB and segment files */

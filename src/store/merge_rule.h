@@ -1,17 +1,37 @@
-/* What a kind of objects has to say when two states of one account become one (mirror/merge.h):
- * registered by the floor that gives the kind its meaning, run by the mirror, which knows none. */
+/* What a kind has to say when two states of one account become one (mirror/merge.h): registered by
+ * the floor that gives the kind its meaning, run by the mirror, which knows none.
+ *
+ * Pure functions of rows. `to` is the result: at first what holds without a rule. A rule may change
+ * what stands beside it, with slices into `arena`, and nothing else. But for join(), the same must
+ * come out when first and second change places. Rows may be damaged: then `to` stays as it is. */
 #ifndef STORE_MERGE_RULE_H
 #define STORE_MERGE_RULE_H
 
 #include "store/store.h"
 
-/* One kind's own rule for an object that both sides changed; `was` is NULL when nobody knows. `to`
- * is the later of the two at first; may be changed, with slices into the arena. The same must come
- * out when first and second change places. Rows may be damaged: then `to` stays. */
+/* A table of them ends with kind 0. Functions may be NULL. */
 struct store_merge_rule {
-	enum store_kind kind;
+	enum store_kind kind; /* of collections, and of what is in them */
+	/* An object that both sides changed, each in its way; `was` is NULL when nobody knows.
+	 * `to` is the later of the two. May change ->data. */
 	void (*merge)(const struct store_object *was, const struct store_object *first,
 		const struct store_object *second, struct arena *arena, struct store_object *to);
+	/* A collection whose data both sides changed. `to` has the data of the later; its objects
+	 * are not merged yet. May change ->data. */
+	void (*merge_collection)(const struct store_collection *was,
+		const struct store_collection *first, const struct store_collection *second,
+		struct arena *arena, struct store_collection *to);
+	/* Two collections got one name: `to` is the older one, which stays, and the objects of
+	 * `other` come into it under new numbers. May change ->data. */
+	void (*join)(const struct store_collection *other, struct arena *arena,
+		struct store_collection *to);
+	/* A collection that one side deleted, after it may have given out numbers in it that nobody
+	 * knows any more, lives on with what came into it at the other. May change ->data. */
+	void (*revive)(struct arena *arena, struct store_collection *to);
+	/* A collection whose objects are other ones than a side had: what its data says about them
+	 * is to be made anew. `objects` are all of them. May change ->data. */
+	void (*count)(const struct store_object *const *objects, size_t count, struct arena *arena,
+		struct store_collection *to);
 };
 
 #endif

@@ -191,6 +191,15 @@ static void put_facet(struct store_write *w, struct write_object *o, struct slic
 	o->facet_put = true;
 }
 
+static uint32_t next_number(const struct store_write *w, const struct write_collection *c)
+{
+	const struct store_driver *driver = w->store->driver;
+	uint32_t number = c->row.next_number;
+	int parity = driver->number_parity ? driver->number_parity(w->txn, c->account->row.id) : -1;
+	return parity < 0 || number % 2 == (unsigned)parity || number == UINT32_MAX ? number
+										    : number + 1;
+}
+
 int store_write_object_new(struct store_write *w, struct store_collection *collection,
 	struct store_object *object, struct slice facet, struct err *err)
 {
@@ -203,13 +212,14 @@ int store_write_object_new(struct store_write *w, struct store_collection *colle
 		r = check_name_free(w, c, object->name, err);
 	if (r == 0)
 		r = resolve_blob(w, object->blob, &new_blob, &new.blob_len, err);
-	if (r == 0 && c->row.next_number == UINT32_MAX)
+	uint32_t number = r == 0 ? next_number(w, c) : 0;
+	if (r == 0 && number >= UINT32_MAX)
 		r = err_permanent(err, ERR_LIMIT, "the collection has no numbers left");
 	if (r == 0)
 		r = write_change_collection(w, collection, &c, err);
 	if (r < 0)
 		return r;
-	new.number = c->row.next_number;
+	new.number = number;
 	new.change = c->row.change;
 	if (id_is_none(new.id))
 		new.id = id_new();
@@ -217,7 +227,7 @@ int store_write_object_new(struct store_write *w, struct store_collection *colle
 	if (r < 0)
 		return r;
 	o->new_blob = new_blob;
-	c->row.next_number++;
+	c->row.next_number = number + 1;
 	count(c, &o->now, true);
 	take_name(w, o);
 	put_facet(w, o, facet);

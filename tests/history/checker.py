@@ -20,6 +20,8 @@
     counters          STATUS disagrees with the mailbox
     quota             usage disagrees with the mailboxes
     sync              QRESYNC's changes do not lead from one observation to the next
+
+Two nodes that are each other's mirror have rules of their own: pair_checker.py.
 """
 
 from collections import defaultdict
@@ -29,7 +31,8 @@ from typing import Any
 
 from history.mailboxes import Mailbox, Tree
 from history.record import ACKNOWLEDGED, REFUSED, UNKNOWN, Event, ordered
-from history.worlds import EMPTY, Copy, Message, Stamp, narrow
+from history.states import TOGETHER, Reach
+from history.worlds import EMPTY, Copy, Look, Message, Stamp, narrow
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Broken:
     what: str
     client: str = ""
     at: int = 0
+    about: str = ""  # the message or mailbox, as events name it
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.account}: {self.what} (seen by {self.client} at {self.at})"
@@ -51,7 +55,8 @@ class Checker:
         self.live: dict[tuple[str, str], Message] = {}
         self.gone: dict[tuple[str, str], Message] = {}
         self.inbox: dict[str, str] = {}
-        self.uids: dict[tuple[str, str, int, int], str] = {}  # account, name or box, validity, UID
+        # by account, name or box, validity, UID: the message, by node
+        self.uids: dict[tuple[str, str, int, int], dict[str, str]] = {}
         self.counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
 
     def take(self, events: Iterable[Event]) -> None:
@@ -62,9 +67,11 @@ class Checker:
             step: Callable[[Event], None] = getattr(self, f"on_{event['op']}")
             step(event)
 
-    def broken(self, rule: str, what: str) -> None:
+    def broken(self, rule: str, what: str, about: str = "") -> None:
         event = self.event
-        self.found.append(Broken(rule, event["account"], what, event["client"], event["start"]))
+        self.found.append(
+            Broken(rule, event["account"], what, event["client"], event["start"], about)
+        )
 
     def message(self, name: str) -> Message:
         key = (self.event["account"], name)
@@ -73,8 +80,34 @@ class Checker:
         return self.live[key]
 
     def mailbox(self, box: str) -> Mailbox:
-        boxes = self.trees[self.event["account"]].boxes
-        return boxes.setdefault(box, Mailbox({box}))
+        tree = self.trees[self.event["account"]]
+        return tree.boxes.setdefault(box, Mailbox({(box,) * tree.parts}))
+
+    # What an event says, of which node
+
+    def reach(self) -> Reach:
+        """Where the change gets to."""
+        return TOGETHER
+
+    def view(self) -> Look:
+        """Where something is seen."""
+        return Look()
+
+    def nodes(self) -> list[str]:
+        """Those for which what is told holds from now on."""
+        return [str(self.event["node"])]
+
+    def sees(self) -> list[str]:
+        """Whose counters, as they were seen before, are not above what is told."""
+        return self.nodes()
+
+    def grows(self) -> list[str]:
+        """Whose counters are as high as what is told from now on."""
+        return self.nodes()
+
+    def outcome(self, name: str, box: str) -> str:
+        """Of the change for one message."""
+        return str(self.event["outcome"])
 
     # Counters
 
@@ -83,70 +116,77 @@ class Checker:
         mailbox = self.mailbox(box)
         if mailbox.validity is None:
             return  # it will be told again when that is known
-        for place in (box, *(n for n in mailbox.names if n)):
-            key = (self.event["account"], place, mailbox.validity, uid)
-            if self.uids.setdefault(key, name) != name:
-                self.broken("uid-reused", f"{place} UID {uid} was {self.uids[key]}, now {name}")
+        for place in (box, *(n for n in mailbox.names(self.view().part) if n)):
+            known = self.uids.setdefault((self.event["account"], place, mailbox.validity, uid), {})
+            for node in self.nodes():
+                if (was := known.setdefault(node, name)) != name:
+                    what = f"{place} UID {uid} was {was} at {node}, now {name}"
+                    self.broken("uid-reused", what, name)
 
     def arrives(self, name: str, box: str, uid: int | None) -> None:
         """Something was put into a mailbox; its UID is told now or later."""
         event, mailbox, message = self.event, self.mailbox(box), self.message(name)
-        message.lowest_uid[box] = mailbox.uid_next.at(event.get("after", event["start"]))
+        when = event.get("after", event["start"])
+        message.lowest_uid[box] = mailbox.uid_next.at(self.sees(), when)
         if uid is not None:
             self.has_uid(name, box, uid)
 
     def has_uid(self, name: str, box: str, uid: int) -> None:
         lowest = self.message(name).lowest_uid.get(box, 0)
         if uid < lowest:
-            self.broken("uid-order", f"{name} got UID {uid} in {box}, UIDNEXT was {lowest} before")
-        self.mailbox(box).uid_next.add(self.event["end"], uid + 1)
+            what = f"{name} got UID {uid} in {box}, UIDNEXT was {lowest} before"
+            self.broken("uid-order", what, name)
+        self.mailbox(box).uid_next.add(self.grows(), self.event["end"], uid + 1)
         self.names_it(box, uid, name)
 
     def counter_seen(self, box: str, validity: int, uid_next: int, modseq: int) -> None:
-        event, mailbox = self.event, self.mailbox(box)
-        if mailbox.validity not in (None, validity):
-            self.broken("validity-changed", f"{box}: {mailbox.validity}, now {validity}")
+        start, end, mailbox = self.event["start"], self.event["end"], self.mailbox(box)
+        old = mailbox.validity or validity
+        if validity != old and not (mailbox.validity_may_grow and validity > old):
+            self.broken("validity-changed", f"{box}: {old}, now {validity}", box)
         mailbox.validity = validity
-        if uid_next < (before := mailbox.uid_next.at(event["start"])):
-            self.broken("uidnext-down", f"{box}: UIDNEXT {uid_next}, at least {before} before")
-        if modseq < (before := mailbox.modseq.at(event["start"])):
-            self.broken("modseq-down", f"{box}: HIGHESTMODSEQ {modseq}, {before} before")
-        mailbox.uid_next.add(event["end"], uid_next)
-        mailbox.modseq.add(event["end"], modseq)
+        if uid_next < (before := mailbox.uid_next.at(self.sees(), start)):
+            self.broken("uidnext-down", f"{box}: UIDNEXT {uid_next}, at least {before} before", box)
+        if modseq < (before := mailbox.modseq.at(self.sees(), start)):
+            self.broken("modseq-down", f"{box}: HIGHESTMODSEQ {modseq}, {before} before", box)
+        mailbox.uid_next.add(self.grows(), end, uid_next)
+        mailbox.modseq.add(self.grows(), end, modseq)
 
     # Changes
 
     def on_deliver(self, event: Event) -> None:
         box, message = self.inbox[event["account"]], self.message(event["id"])
         message.sha = event["sha"]
-        message.place(box, None, frozenset(), event["outcome"])
+        message.place(box, None, frozenset(), event["outcome"], self.reach())
         self.arrives(event["id"], box, None)
 
     def on_append(self, event: Event) -> None:
         message = self.message(event["id"])
         message.sha, message.appended = event["sha"], True
         uid = event.get("uid")
-        message.place(event["box"], uid, frozenset(event["flags"]), event["outcome"])
+        message.place(
+            event["box"], uid, frozenset(event["flags"]), event["outcome"], self.reach()
+        )
         self.arrives(event["id"], event["box"], uid)
 
     def on_store(self, event: Event) -> None:
         box, flags = event["box"], frozenset(event["flags"])
-        before = self.mailbox(box).modseq.at(event["start"])
+        before = self.mailbox(box).modseq.at(self.sees(), event["start"])
         for uid, name in event["messages"]:
-            message = self.message(name)
+            message, outcome = self.message(name), self.outcome(name, box)
             stamp = message.stamps.setdefault(box, Stamp())
-            differs = message.set_flags(box, event["mode"], flags, event["outcome"])
-            if event["outcome"] == UNKNOWN or not differs:
-                stamp.maybe |= event["outcome"] == UNKNOWN
+            differs = message.set_flags(box, event["mode"], flags, outcome, self.reach())
+            if outcome == UNKNOWN or not differs:
+                stamp.maybe |= outcome == UNKNOWN
                 continue
-            if event["outcome"] == REFUSED:
+            if outcome == REFUSED:
                 continue
             stamp.changed, stamp.exact = True, event["modseqs"].get(uid)
             if stamp.exact is not None:
                 if stamp.exact <= max(before, stamp.seen or 0):
                     told = f"STORE told MODSEQ {stamp.exact}, {before} was there before"
-                    self.broken("modseq-stale", f"{name}: {told}")
-                self.mailbox(box).modseq.add(event["end"], stamp.exact)
+                    self.broken("modseq-stale", f"{name}: {told}", name)
+                self.mailbox(box).modseq.add(self.grows(), event["end"], stamp.exact)
 
     def on_copy(self, event: Event) -> None:
         self._transfer(event, keep=True)
@@ -160,34 +200,42 @@ class Checker:
         for uid, name in event["messages"]:
             message = self.message(name)
             if outcome == ACKNOWLEDGED and uid not in pairs:
-                if message.copy_in(box):
-                    self.broken("lost", f"{name}: {event['op']} did not find UID {uid} in {box}")
+                if message.copy_in(box, self.view().part) and not self.may_miss(name, box):
+                    what = f"{name}: {event['op']} did not find UID {uid} in {box}"
+                    self.broken("lost", what, name)
                 continue
-            message.transfer(box, target, pairs.get(uid), keep, outcome)
+            message.transfer(box, target, pairs.get(uid), keep, outcome, self.reach())
             if outcome != REFUSED:
                 self.arrives(name, target, pairs.get(uid))
+
+    def may_miss(self, name: str, box: str) -> bool:
+        """Whether it may not be where its client saw it last, by its UID."""
+        return False
 
     def on_expunge(self, event: Event) -> None:
         box = event["box"] or self.inbox[event["account"]]
         for _, name in event["messages"]:
-            self.message(name).remove(box, event["outcome"])
+            self.message(name).remove(box, self.outcome(name, box), self.reach())
 
     def on_create(self, event: Event) -> None:
-        self.trees[event["account"]].created(event["box"], event["name"], event["outcome"])
+        tree = self.trees[event["account"]]
+        tree.created(event["box"], event["name"], event["outcome"], self.reach())
 
     def on_rename(self, event: Event) -> None:
         for box, _, to in event["boxes"]:
-            self.trees[event["account"]].changed(box, to, event["outcome"])
+            self.trees[event["account"]].changed(box, to, event["outcome"], self.reach())
 
     def on_delete(self, event: Event) -> None:
-        self.trees[event["account"]].changed(event["box"], None, event["outcome"])
+        tree = self.trees[event["account"]]
+        tree.changed(event["box"], None, event["outcome"], self.reach())
         if event["outcome"] == ACKNOWLEDGED:
-            self.forget_box(event["account"], event["box"])
+            self.forget_box(event["account"], event["box"], self.reach())
 
-    def forget_box(self, account: str, box: str) -> None:
+    def forget_box(self, account: str, box: str, reach: Reach = TOGETHER) -> None:
+        """The mailbox is gone, and what was in it."""
         for (owner, _), message in self.live.items():
             if owner == account:
-                message.forget_box(box)
+                message.remove(box, ACKNOWLEDGED, reach)
 
     # What was seen
 
@@ -201,23 +249,22 @@ class Checker:
         for uid, name, flags, modseq in event["rows"]:
             self.look(name, box, Copy(box, uid, frozenset(flags)))
             self.has_uid(name, box, uid)
-            self.mailbox(box).modseq.add(event["end"], modseq)
+            self.mailbox(box).modseq.add(self.grows(), event["end"], modseq)
         for uid, name in event["asked"]:
             if uid not in seen:
                 self.look(name, box, None)
 
     def look(self, name: str, box: str, copy: Copy | None) -> None:
-        if wrong := narrow(self.message(name), box, copy):
-            self.broken(wrong[0], f"{name} in {box}: {wrong[1]}")
+        if wrong := narrow(self.message(name), box, copy, self.view()):
+            self.broken(wrong[0], f"{name} in {box}: {wrong[1]}", name)
 
     def on_observe(self, event: Event) -> None:
         account, tree = event["account"], self.trees[event["account"]]
         is_first = not tree.is_known
         names = {box["box"]: box["name"] for box in event["boxes"]}
+        self.compare_trees(tree, names)
         for box in tree.boxes.keys() - names.keys():
             self.forget_box(account, box)
-        for rule, what in tree.observed(names):
-            self.broken(rule, what)
         copies: dict[str, dict[str, Copy]] = defaultdict(dict)
         for box in event["boxes"]:
             if box["name"] == "INBOX":
@@ -226,14 +273,14 @@ class Checker:
                 box["box"], box["uid_validity"], box["uid_next"], box["highest_modseq"]
             )
             self.compare_counters(box)
-            self.compare_delta(box)
+            self.compare_delta(box, str(event["node"]))
             for row in box["rows"]:
                 copy = Copy(box["box"], row["uid"], frozenset(row["flags"]))
                 if box["box"] in copies[row["id"]]:
-                    self.broken("doubled", f"{row['id']} is twice in {box['name']}")
+                    self.broken("doubled", f"{row['id']} is twice in {box['name']}", row["id"])
                 copies[row["id"]][box["box"]] = copy
                 if is_first:
-                    self.message(row["id"]).worlds = {EMPTY | {copy}}
+                    self.message(row["id"]).states = {(EMPTY | {copy},)}
                 self.look_at_row(box["box"], row)
         self.compare_messages(account, copies)
         self.compare_quota(event)
@@ -241,32 +288,41 @@ class Checker:
             mailbox.uid_next.settle(event["end"])
             mailbox.modseq.settle(event["end"])
 
+    def compare_trees(self, tree: Tree, names: dict[str, str]) -> None:
+        for box, rule, what in tree.observed(names):
+            self.broken(rule, what, box)
+
     def look_at_row(self, box: str, row: dict[str, Any]) -> None:
         message = self.message(row["id"])
         if message.sha not in ("", row["sha"]) or (message.appended and row["prefix"]):
-            self.broken("bytes", f"{row['id']} in {box} is not what was sent")
+            self.broken("bytes", f"{row['id']} in {box} is not what was sent", row["id"])
         self.has_uid(row["id"], box, row["uid"])
-        stamp, modseq = message.stamps.setdefault(box, Stamp()), row["modseq"]
+        if wrong := self.compare_stamp(message.stamps.setdefault(box, Stamp()), row["modseq"]):
+            self.broken(wrong[0], f"{row['id']} {wrong[1]}", row["id"])
+        message.stamps[box] = Stamp(seen=row["modseq"])
+
+    def compare_stamp(self, stamp: Stamp, modseq: int) -> tuple[str, str] | None:
         untouched = not (stamp.changed or stamp.maybe)
         if stamp.exact is not None and not stamp.maybe and modseq != stamp.exact:
-            self.broken("modseq-stale", f"{row['id']}: {stamp.exact} was told, it is {modseq}")
-        elif stamp.seen is not None and untouched and modseq != stamp.seen:
-            self.broken("modseq-unasked", f"{row['id']}: {stamp.seen}, now {modseq}")
-        elif stamp.seen is not None and (
-            modseq < stamp.seen or (stamp.changed and modseq == stamp.seen)
-        ):
-            self.broken("modseq-stale", f"{row['id']} changed, MODSEQ {stamp.seen}, now {modseq}")
-        message.stamps[box] = Stamp(seen=modseq)
+            return "modseq-stale", f"was told {stamp.exact}, it is {modseq}"
+        if stamp.seen is None:
+            return None
+        if untouched and modseq != stamp.seen:
+            return "modseq-unasked", f"had {stamp.seen}, now {modseq}"
+        if modseq < stamp.seen or (stamp.changed and modseq == stamp.seen):
+            return "modseq-stale", f"changed, MODSEQ was {stamp.seen}, now {modseq}"
+        return None
 
     def compare_messages(self, account: str, copies: dict[str, dict[str, Copy]]) -> None:
         for name in {name for owner, name in self.live if owner == account} | copies.keys():
             message, here = self.message(name), copies.get(name, {})
-            boxes = {copy.box for world in message.worlds for copy in world} | here.keys()
+            boxes = message.boxes() | here.keys()
             # what is there first: of a doubtful MOVE it decides where nothing may be
             for box in sorted(boxes, key=lambda box: (box not in here, box)):
                 self.look(name, box, here.get(box))
             message.moved = None
             message.refused_in.clear()
+            message.blurred.clear()
             message.stamps = {box: message.stamps[box] for box in here if box in message.stamps}
             if not here:
                 self.gone[account, name] = self.live.pop((account, name))
@@ -281,23 +337,25 @@ class Checker:
         }
         for what, count in counted.items():
             if box[what] != count:
-                self.broken("counters", f"{box['name']}: STATUS {what} {box[what]}, it is {count}")
+                told = f"{box['name']}: STATUS {what} {box[what]}, it is {count}"
+                self.broken("counters", told, box["box"])
         if rows and (last := rows[-1]["uid"]) >= box["uid_next"]:
             self.broken("uidnext-down", f"{box['name']}: UIDNEXT is not above UID {last}")
         if rows and (highest := max(row["modseq"] for row in rows)) > box["highest_modseq"]:
             self.broken("modseq-down", f"{box['name']}: HIGHESTMODSEQ is below MODSEQ {highest}")
 
-    def compare_delta(self, box: dict[str, Any]) -> None:
+    def compare_delta(self, box: dict[str, Any], node: str) -> None:
         mailbox, delta = self.mailbox(box["box"]), box["delta"]
         now = {row["uid"]: row["flags"] for row in box["rows"]}
         if delta is not None:
-            told = mailbox.previous | {uid: flags for uid, flags in delta["changed"]}
+            told = mailbox.previous.get(node, {}) | dict(delta["changed"])
             told = {uid: flags for uid, flags in told.items() if uid not in delta["vanished"]}
             if told != now:
                 both = sorted(told.keys() | now.keys())
                 wrong = [uid for uid in both if told.get(uid) != now.get(uid)]
-                self.broken("sync", f"{box['name']} since {delta['since']}: UIDs {wrong[:10]}")
-        mailbox.previous = now
+                what = f"{box['name']} since {delta['since']} at {node}: UIDs {wrong[:10]}"
+                self.broken("sync", what, box["box"])
+        mailbox.previous[node] = now
 
     def compare_quota(self, event: Event) -> None:
         rows = [row for box in event["boxes"] for row in box["rows"]]

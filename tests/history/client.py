@@ -1,6 +1,7 @@
 """What all simulated clients share: a place, a log, chance from a seed, and a life of one round."""
 
 import random
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from history import record
-from history.wire import Lost, Stuck
+from history.wire import Lost, Stuck, Wire
 
 BACK_OFF = 0.05  # seconds between attempts to connect
 
@@ -20,6 +21,12 @@ class Place:
     name: str
     host: str
     ports: dict[str, Any]
+    tls: ssl.SSLContext | None = None  # for protocols with a password; None: it is on loopback
+
+    def connect(self, protocol: str) -> Wire:
+        if self.tls and protocol in ("imap", "pop3"):
+            return Wire(self.host, self.ports[f"{protocol}s"], self.tls)
+        return Wire(self.host, self.ports[protocol])
 
 
 @dataclass
@@ -30,17 +37,39 @@ class Account:
     crowd: int = 0  # messages in INBOX when it was last observed
 
     def owner(self, message: str) -> str:
-        """The one client that changes it: who appended it, or who has its share of what comes."""
+        """The one client that changes it: who appended it, or who has its share of what comes. Two
+        that share a message are named with a "+"."""
         maker = message.split(".")[0]
         if maker in self.owners:
             return maker
         return self.owners[sum(message.encode()) % len(self.owners)]
+
+    def owns(self, client: str, message: str) -> bool:
+        return client in self.owner(message).split("+")
+
+    def shares(self, message: str) -> bool:
+        return "+" in self.owner(message)
+
+
+@dataclass
+class Phase:
+    """Of a round with two nodes, as its clients are told: "linked", "apart" (each node that lives
+    has noticed), "merging"."""
+
+    name: str = "linked"
+    epoch: int = 0  # another one: UIDs may have changed
+    dead: str = ""  # node
+
+    def enter(self, name: str) -> None:
+        self.name = name
+        self.epoch += 1
 
 
 class Client:
     def __init__(self, name: str, place: Place, folder: Path) -> None:
         self.name, self.place = name, place
         self.log = record.Log(folder, name, place.name)
+        self.phase = Phase()
         self.chance = random.Random(name)
         self.over = threading.Event()
         self.problems: list[str] = []

@@ -1,6 +1,7 @@
 """A counter that may only grow, as many clients saw it: what it was at least, at any time."""
 
 from bisect import bisect_right
+from collections.abc import Iterable
 
 
 class Floor:
@@ -28,3 +29,21 @@ class Floor:
         index = bisect_right(self.times, time)
         if index > 1:
             del self.times[: index - 1], self.values[: index - 1]
+
+
+class Floors:
+    """Of one counter, by who saw it: a node, or a client that goes from one node to the other."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, Floor] = {}
+
+    def at(self, who: Iterable[str], time: int) -> int:
+        return max((self.of[name].at(time) for name in who if name in self.of), default=0)
+
+    def add(self, who: Iterable[str], time: int, value: int) -> None:
+        for name in who:
+            self.of.setdefault(name, Floor()).add(time, value)
+
+    def settle(self, time: int) -> None:
+        for floor in self.of.values():
+            floor.settle(time)

@@ -46,6 +46,8 @@ class Row:
     uid: int
     modseq: int
     flags: list[str]
+    date: str  # INTERNALDATE and EMAILID; empty when they were not asked for
+    email: str
     literal: bytes | None
 
 
@@ -56,8 +58,8 @@ class Literal(bytes):
 
 
 class Imap:
-    def __init__(self, host: str, port: int, user: str, password: str) -> None:
-        self.wire = Wire(host, port)
+    def __init__(self, wire: Wire, user: str, password: str) -> None:
+        self.wire = wire
         self.count = 0
         if not self.wire.line().startswith(b"* OK"):
             raise Lost("no greeting")
@@ -118,19 +120,26 @@ def number(text: bytes, name: bytes) -> int | None:
     return int(match[1]) if match else None
 
 
+def text(line: bytes, pattern: bytes) -> str:
+    match = re.search(pattern, line)
+    return match[1].decode() if match else ""
+
+
 def rows(answer: Answer) -> list[Row]:
     """FETCH answers that have a UID."""
     found = []
     for line in answer.untagged:
         if not re.match(rb"\d+ FETCH \(", line.text):
             continue
-        flags = re.search(rb"FLAGS \(([^)]*)\)", line.text)
-        words = flags[1].decode().split() if flags else []
+        words = text(line.text, rb"FLAGS \(([^)]*)\)").split()
         uid = number(line.text, b"UID")
         if uid is not None:
             literal = line.literals[0] if line.literals else None
             modseq = number(line.text, b"MODSEQ") or 0
-            found.append(Row(uid, modseq, sorted(w for w in words if w != "\\Recent"), literal))
+            flags = sorted(word for word in words if word != "\\Recent")
+            date = text(line.text, rb'INTERNALDATE "([^"]*)"')
+            email = text(line.text, rb"EMAILID \(([^)]*)\)")
+            found.append(Row(uid, modseq, flags, date, email, literal))
     return found
 
 

@@ -1,5 +1,6 @@
 """The mixed load: a dozen clients over a few accounts, in rounds, on the nodes of a shape."""
 
+import ssl
 import threading
 from itertools import cycle
 from pathlib import Path
@@ -19,9 +20,17 @@ MARGIN = 90  # seconds for a client to end, of which its connection's patience i
 
 class Load:
     def __init__(self, described: dict[str, Any], folder: Path, clients: int) -> None:
-        self.places = [Place(node["name"], node["host"], node) for node in described["nodes"]]
+        self.places = [place_of(described, node) for node in described["nodes"]]
         self.accounts = [Account(u["name"], u["password"]) for u in described["users"][:ACCOUNTS]]
         self.clients: list[Client] = []
+        self.hire(folder, clients)
+        self.observers = {
+            (account.user, place.name): Observer(f"observer{number}{place.name}", place, folder)
+            for number, account in enumerate(self.accounts)
+            for place in self.places
+        }
+
+    def hire(self, folder: Path, clients: int) -> None:
         places, accounts = cycle(self.places), cycle(self.accounts)
         for number in range(1, 3):
             for kind in ("smtp", "lmtp"):
@@ -36,10 +45,6 @@ class Load:
             account = next(accounts)
             account.owners.append(f"imap{number}")
             self.clients.append(Reader(f"imap{number}", next(places), folder, account))
-        self.observers = {
-            account.user: Observer(f"observer{number}", self.places[0], folder)
-            for number, account in enumerate(self.accounts)
-        }
 
     def begin(self, seed: str, round: int) -> None:
         self.over = threading.Event()
@@ -68,10 +73,15 @@ class Load:
         """All accounts by one node; the clients know what is there then."""
         events = []
         for account in self.accounts:
-            observer = self.observers[account.user]
+            observer = self.observers[account.user, place.name]
             event = observer.observe(account, place)
             events += observer.log.take()
             for client in self.clients:
                 if getattr(client, "account", None) is account:
                     client.learn(event)
         return events
+
+
+def place_of(described: dict[str, Any], node: dict[str, Any]) -> Place:
+    tls = ssl.create_default_context(cafile=described["ca"]) if "namespace" in node else None
+    return Place(node["name"], node["host"], node, tls)

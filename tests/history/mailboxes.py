@@ -3,52 +3,62 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from history.floor import Floor
+from history.floor import Floors
+from history.states import TOGETHER, Reach, State, part_ways, step
 
-Names = set[str | None]  # None: not there
+Name = str | None  # None: not there
 
 
 @dataclass
 class Mailbox:
-    names: Names
+    states: set[State[Name]]
     validity: int | None = None
-    uid_next: Floor = field(default_factory=Floor)
-    modseq: Floor = field(default_factory=Floor)
-    previous: dict[int, list[str]] = field(default_factory=dict)  # last observed: flags by UID
+    validity_may_grow: bool = False
+    uid_next: Floors = field(default_factory=Floors)
+    modseq: Floors = field(default_factory=Floors)
+    # last observed, by node: flags by UID
+    previous: dict[str, dict[int, list[str]]] = field(default_factory=dict)
+
+    def names(self, part: int = 0) -> set[Name]:
+        return {state[part] for state in self.states}
 
 
 class Tree:
     def __init__(self) -> None:
         self.boxes: dict[str, Mailbox] = {}
+        self.parts = 1  # of a state
         self.maybe_created: list[str] = []
         self.refused: list[str] = []
         self.is_known = False  # whatever the first observation finds was there before
 
-    def created(self, box: str | None, name: str, outcome: str) -> None:
+    def created(self, box: str | None, name: str, outcome: str, reach: Reach = TOGETHER) -> None:
         if outcome == "refused":
             self.refused.append(name)
         elif box is None:
             self.maybe_created.append(name)
         else:
-            self.boxes[box] = Mailbox({name} if outcome == "acknowledged" else {name, None})
+            nowhere: set[State[Name]] = {(None,) * self.parts}
+            self.boxes[box] = Mailbox(step(nowhere, lambda _: name, outcome, reach))
 
-    def changed(self, box: str, to: str | None, outcome: str) -> None:
+    def changed(self, box: str, to: Name, outcome: str, reach: Reach = TOGETHER) -> None:
         """Renamed, or deleted (None)."""
-        if box in self.boxes and outcome != "refused":
-            names: Names = {to}
-            self.boxes[box].names = names if outcome == "acknowledged" else (
-                self.boxes[box].names | names)  # fmt: skip
+        if box in self.boxes:
+            mailbox = self.boxes[box]
+            mailbox.states = step(mailbox.states, lambda _: to, outcome, reach)
 
-    def gone(self, box: str) -> bool:
-        return box in self.boxes and self.boxes[box].names == {None}
+    def part_ways(self) -> None:
+        self.parts = 3
+        for mailbox in self.boxes.values():
+            mailbox.states = part_ways(mailbox.states)
 
-    def observed(self, seen: dict[str, str]) -> Iterator[tuple[str, str]]:
-        """All mailboxes that are there, by id; gives broken rules, then takes it for true."""
+    def observed(self, seen: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+        """All mailboxes that are there, by id; gives the mailbox, the rule that is broken there and
+        why; then takes what is seen for true."""
         for box, mailbox in self.boxes.items():
             name = seen.get(box)
-            if name not in mailbox.names:
-                yield self._broken(box, mailbox.names, name)
-            mailbox.names = {name}
+            if name not in mailbox.names():
+                yield (box, *self._broken(box, mailbox.names(), name))
+            mailbox.states = {(name,)}
         for box, name in seen.items():
             if box in self.boxes:
                 continue
@@ -56,14 +66,14 @@ class Tree:
                 self.maybe_created.remove(name)
             elif self.is_known:
                 why = "CREATE was refused" if name in self.refused else "nobody created it"
-                yield "mailbox-returned", f"{name!r} ({box}) is there: {why}"
-            self.boxes[box] = Mailbox({name})
+                yield box, "mailbox-returned", f"{name!r} ({box}) is there: {why}"
+            self.boxes[box] = Mailbox({(name,)})
         self.maybe_created.clear()
         self.refused.clear()
         self.is_known = True
 
     @staticmethod
-    def _broken(box: str, names: Names, name: str | None) -> tuple[str, str]:
+    def _broken(box: str, names: set[Name], name: Name) -> tuple[str, str]:
         known = " or ".join(sorted(repr(other) for other in names if other)) or "none"
         if name is None:
             return "mailbox-lost", f"{known} ({box}) is gone"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from history.record import Event
 
 SHARED = ("INBOX", "Archive")  # mailboxes in which several clients have messages
+BOTH = "both/"  # so begin the names of those that two clients make, rename and delete
 
 
 @dataclass
@@ -27,10 +28,14 @@ class Model:
         self.doubtful_names: set[str] = set()
         self.highest_seen = 0  # UID in INBOX
 
+    @staticmethod
+    def is_shared(name: str) -> bool:
+        return name in SHARED or name.startswith(BOTH)
+
     def learn(self, observed: Event, mine: set[str]) -> None:
         self.__init__(self.client)  # type: ignore[misc]
         for box in observed["boxes"]:
-            shared = box["name"] in SHARED
+            shared = self.is_shared(box["name"])
             if not shared and not box["name"].startswith(f"{self.client}/"):
                 continue
             self.add_box(box["box"], box["name"])
@@ -50,7 +55,7 @@ class Model:
         del self.copies[box]
 
     def own_boxes(self) -> list[str]:
-        return [box for box, name in self.boxes.items() if name not in SHARED]
+        return [box for box, name in self.boxes.items() if not self.is_shared(name)]
 
     def doubt(self, names: list[str], boxes: list[str]) -> None:
         """After an unknown outcome: these messages and, if its own, these mailboxes."""

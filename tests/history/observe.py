@@ -1,8 +1,8 @@
 """All that an account holds, read while nobody changes anything, as one event:
 
     boxes: name, box, uid_validity, uid_next, highest_modseq, messages, unseen, deleted, size (as
-           STATUS says), rows (uid, modseq, flags, id, sha, size, prefix), and delta: what QRESYNC
-           says has changed since the observation before (since, vanished, changed)
+           STATUS says), rows (uid, modseq, flags, date, email, id, sha, size, prefix), and delta:
+           what QRESYNC says has changed since the observation before (since, vanished, changed)
     quota: messages, kilobytes; null where there is no limit, and so no answer
 """
 
@@ -31,10 +31,10 @@ class Observer(Client):
 
     before: dict[str, Any]  # by MAILBOXID: UIDVALIDITY and HIGHESTMODSEQ of the last time
 
-    def observe(self, account: Account, place: Place) -> record.Event:
+    def observe(self, account: Account, place: Place, op: str = "observe") -> record.Event:
         self.before = getattr(self, "before", {})
         start = record.now()
-        imap = Imap(place.host, place.ports["imap"], account.user, account.password)
+        imap = Imap(place.connect("imap"), account.user, account.password)
         imap.must("ENABLE QRESYNC")
         listed = imap.must('LIST "" "*"')
         names = []
@@ -48,7 +48,7 @@ class Observer(Client):
         quota = b" ".join(line.text for line in imap.must("GETQUOTAROOT INBOX").untagged)
         imap.close()
         return self.log.write(
-            "observe", start, record.ACKNOWLEDGED, account=account.user, boxes=boxes,
+            op, start, record.ACKNOWLEDGED, account=account.user, boxes=boxes,
             quota={"messages": number(quota, b"MESSAGE"), "kilobytes": number(quota, b"STORAGE")},
         )  # fmt: skip
 
@@ -62,11 +62,12 @@ class Observer(Client):
         box["delta"] = self.changes(imap, name, box)
         imap.must(f'EXAMINE "{name}"')
         box["rows"] = []
-        answer = imap.must("UID FETCH 1:* (FLAGS MODSEQ BODY.PEEK[])")
+        answer = imap.must("UID FETCH 1:* (FLAGS MODSEQ INTERNALDATE EMAILID BODY.PEEK[])")
         for row in rows(answer):
             whole = row.literal or b""
             found, sha, prefix = messages.identify(whole)
             known = {"uid": row.uid, "modseq": row.modseq, "flags": row.flags, "id": found}
+            known |= {"date": row.date, "email": row.email}
             box["rows"].append(known | {"sha": sha, "size": len(whole), "prefix": prefix})
         return box
 

@@ -4,8 +4,8 @@ from history.wire import Lost, Wire
 
 
 class Pop3:
-    def __init__(self, host: str, port: int, user: str, password: str) -> None:
-        self.wire = Wire(host, port)
+    def __init__(self, wire: Wire, user: str, password: str) -> None:
+        self.wire = wire
         if not self.wire.line().startswith(b"+OK"):
             raise Lost("no greeting")
         self.must(f"USER {user}")

@@ -18,8 +18,8 @@ class Popper(Client):
         self.left_alone.clear()
 
     def session(self) -> None:
-        place, account = self.place, self.account
-        pop = Pop3(place.host, place.ports["pop3"], account.user, account.password)
+        account = self.account
+        pop = Pop3(self.place.connect("pop3"), account.user, account.password)
         try:
             chosen = self.mark(pop)
             self.leave(pop, chosen)

@@ -3,16 +3,26 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from history import messages, record
 from history.client import Account, Client, Place
 from history.imap import Answer, Imap, Literal, number, numbers, rows, uid_set
-from history.model import SHARED, Copy, Model
+from history.model import Copy, Model
 from history.wire import Lost
 
 FLAGS = ["\\Seen", "\\Flagged", "\\Answered", "\\Draft", "$Work", "Later", "k1", "k2", "k3"]
 ENOUGH = 60  # messages of a client, from which on it rather expunges
 HEADER = "BODY.PEEK[HEADER.FIELDS (X-History-Id)]"
+
+
+class Found(NamedTuple):
+    """A message of a FETCH."""
+
+    uid: int
+    id: str
+    flags: list[str]
+    modseq: int
 
 
 class Reader(Client):
@@ -22,11 +32,11 @@ class Reader(Client):
 
     def learn(self, observed: record.Event) -> None:
         ids = {row["id"] for box in observed["boxes"] for row in box["rows"]}
-        self.model.learn(observed, {name for name in ids if self.account.owner(name) == self.name})
+        self.model.learn(observed, {name for name in ids if self.account.owns(self.name, name)})
 
     def session(self) -> None:
-        place, account = self.place, self.account
-        self.imap = Imap(place.host, place.ports["imap"], account.user, account.password)
+        account = self.account
+        self.imap = Imap(self.place.connect("imap"), account.user, account.password)
         try:
             self.imap.must("ENABLE CONDSTORE")
             self.work()
@@ -40,7 +50,7 @@ class Reader(Client):
             box = self.chance.choice(list(self.model.boxes))
             self.select(box)
             for _ in range(self.chance.randint(1, 6)):
-                if box not in self.model.boxes:
+                if not self.knows(box):
                     break
                 self.choose()(box)
                 if self.over.is_set():
@@ -48,6 +58,10 @@ class Reader(Client):
             if self.chance.random() < 0.2:
                 self.imap.must("UNSELECT")
                 self.change_tree()
+
+    def knows(self, box: str) -> bool:
+        """Whether what is known of the mailbox that is selected holds."""
+        return box in self.model.boxes
 
     def choose(self) -> Callable[[str], None]:
         crowded = self.model.held() > ENOUGH
@@ -92,7 +106,10 @@ class Reader(Client):
         answer = self.imap.must(f'SELECT "{name}"')
         found = {word: answer.code(word) for word in (b"UIDVALIDITY", b"UIDNEXT", b"HIGHESTMODSEQ")}
         self.note_counters(start, box, [int(value or 0) for value in found.values()])
-        if name == "INBOX":
+        self.look_around(box)
+
+    def look_around(self, box: str) -> None:
+        if self.model.boxes[box] == "INBOX":
             self.discover(box)
 
     def note_counters(self, start: int, box: str, values: list[int]) -> None:
@@ -102,31 +119,36 @@ class Reader(Client):
 
     def discover(self, box: str) -> None:
         """What was delivered since it looked last; its share of it is its own from now on."""
-        self.fetch(box, {}, f"{self.model.highest_seen + 1}:*")
+        start, highest = record.now(), self.model.highest_seen
+        found = [row for row in self.fetch(f"{highest + 1}:*")
+                 if row.uid > highest and self.account.owns(self.name, row.id)]  # fmt: skip
+        for row in found:
+            self.model.copies[box][row.uid] = Copy(row.id, set(row.flags))
+            self.model.highest_seen = max(self.model.highest_seen, row.uid)
+        self.note_fetch(start, box, {}, found)
 
     def read(self, box: str) -> None:
-        copies = self.model.copies[box]
-        asked = {uid: copies[uid].id for uid in self.model.pick(self.chance, box, 9)}
+        copies, picked = self.model.copies[box], self.pick(box, 9)
+        asked = {uid: copies[uid].id for uid in picked if not self.account.shares(copies[uid].id)}
         if asked:
-            self.fetch(box, asked, uid_set(asked))
+            start = record.now()
+            self.note_fetch(start, box, asked, self.fetch(uid_set(asked)))
 
-    def fetch(self, box: str, asked: dict[int, str], uids: str) -> None:
-        start = record.now()
+    def fetch(self, uids: str) -> list[Found]:
         answer = self.imap.must(f"UID FETCH {uids} (FLAGS MODSEQ {HEADER})")
-        got = []
-        for row in rows(answer):
-            if row.literal is None:  # news of others' changes
-                continue
-            name = messages.identify(row.literal)[0]
-            is_new = row.uid > self.model.highest_seen
-            if asked or (is_new and self.account.owner(name) == self.name):
-                got.append([row.uid, name, row.flags, row.modseq])
-        if not asked:
-            for uid, name, flags, _ in got:
-                self.model.copies[box][uid] = Copy(name, set(flags))
-                self.model.highest_seen = max(self.model.highest_seen, uid)
+        # without a literal it is news of others' changes
+        return [Found(row.uid, messages.identify(row.literal)[0], row.flags, row.modseq)
+                for row in rows(answer) if row.literal is not None]  # fmt: skip
+
+    def note_fetch(self, start: int, box: str, asked: dict[int, str], found: list[Found]) -> None:
+        own = [row for row in found if not self.account.shares(row.id)]
+        others = [[row.uid, row.id] for row in found if self.account.shares(row.id)]
         self.log.write("fetch", start, record.ACKNOWLEDGED, account=self.account.user, box=box,
-                       asked=[list(pair) for pair in asked.items()], rows=got)  # fmt: skip
+                       asked=[list(pair) for pair in asked.items()],
+                       rows=[list(row) for row in own], others=others)  # fmt: skip
+
+    def pick(self, box: str, most: int) -> list[int]:
+        return self.model.pick(self.chance, box, most)
 
     def status(self, box: str) -> None:
         start, words = record.now(), ("UIDVALIDITY", "UIDNEXT", "HIGHESTMODSEQ")
@@ -150,7 +172,7 @@ class Reader(Client):
             self.done("append", [box], uid=int(uid), **known)
 
     def store(self, box: str) -> None:
-        uids = self.model.pick(self.chance, box, 8)
+        uids = self.pick(box, 8)
         if uids:
             flags = self.chance.sample(FLAGS, self.chance.randint(1, 2))
             self.store_flags(box, uids, self.chance.choice("++-"), flags)
@@ -179,8 +201,7 @@ class Reader(Client):
     def transfer(self, op: str, box: str) -> None:
         target = self.chance.choice(list(self.model.boxes))
         copies, there = self.model.copies[box], self.model.copies[target]
-        names = {copy.id for copy in there.values()}  # at most one copy of a message in a mailbox
-        uids = [u for u in self.model.pick(self.chance, box, 8) if copies[u].id not in names]
+        uids = [u for u in self.pick(box, 8) if self.may_put(copies[u].id, target, op, box)]
         if target == box or not uids:
             return
         ids = [copies[uid].id for uid in uids]
@@ -197,15 +218,19 @@ class Reader(Client):
                 del copies[uid]
         self.done(op, [box], pairs=pairs, **known)
 
+    def may_put(self, name: str, target: str, op: str, box: str) -> bool:
+        """There is at most one copy of a message in a mailbox."""
+        return all(copy.id != name for copy in self.model.copies[target].values())
+
     def expunge(self, box: str) -> None:
         """In its own mailboxes EXPUNGE, which takes all that are \\Deleted; else UID EXPUNGE."""
         copies = self.model.copies[box]
         most = 30 if self.model.held() > ENOUGH else 6
-        uids = self.model.pick(self.chance, box, most)
+        uids = self.pick(box, most)
         if not uids or not self.store_flags(box, uids, "+", ["\\Deleted"]):
             return
         text = f"UID EXPUNGE {uid_set(uids)}"
-        if self.model.boxes[box] not in SHARED and self.chance.random() < 0.5:
+        if self.is_alone_in(box) and self.chance.random() < 0.5:
             text, uids = "EXPUNGE", [u for u, c in copies.items() if "\\Deleted" in c.flags]
         pairs = [[uid, copies[uid].id] for uid in uids]
         ids = [copies[uid].id for uid in uids]
@@ -213,6 +238,10 @@ class Reader(Client):
             for uid in uids:
                 del copies[uid]
             self.done("expunge", [box], messages=pairs)
+
+    def is_alone_in(self, box: str) -> bool:
+        """Nobody else has set flags in it."""
+        return not self.model.is_shared(self.model.boxes[box])
 
     def change_tree(self) -> None:
         own = self.model.own_boxes()

@@ -13,9 +13,17 @@ MAILBOXID in `box`, messages by [uid, id] in `messages`.
     create    account, name, box (null when unknown)
     rename    account, boxes [[box, from, to], …]
     delete    account, box
-    fetch     account, box, asked [[uid, id], …], rows [[uid, id, flags, modseq], …]
+    fetch     account, box, asked [[uid, id], …], rows [[uid, id, flags, modseq], …], and others
+              [[uid, id], …] whose flags somebody else may be changing
     counters  account, box, uid_validity, uid_next, highest_modseq
     observe   account, boxes, quota: everything there is, while nobody changes anything; observe.py
+    compare   the same at the other node of a mirror
+
+Of two nodes' round also, by nobody's account:
+
+    apart     from here (when it is done: `end`) the nodes don't hear of each other; dead: the one
+              that was killed, or null
+    together  start: the wire is whole again, the dead node was started; end: both are in sync
 """
 
 import json
@@ -69,7 +77,7 @@ def read(files: Iterable[Path]) -> Iterator[Event]:
 def when(event: Event) -> int:
     """Its place in the order: a change may be seen from its start on, a reader saw what was there
     at its end."""
-    reads = event["op"] in ("fetch", "counters", "observe")
+    reads = event["op"] in ("fetch", "counters", "observe", "compare", "together")
     return int(event["end" if reads else "start"])
 
 

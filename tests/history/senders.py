@@ -17,7 +17,7 @@ class Sender(Client):
         self.accounts, self.lmtp = accounts, lmtp
 
     def session(self) -> None:
-        smtp = Smtp(self.place.host, self.place.ports["lmtp" if self.lmtp else "smtp"], self.lmtp)
+        smtp = Smtp(self.place.connect("lmtp" if self.lmtp else "smtp"), self.lmtp)
         try:
             for _ in range(self.chance.randrange(1, 200)):
                 if self.over.is_set():

@@ -4,8 +4,8 @@ from history.wire import Lost, Wire
 
 
 class Smtp:
-    def __init__(self, host: str, port: int, lmtp: bool) -> None:
-        self.wire = Wire(host, port)
+    def __init__(self, wire: Wire, lmtp: bool) -> None:
+        self.wire = wire
         self.lmtp = lmtp
         self._must(self._answer(), "greeting")
         self.wire.send(b"LHLO client.test\r\n" if lmtp else b"EHLO client.test\r\n")

@@ -1,6 +1,7 @@
 """A connection by lines, which tells "it died" from "it does not answer"."""
 
 import socket
+import ssl
 
 PATIENCE = 20.0  # seconds; a server that is up and does not answer for so long is stuck
 
@@ -14,12 +15,14 @@ class Stuck(Lost):
 
 
 class Wire:
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         try:
             self.socket = socket.create_connection((host, port), timeout=PATIENCE)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if tls:
+                self.socket = tls.wrap_socket(self.socket, server_hostname=host)
         except OSError as wrong:
             raise Lost(str(wrong)) from None
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.input = self.socket.makefile("rb")
 
     def send(self, text: bytes) -> None:

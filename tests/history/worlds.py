@@ -4,9 +4,14 @@ A world is a set of copies (box, uid or None when not told, flags); there is at 
 mailbox. A change with an unknown outcome doubles the worlds; what is seen leaves those that agree.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from history.states import TOGETHER, Reach, State, part_ways, step
+
 Flags = frozenset[str]
+NONE: Flags = frozenset()
+ANY = "*"  # in place of a flag: whichever
 
 
 @dataclass(frozen=True)
@@ -34,96 +39,132 @@ class Stamp:
 class Message:
     sha: str = ""
     appended: bool = False  # nothing may be put in front of it
-    worlds: set[World] = field(default_factory=lambda: {EMPTY})
+    states: set[State[World]] = field(default_factory=lambda: {(EMPTY,)})
     been_in: set[str] = field(default_factory=set)
     refused_in: set[str] = field(default_factory=set)
     lowest_uid: dict[str, int] = field(default_factory=dict)  # by box: what arrives is above
     stamps: dict[str, Stamp] = field(default_factory=dict)
     moved: tuple[str, str] | None = None  # the last change was a MOVE of unknown outcome
+    blurred: set[str] = field(default_factory=set)  # flags that two changed at one time
 
-    def copy_in(self, box: str) -> list[Copy]:
-        """The copy there, as it is in each world that has one."""
-        return [copy for world in self.worlds for copy in world if copy.box == box]
+    def copies(self, box: str, part: int = 0) -> list[Copy | None]:
+        """The copy there, as it is in each state."""
+        return [find(state[part], box) for state in self.states]
 
-    def maybe(self, changed: set[World], outcome: str) -> None:
-        """The worlds after a change, by how it ended."""
-        if outcome == "acknowledged":
-            self.worlds = changed
-        elif outcome == "unknown":
-            self.worlds = self.worlds | changed
+    def copy_in(self, box: str, part: int = 0) -> bool:
+        return any(self.copies(box, part))
 
-    def place(self, box: str, uid: int | None, flags: Flags, outcome: str) -> None:
+    def boxes(self) -> set[str]:
+        return {copy.box for state in self.states for world in state for copy in world}
+
+    def change(self, change: Callable[[World], World], outcome: str, reach: Reach) -> None:
+        self.states = step(self.states, change, outcome, reach)
+
+    def place(self, box: str, uid: int | None, flags: Flags, outcome: str,
+              reach: Reach = TOGETHER) -> None:  # fmt: skip
         if outcome == "refused":
             self.refused_in.add(box)
             return
         self.been_in.add(box)
         self.stamps[box] = Stamp()
         copy = {Copy(box, uid, flags)}
-        self.maybe({without(world, box) | copy for world in self.worlds}, outcome)
+        self.change(lambda world: without(world, box) | copy, outcome, reach)
 
-    def remove(self, box: str, outcome: str) -> None:
-        self.maybe({without(world, box) for world in self.worlds}, outcome)
+    def remove(self, box: str, outcome: str, reach: Reach = TOGETHER) -> None:
+        self.change(lambda world: without(world, box), outcome, reach)
 
-    def transfer(self, box: str, target: str, uid: int | None, keep: bool, outcome: str) -> None:
+    def transfer(self, box: str, target: str, uid: int | None, keep: bool, outcome: str,
+                 reach: Reach = TOGETHER) -> None:  # fmt: skip
         """COPY or MOVE: flags go along."""
         if outcome == "refused":
             self.refused_in.add(target)
             return
         self.been_in.add(target)
         self.stamps[target] = Stamp()
-        changed = set()
-        for world in self.worlds:
+
+        def change(world: World) -> World:
             there = {Copy(target, uid, copy.flags) for copy in world if copy.box == box}
             rest = without(world, target) if there else world
-            changed.add((rest if keep else without(rest, box)) | there)
-        self.maybe(changed, outcome)
+            return (rest if keep else without(rest, box)) | there
+
+        self.change(change, outcome, reach)
         self.moved = (box, target) if outcome == "unknown" and not keep else None
 
-    def set_flags(self, box: str, mode: str, flags: Flags, outcome: str) -> bool:
+    def set_flags(self, box: str, mode: str, flags: Flags, outcome: str,
+                  reach: Reach = TOGETHER) -> bool:  # fmt: skip
         """Whether it changed something in every world."""
-        changed, all_differ = set(), True
-        for world in self.worlds:
-            new = set()
-            for copy in world:
-                if copy.box == box:
-                    after = copy.flags | flags if mode == "+" else copy.flags - flags
-                    all_differ &= after != copy.flags
-                    copy = Copy(box, copy.uid, after)
-                new.add(copy)
-            changed.add(frozenset(new))
-        self.maybe(changed, outcome)
+        parts = frozenset.union(*reach)
+        before = [find(s[number], box) for s in self.states for number in parts]
+        all_differ = all(with_flags(c, mode, flags) != c for c in before if c is not None)
+
+        def change(world: World) -> World:
+            return frozenset(with_flags(c, mode, flags) if c.box == box else c for c in world)
+
+        self.change(change, outcome, reach)
         return all_differ
 
-    def forget_box(self, box: str) -> None:
-        """The mailbox is gone, and what was in it."""
-        self.worlds = {without(world, box) for world in self.worlds}
+    def part_ways(self) -> None:
+        self.states = part_ways(self.states)
+
+
+def find(world: World, box: str) -> Copy | None:
+    return next((copy for copy in world if copy.box == box), None)
 
 
 def without(world: World, box: str) -> World:
     return frozenset(copy for copy in world if copy.box != box)
 
 
-def agrees(expected: Copy | None, seen: Copy | None) -> bool:
-    if expected is None or seen is None:
-        return expected is seen
-    return expected.uid in (None, seen.uid) and expected.flags == seen.flags
+def with_flags(copy: Copy, mode: str, flags: Flags) -> Copy:
+    return Copy(copy.box, copy.uid, copy.flags | flags if mode == "+" else copy.flags - flags)
 
 
-def narrow(message: Message, box: str, seen: Copy | None) -> tuple[str, str] | None:
+@dataclass(frozen=True)
+class Look:
+    """How a mailbox is looked into: which part of a state is seen. While two nodes are merged what
+    one of them got since they parted may have a new UID already."""
+
+    part: int = 0
+    merging: bool = False
+
+    def agrees(self, message: Message, state: State[World], box: str, seen: Copy | None) -> bool:
+        expected = find(state[self.part], box)
+        if expected is None or seen is None:
+            return expected is seen
+        renewed = self.merging and not find(state[0], box)
+        same = expected.uid in (None, seen.uid) or (renewed and seen.uid > expected.uid)
+        return same and not unlike(message, expected.flags, seen.flags)
+
+
+def unlike(message: Message, one: Flags, other: Flags) -> Flags:
+    """The flags in which they differ."""
+    return NONE if ANY in message.blurred else (one ^ other) - message.blurred
+
+
+def narrow(
+    message: Message, box: str, seen: Copy | None, look: Look = Look()
+) -> tuple[str, str] | None:
     """One mailbox was looked into: keeps the worlds that agree; else the broken rule and why. What
-    was seen is taken for true then."""
-    here = {world: next((c for c in world if c.box == box), None) for world in message.worlds}
-    good = {world for world, copy in here.items() if agrees(copy, seen)}
-    found = None if good else broken(message, box, list(here.values()), seen)
-    kept = good or message.worlds
-    message.worlds = {without(world, box) | ({seen} if seen else set()) for world in kept}
+    was seen is taken for true then, at the other node too where the copy is the same."""
+    good = {state for state in message.states if look.agrees(message, state, box, seen)}
+    found = None if good else broken(message, box, seen, look.part)
+
+    def take(state: State[World]) -> State[World]:
+        old = find(state[look.part], box)
+        return tuple(
+            without(world, box) | ({seen} if seen else set())
+            if number == look.part or (good and old and find(world, box) == old)
+            else world
+            for number, world in enumerate(state)
+        )
+
+    message.states = {take(state) for state in good or message.states}
     return found
 
 
-def broken(
-    message: Message, box: str, expected: list[Copy | None], seen: Copy | None
-) -> tuple[str, str]:
+def broken(message: Message, box: str, seen: Copy | None, part: int) -> tuple[str, str]:
     """Why no world agrees with what was seen in the mailbox."""
+    expected = message.copies(box, part)
     copies = [copy for copy in expected if copy is not None]
     if seen is None:
         return torn(message, box) or ("lost", "an acknowledged message is gone")
@@ -142,7 +183,7 @@ def broken(
         return "flag-lost", f"acknowledged {sorted(missing)}, not there"
     if extra := seen.flags - frozenset.union(*(copy.flags for copy in same)):
         return "flag-returned", f"{sorted(extra)} is there, nobody set it or it was taken away"
-    if len(copies) < len(expected) or len(message.worlds) > 1:
+    if len(copies) < len(expected) or len(message.states) > 1:
         return "torn", f"flags {sorted(seen.flags)} are half of what was asked for"
     return "flag-lost", f"flags are {sorted(seen.flags)}"
 

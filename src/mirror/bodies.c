@@ -1,0 +1,251 @@
+/* Bodies that one node has and the other one needs. Most of them go over before the account is
+ * held, by what objects refer to at either side; so it is held for its rows only, however large it
+ * is.
+ *
+ * While clients write, moving bodies waits several times as long as it worked, so that they come
+ * first. */
+#include "mirror/settle_internal.h"
+
+#include "mirror/driver_internal.h"
+#include "mirror/stage.h"
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "store/key.h"
+#include "store/row.h"
+
+enum {
+	AT_ONCE = 384 << 10, /* bytes, or one body: so that no commit of a client waits for long */
+	AT_FIRST = 8,        /* bodies */
+	MOST = 256,
+	ONE_BODY_MAX = MIRROR_MESSAGE_MAX / 2,
+	BUSY_COMMITS = 100, /* a second */
+	REST_FACTOR = 5,
+	REST_MAX_MS = 1000,
+};
+
+void settle_begin_message(struct settling *s, enum mirror_message kind, struct buf *message)
+{
+	*message = BUF(MIRROR_MESSAGE_MAX);
+	buf_add_byte(message, (char)kind);
+	buf_add_slice(message, id_slice(&s->account));
+}
+
+int settle_ask(struct settling *s, struct buf *message, struct buf *answer)
+{
+	return mirror_link_ask(s->c->link, message, answer, s->err);
+}
+
+/* How long a piece took, and what clients did meanwhile. */
+struct pace {
+	int64_t since_ns;
+	uint64_t commits;
+};
+
+static struct pace pace_begin(const struct settling *s)
+{
+	return (struct pace){clock_mono_ns(), mirror_commits(s->node->mirror)};
+}
+
+static void pace_rest(const struct settling *s, const struct pace *begin)
+{
+	struct wait never = {0};
+	int64_t took_ms = (clock_mono_ns() - begin->since_ns) / 1000000 + 1;
+	uint64_t commits = mirror_commits(s->node->mirror) - begin->commits;
+	if (s->held || commits * 1000 < BUSY_COMMITS * (uint64_t)took_ms)
+		return;
+	int64_t until = clock_mono_ms() + MIN(REST_FACTOR * took_ms, (int64_t)REST_MAX_MS);
+	if (wait_until(&never, until))
+		return;
+}
+
+/* Bodies as a message carries them, to this node's disk. */
+static int keep_bodies(struct settling *s, struct slice bytes, size_t *ret_count)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	size_t cap = bytes.len / (ID_SIZE + 1) + 1, count = 0;
+	struct store_new_blob *blobs = ARENA_ARRAY(&arena, struct store_new_blob, cap);
+	while (bytes.len > 0) {
+		if (!mirror_cut_id(&bytes, &blobs[count].id) ||
+			!bytes_cut_counted(&bytes, &blobs[count].bytes))
+			return err_temporary(
+				s->err, ERR_BAD_INPUT, "the other node's bodies do not parse");
+		count++;
+	}
+	*ret_count = count;
+	return mirror_stage_bodies(s->node->mirror, blobs, count, s->err);
+}
+
+static int missing_body(struct settling *s, struct id blob)
+{
+	char text[ID_TEXT_SIZE + 1];
+	id_to_text(blob, text);
+	return err_temporary(s->err, ERR_DAMAGED, "body %s is at neither node", text);
+}
+
+/* Nobody knows how long they are, so `per` of them at a time, which is more or less. */
+static int get_absent(struct settling *s, const struct mirror_ids *absent)
+{
+	for (size_t at = 0, per = AT_FIRST; at < absent->count;) {
+		AUTO(buf_free) struct buf answer = BUF(MIRROR_MESSAGE_MAX);
+		struct buf message = BUF(MIRROR_MESSAGE_MAX);
+		struct pace pace = pace_begin(s);
+		size_t count = MIN(per, absent->count - at), got = 0;
+		buf_add_byte(&message, MIRROR_BODIES);
+		for (size_t i = 0; i < count; i++)
+			buf_add_slice(&message, id_slice(&absent->list[at + i]));
+		int r = settle_ask(s, &message, &answer);
+		if (r == 0)
+			r = keep_bodies(s, buf_slice(&answer), &got);
+		if (r == 0 && got < count && s->held)
+			r = missing_body(s, absent->list[at]);
+		if (r < 0)
+			return r;
+		at += count;
+		per = answer.len > AT_ONCE ? 1 + per / 2 : MIN(2 * per, (size_t)MOST);
+		pace_rest(s, &pace);
+	}
+	return 0;
+}
+
+static int get(struct settling *s, const struct mirror_ids *needs)
+{
+	AUTO(buf_free) struct buf absent = BUF(MIRROR_MESSAGE_MAX);
+	struct mirror_ids ids = {0};
+	int r = mirror_stage_ids(
+		s->node->mirror, s->account, needs->list, needs->count, &absent, s->err);
+	if (r == 0 && mirror_ids_read(buf_slice(&absent), &ids))
+		r = get_absent(s, &ids);
+	mirror_ids_free(&ids);
+	return r;
+}
+
+static void begin_stage(struct settling *s, bool bodies, struct buf *message)
+{
+	settle_begin_message(s, MIRROR_STAGE, message);
+	buf_add_byte(message, bodies);
+}
+
+/* The next bodies, up to a size; *at moves on. */
+static int add_bodies(
+	struct settling *s, const struct mirror_ids *absent, size_t *at, struct buf *message)
+{
+	struct store_db *m = mirror_node_db(s->node);
+	AUTO(buf_free) struct buf body = BUF(ONE_BODY_MAX);
+	while (*at < absent->count && message->len < AT_ONCE) {
+		struct id id = absent->list[(*at)++];
+		buf_clear(&body);
+		int r = m->inner->blob_read(m->db, id, 0, UINT64_MAX, &body, s->err);
+		if (r == STORE_ABSENT && s->held)
+			r = missing_body(s, id);
+		if (r < 0)
+			return r;
+		if (r == STORE_ABSENT)
+			continue;
+		buf_add_slice(message, id_slice(&id));
+		bytes_add_counted(message, buf_slice(&body));
+	}
+	return 0;
+}
+
+static int give_absent(struct settling *s, const struct mirror_ids *absent)
+{
+	for (size_t at = 0; at < absent->count;) {
+		AUTO(buf_free) struct buf answer = BUF(1);
+		struct buf message;
+		struct pace pace = pace_begin(s);
+		begin_stage(s, true, &message);
+		int r = add_bodies(s, absent, &at, &message);
+		if (r < 0) {
+			buf_free(&message);
+			return r;
+		}
+		r = settle_ask(s, &message, &answer);
+		if (r < 0)
+			return r;
+		pace_rest(s, &pace);
+	}
+	return 0;
+}
+
+static int give(struct settling *s, const struct mirror_ids *needs)
+{
+	AUTO(buf_free) struct buf answer = BUF(MIRROR_MESSAGE_MAX);
+	struct mirror_ids absent = {0};
+	struct buf message;
+	if (needs->count == 0)
+		return 0;
+	begin_stage(s, false, &message);
+	for (size_t i = 0; i < needs->count; i++)
+		buf_add_slice(&message, id_slice(&needs->list[i]));
+	int r = settle_ask(s, &message, &answer);
+	if (r == 0 && mirror_ids_read(buf_slice(&answer), &absent))
+		r = give_absent(s, &absent);
+	mirror_ids_free(&absent);
+	return r;
+}
+
+int settle_move_bodies(struct settling *s)
+{
+	int r = get(s, &s->here.needs);
+	return r < 0 ? r : give(s, &s->there.needs);
+}
+
+/* An object's row says which body it has. */
+static bool take_object(void *context, struct slice key, struct slice value)
+{
+	struct store_object object;
+	if (row_get_object(value, &object) && !id_is_none(object.blob))
+		mirror_ids_add(context, object.blob);
+	return true;
+}
+
+int settle_roster(
+	struct mirror_node *node, struct id account, struct mirror_ids *to, struct err *err)
+{
+	struct store_db *m = mirror_node_db(node);
+	struct key from, end;
+	key_of_account(&from, KEY_OBJECT, account);
+	end = from;
+	key_to_end(&end);
+	int r = m->inner->scan(
+		m->db, NULL, key_slice(&from), key_slice(&end), false, take_object, to, err);
+	mirror_ids_sort(to);
+	return r;
+}
+
+/* Both are sorted. */
+static void missing_in(
+	const struct mirror_ids *have, const struct mirror_ids *all, struct mirror_ids *to)
+{
+	for (size_t i = 0, at = 0; i < all->count; i++) {
+		while (at < have->count && id_cmp(have->list[at], all->list[i]) < 0)
+			at++;
+		if (at == have->count || !id_eq(have->list[at], all->list[i]))
+			mirror_ids_add(to, all->list[i]);
+	}
+}
+
+int settle_fetch_ahead(struct settling *s)
+{
+	AUTO(buf_free) struct buf answer = BUF(MIRROR_MESSAGE_MAX);
+	struct mirror_ids here = {0}, there = {0};
+	struct buf message;
+	settle_begin_message(s, MIRROR_ROSTER, &message);
+	int r = settle_ask(s, &message, &answer);
+	if (r == 0 && !mirror_ids_read(buf_slice(&answer), &there))
+		r = err_temporary(s->err, ERR_BAD_INPUT, "the other node answers something else");
+	if (r == 0)
+		r = settle_roster(s->node, s->account, &here, s->err);
+	if (r == 0) {
+		mirror_ids_sort(&there);
+		missing_in(&here, &there, &s->here.fetched);
+		missing_in(&there, &here, &s->there.fetched);
+		r = get(s, &s->here.fetched);
+	}
+	if (r == 0)
+		r = give(s, &s->there.fetched);
+	mirror_ids_free(&here);
+	mirror_ids_free(&there);
+	return r;
+}

@@ -1,0 +1,37 @@
+/* One account's settling: settle.c merges the rows, bodies.c moves bodies. */
+#ifndef MIRROR_SETTLE_INTERNAL_H
+#define MIRROR_SETTLE_INTERNAL_H
+
+#include "mirror/node_internal.h"
+#include "mirror/rows.h"
+
+struct side {
+	struct mirror_rows rows, notes;
+	struct store_batch batch;  /* what makes the account of it */
+	struct mirror_ids needs;   /* bodies */
+	struct mirror_ids fetched; /* staged before the account was held */
+};
+
+struct settling {
+	struct mirror_connection *c;
+	struct mirror_node *node;
+	struct id account;
+	struct side here, there; /* this node's, the other one's */
+	struct mirror_rows want;
+	bool held; /* at both nodes: quick now */
+	struct err *err;
+};
+
+void settle_begin_message(struct settling *s, enum mirror_message kind, struct buf *message);
+/* Asks for the message; what it answers goes to `answer`. */
+int settle_ask(struct settling *s, struct buf *message, struct buf *answer) WARN_UNUSED;
+
+/* Moves what most likely will be needed, while everybody may still write to the account. */
+int settle_fetch_ahead(struct settling *s) WARN_UNUSED;
+/* Moves what either side needs. */
+int settle_move_bodies(struct settling *s) WARN_UNUSED;
+/* What such bodies are: of objects of the account that this node has. */
+int settle_roster(struct mirror_node *node, struct id account, struct mirror_ids *to,
+	struct err *err) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,55 @@
+/* A simulation of two whole nodes: the files of it, and what they share.
+ *
+ *     sim_sched    whose turn it is, and what time
+ *     sim_disk     a driver whose commits take time, that may be full, and that crashes
+ *     sim_net      connections whose bytes come late, in pieces, or never
+ *     sim_node     one node: started, crashed, stopped, started again
+ *     sim_data     what the load writes, and rules of merging for it
+ *     sim_history  what was tried and what was acknowledged
+ *     sim_load     who writes
+ *     sim_view     who looks, and remembers
+ *     sim_plan     what goes wrong
+ *     sim_check    what must hold at the end
+ *     test_sim     seeds, one after the other */
+#ifndef MIRROR_SIM_H
+#define MIRROR_SIM_H
+
+#include "mirror/sim_sched.h"
+
+enum { SIM_ACCOUNTS = 3 };
+
+/* What is wrong on purpose, so that it shows whether the rules can find it. */
+enum sim_lie {
+	SIM_HONEST,
+	SIM_FORGETS,   /* a disk loses the last commits in a crash */
+	SIM_DROPS,     /* a disk says that it has a commit, and has not */
+	SIM_NO_SKIP,   /* a node that takes accounts over does not skip numbers */
+	SIM_NO_NOTES,  /* nothing is noted while apart */
+	SIM_GENEROUS,  /* the wire gives leases that nobody gave */
+	SIM_SWAPS,     /* the wire swaps frames */
+	SIM_FLIPS,     /* the wire changes a bit of a commit */
+	SIM_LIES,
+};
+const char *sim_lie_name(enum sim_lie lie);
+
+struct sim {
+	uint64_t seed;
+	bool verbose;
+	enum sim_lie lie;
+	struct sim_sched *sched;
+	struct sim_net *net;
+	struct sim_node *nodes[SIM_NODES];
+	struct sim_history *history;
+	struct sim_views *views;
+	unsigned broken;  /* rules, so far */
+	bool load_over;   /* nobody begins anything */
+	unsigned writers; /* that are still there, as the next */
+	unsigned faults;
+};
+
+/* A rule does not hold. */
+void sim_broken(struct sim *sim, const char *format, ...) PRINTF_LIKE(2, 3);
+/* A line of the story, told when somebody listens. */
+void sim_tell(struct sim *sim, const char *format, ...) PRINTF_LIKE(2, 3);
+
+#endif

@@ -1,0 +1,131 @@
+"""An IMAP client of two nodes. It has a twin at the other node, and a share of its account that both
+change: some of what is delivered, and mailboxes below "both/".
+
+When its node is dead it goes to the other one, or waits. Of what both change it leaves alone what
+nobody could judge: while the nodes are being merged, and mailboxes that its twin may have renamed.
+"""
+
+from pathlib import Path
+
+from history import record
+from history.client import Account, Place
+from history.model import BOTH, Copy
+from history.reader import Reader
+
+NAMES = [f"{BOTH}{name}" for name in ("a", "b", "c", "d", "a/x", "b/y")]
+TREE_CHANGES = 4  # of those that both make, in a round
+THINKS = 0.01  # seconds at most, after a command
+
+
+class Twin(Reader):
+    def __init__(self, name: str, home: Place, other: Place, folder: Path, account: Account):
+        super().__init__(name, home, folder, account)
+        self.home, self.other = home, other
+
+    def learn(self, observed: record.Event) -> None:
+        super().learn(observed)
+        self.known = dict.fromkeys(self.model.boxes, (self.phase.epoch, self.home.name))
+        self.tree_changes = 0
+
+    def session(self) -> None:
+        if self.phase.dead == self.home.name and self.chance.random() < 0.7:
+            self.place = self.other
+        elif self.phase.name == "linked":
+            self.place = self.home
+        self.log.node = self.place.name
+        super().session()
+
+    def work(self) -> None:
+        try:
+            super().work()
+        finally:
+            self.over.wait(self.chance.random() * THINKS)
+
+    # UIDs may have changed since two nodes were merged, and at the other one
+
+    def knows(self, box: str) -> bool:
+        self.over.wait(self.chance.random() * THINKS)
+        return super().knows(box) and self.known.get(box) == self.here()
+
+    def here(self) -> tuple[int, str]:
+        return self.phase.epoch, self.place.name
+
+    def select(self, box: str) -> None:
+        super().select(box)
+
+    def look_around(self, box: str) -> None:
+        here = self.here()
+        if self.known.get(box) == here and self.phase.name != "merging":
+            super().look_around(box)
+        else:
+            self.look_again(box)
+            self.known[box] = here
+
+    def look_again(self, box: str) -> None:
+        """Under which UIDs its messages are."""
+        start, merging = record.now(), self.phase.name == "merging"
+        known = {copy.id: uid for uid, copy in self.model.copies[box].items()}
+        found = [row for row in self.fetch("1:*") if self.account.owns(self.name, row.id)]
+        if merging:
+            found = [row for row in found if row.id in known]
+        self.model.copies[box] = {row.uid: Copy(row.id, set(row.flags)) for row in found}
+        if self.model.boxes[box] == "INBOX" and not merging:
+            self.model.highest_seen = max((row.uid for row in found), default=0)
+        missing = known.keys() - {row.id for row in found}
+        sure = missing - self.model.doubtful_ids if not merging else set()
+        asked = {known[name]: name for name in sure if not self.account.shares(name)}
+        self.note_fetch(start, box, asked, found)
+
+    # What both change
+
+    def pick(self, box: str, most: int) -> list[int]:
+        copies, merging = self.model.copies[box], self.phase.name == "merging"
+        return [uid for uid in super().pick(box, most)
+                if not (merging and self.account.shares(copies[uid].id))]  # fmt: skip
+
+    def read(self, box: str) -> None:
+        if self.phase.name != "merging":
+            super().read(box)
+
+    def may_put(self, name: str, target: str, op: str, box: str) -> bool:
+        """What both own goes to this one's mailboxes only; mailboxes that may become one, as both
+        got one name, don't get one message twice."""
+        if not super().may_put(name, target, op, box):
+            return False
+        place = self.model.boxes[target]
+        if self.account.shares(name):
+            return not self.model.is_shared(place)
+        if not place.startswith(BOTH):
+            return True
+        there = [other for other, called in self.model.boxes.items()
+                 if called.startswith(BOTH) and not (op == "move" and other == box)]  # fmt: skip
+        return all(super(Twin, self).may_put(name, other, op, box) for other in there)
+
+    def is_alone_in(self, box: str) -> bool:
+        copies = self.model.copies[box].values()
+        return super().is_alone_in(box) and not any(self.account.shares(c.id) for c in copies)
+
+    def change_tree(self) -> None:
+        if self.phase.name == "merging":
+            for box in self.both():
+                self.model.forget_box(box)
+        may = self.phase.name == "apart" and not self.phase.dead
+        if may and self.tree_changes < TREE_CHANGES:
+            self.tree_changes += 1
+            self.change_what_both_have()
+        else:
+            super().change_tree()
+
+    def both(self) -> list[str]:
+        return [box for box, name in self.model.boxes.items() if name.startswith(BOTH)]
+
+    def change_what_both_have(self) -> None:
+        boxes = self.both()
+        free = [name for name in NAMES if self.model.is_free(name)]
+        way = self.chance.choice(("create", "rename", "rename", "delete"))
+        if way == "create" and free:
+            self.create(self.chance.choice(free))
+        elif way == "rename" and boxes:
+            self.rename(self.chance.choice(boxes), free)
+        elif way == "delete" and boxes:
+            self.delete(self.chance.choice(boxes))
