@@ -1,6 +1,9 @@
-"""The network of two nodes: each in a namespace of its own, a wire to this machine and one between them.
+"""The network of two nodes: each in a namespace of its own, a switch to this machine and a wire between them.
 
-    this machine   10.p.q.1 ─── 10.p.q.2  a  10.p.q.9 ─── 10.p.q.10  b  10.p.q.6 ─── 10.p.q.5   this machine
+    this machine 10.p.q.1 ───┬─── 10.p.q.2  a  10.p.q.9 ───┐
+                             └─── 10.p.q.3  b  10.p.q.10 ──┘
+
+10.p.q.4 is free, for an address that floats.
 
 Cutting the wire between them leaves both to their clients. It goes down silently, as a cable that is pulled
 behind a switch: no node is told.
@@ -11,7 +14,8 @@ import zlib
 from pathlib import Path
 
 NODES = ("a", "b")
-CLIENTS = {"a": (1, 2), "b": (5, 6)}  # this machine's end, the node's
+HERE, FLOATING = 1, 4
+CLIENTS = {"a": 2, "b": 3}
 BETWEEN = {"a": 9, "b": 10}
 NOBODY = "02:00:00:00:00:00"
 
@@ -36,7 +40,11 @@ class Wire:
 
     def host(self, name: str) -> str:
         """Where clients reach a node."""
-        return f"{self.network}.{CLIENTS[name][1]}"
+        return f"{self.network}.{CLIENTS[name]}"
+
+    def floating_host(self) -> str:
+        """Belongs to nobody at first."""
+        return f"{self.network}.{FLOATING}"
 
     def peer_host(self, name: str) -> str:
         """Where the other node reaches it."""
@@ -44,17 +52,18 @@ class Wire:
 
     def up(self) -> None:
         self.down()
+        _ip("link", "add", self.tag, "type", "bridge")
+        _ip("address", "add", f"{self.network}.{HERE}/29", "dev", self.tag)
+        _ip("link", "set", self.tag, "up")
         for name in NODES:
             inside, near = self.namespace(name), f"{self.tag}c{name}"
             _ip("netns", "add", inside)
             _ip("-n", inside, "link", "set", "lo", "up")
             _ip("link", "add", near, "type", "veth", "peer", "name", "clients", "netns", inside)
-            here, there = CLIENTS[name]
-            _ip("address", "add", f"{self.network}.{here}/30", "dev", near)
-            _ip("link", "set", near, "up")
-            _ip("-n", inside, "address", "add", f"{self.network}.{there}/30", "dev", "clients")
+            _ip("link", "set", near, "master", self.tag, "up")
+            _ip("-n", inside, "address", "add", f"{self.host(name)}/29", "dev", "clients")
             _ip("-n", inside, "link", "set", "clients", "up")
-            _ip("-n", inside, "route", "add", "default", "via", f"{self.network}.{here}")
+            _ip("-n", inside, "route", "add", "default", "via", f"{self.network}.{HERE}")
         a, b = (self.namespace(name) for name in NODES)
         _ip("-n", a, "link", "add", "other", "type", "veth", "peer", "name", "other", "netns", b)
         for name in NODES:
@@ -66,6 +75,7 @@ class Wire:
         for name in NODES:
             _ip("link", "delete", f"{self.tag}c{name}", check=False)
             _ip("netns", "delete", self.namespace(name), check=False)
+        _ip("link", "delete", self.tag, check=False)
 
     def is_up(self) -> bool:
         return all(Path("/run/netns", self.namespace(name)).exists() for name in NODES)

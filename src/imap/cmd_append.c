@@ -128,6 +128,18 @@ static void begin_part(
 	};
 }
 
+/* "APPENDUID 38505 3955:3957" */
+static const char *appenduid(struct imap_session *s, const struct mail_added *added, size_t count)
+{
+	AUTO(buf_free) struct buf text = BUF(SIZE_MAX);
+	struct mail_set uids = {0};
+	mail_added_set(added, count, &uids);
+	buf_printf(&text, "APPENDUID %u ", added->uid_validity);
+	mail_set_write(&uids, &text);
+	mail_set_free(&uids);
+	return arena_copy(&s->arena, buf_slice(&text)).ptr;
+}
+
 static enum imap_run store_all(struct imap_session *s, struct append *a)
 {
 	struct mail_new *messages = ARENA_ARRAY(&s->arena, struct mail_new, a->count);
@@ -143,12 +155,7 @@ static enum imap_run store_all(struct imap_session *s, struct append *a)
 		return err.kind == ERR_ABSENT ? imap_no(s, "TRYCREATE", "No such mailbox")
 					      : imap_failed(s, &err);
 	atomic_fetch_add_explicit(&s->service->figures.appended, a->count, memory_order_relaxed);
-	const char *code =
-		a->count == 1 ? arena_printf(&s->arena, "APPENDUID %u %u", added.uid_validity,
-					added.first_uid)
-			      : arena_printf(&s->arena, "APPENDUID %u %u:%u", added.uid_validity,
-					added.first_uid, added.first_uid + (uint32_t)a->count - 1);
-	return imap_ok(s, code, "Stored");
+	return imap_ok(s, appenduid(s, &added, a->count), "Stored");
 }
 
 static enum imap_run ended(struct imap_session *s, struct append *a)

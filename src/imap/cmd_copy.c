@@ -12,7 +12,7 @@ static const char *copyuid(
 		return NULL;
 	for (size_t i = 0; i < count; i++)
 		mail_set_add(&source, from[i], from[i]);
-	mail_set_add(&target, added->first_uid, added->first_uid + (uint32_t)count - 1);
+	mail_added_set(added, count, &target);
 	buf_printf(&text, "COPYUID %u ", added->uid_validity);
 	mail_set_write(&source, &text);
 	buf_add_byte(&text, ' ');

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 
 static int add_one(struct store_write *write, struct mail_box *box, const struct mail_new *message,
-	const struct mail_prepared *prepared, struct mail_added *added, struct err *err)
+	const struct mail_prepared *prepared, size_t nth, struct mail_added *added, struct err *err)
 {
 	struct store_object object;
 	struct mail_record record = {
@@ -21,10 +21,13 @@ static int add_one(struct store_write *write, struct mail_box *box, const struct
 	};
 	int r = mail_box_add(write, box, store_write_blob(write, message->bytes), &record,
 		mail_prepared_facet(prepared), &object, err);
-	if (r == 0 && added->first_uid == 0)
+	if (r == 0 && nth == 0)
 		*added = (struct mail_added){.uid_validity = box->record.uid_validity,
 			.first_uid = object.number,
+			.step = 1,
 			.change = object.change};
+	else if (r == 0 && nth == 1)
+		added->step = object.number - added->first_uid;
 	return r;
 }
 
@@ -44,7 +47,7 @@ static int append(struct mail *mail, struct id account, struct id mailbox,
 		r = quota_check_account(row, limits, bytes, count, err);
 	*ret_added = (struct mail_added){0};
 	for (size_t i = 0; r == 0 && i < count; i++)
-		r = add_one(write, &box, &messages[i], &prepared[i], ret_added, err);
+		r = add_one(write, &box, &messages[i], &prepared[i], i, ret_added, err);
 	if (r != 0) {
 		store_write_abort(write);
 		return r;
@@ -77,4 +80,11 @@ int mail_append(struct mail *mail, struct id account, struct id mailbox,
 		mail_prepared_free(&prepared[i]);
 	free(prepared);
 	return r;
+}
+
+void mail_added_set(const struct mail_added *added, size_t count, struct mail_set *to)
+{
+	uint32_t uid = added->first_uid;
+	for (size_t i = 0; i < count; i++, uid += added->step)
+		mail_set_add(to, uid, uid);
 }

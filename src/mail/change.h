@@ -14,11 +14,14 @@ struct mail_new {
 	struct message_date internal_date;
 };
 
-/* UIDs that were given: contiguous, in the order of the messages. */
+/* UIDs that were given, in the order of the messages: each is the one before and `step`, 1 or 2. */
 struct mail_added {
-	uint32_t uid_validity, first_uid;
+	uint32_t uid_validity, first_uid, step;
 	uint64_t change;
 };
+
+/* All `count` of them. */
+void mail_added_set(const struct mail_added *added, size_t count, struct mail_set *to);
 
 /* ERR_OVER_QUOTA, ERR_LIMIT (size), ERR_ABSENT (mailbox). */
 int mail_append(struct mail *mail, struct id account, struct id mailbox,

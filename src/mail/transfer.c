@@ -75,7 +75,10 @@ static int transfer_one(
 		transfer->added =
 			(struct mail_added){.uid_validity = transfer->to->record.uid_validity,
 				.first_uid = copy.number,
+				.step = 1,
 				.change = copy.change};
+	if (transfer->count == 1)
+		transfer->added.step = copy.number - transfer->added.first_uid;
 	transfer->bytes += copy.blob_len;
 	remember(transfer, uid);
 	return 0;

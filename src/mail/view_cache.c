@@ -201,7 +201,9 @@ int mail_view_open(struct mail *mail, struct id account, struct id mailbox,
 	}
 	struct entry *entry = take(mail->views, &key);
 	(void)pthread_mutex_lock(&entry->lock);
-	if (!entry->view || entry->view->change < collection.change) {
+	/* UIDNEXT grows without a change when a node of a mirror takes the account over. */
+	if (!entry->view || entry->view->change < collection.change ||
+		entry->view->uid_next < collection.next_number) {
 		struct mail_view *view;
 		r = view_refresh(mail, account, &collection, entry->view, &view, err);
 		if (r == 0) {

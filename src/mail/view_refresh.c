@@ -257,8 +257,9 @@ int view_refresh(struct mail *mail, struct id account, const struct store_collec
 		return err_temporary(err, ERR_DAMAGED, "mailbox \"%.*s\": its row can't be read",
 			SLICE_ARG(collection->name));
 	/* A mailbox that was merged with another one has a new UIDVALIDITY. */
-	if (!old || old->uid_validity != box.uid_validity ||
-		keyword_table_count(old->keywords) > old->count + STALE_SETS_MAX)
+	if (old && old->uid_validity != box.uid_validity)
+		old = NULL;
+	if (!old || keyword_table_count(old->keywords) > old->count + STALE_SETS_MAX)
 		return load_all(mail, account, collection, old, box.uid_validity, ret_view, err);
 	struct refresh refresh = {
 		.mail = mail,

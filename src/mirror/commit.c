@@ -59,6 +59,24 @@ static int both_done(struct store_db *m, struct mirror_shipment *shipment, int64
 	return r;
 }
 
+/* Both disks, always: what only this one has is not acknowledged. */
+static int one_only(
+	struct store_db *m, int r, const struct mirror_shipment *shipment, struct err *err)
+{
+	if (r != 0 || shipment->rc == 0 || !atomic_load(&m->refuses_alone))
+		return r;
+	(void)err_temporary(err, ERR_UNAVAILABLE, "the other node may not have it");
+	return STORE_UNCERTAIN;
+}
+
+/* Ours was not taken, and the other one's may have been: it has numbers that we do not know. */
+static void doubt(struct store_db *m, const struct id *accounts, size_t count, int r,
+	const struct mirror_shipment *shipment)
+{
+	for (size_t i = 0; r < 0 && (shipment->rc == 0 || shipment->lost) && i < count; i++)
+		mirror_lease_doubt(&m->leases, accounts[i]);
+}
+
 static int commit_both(struct store_txn *txn, const struct mirror_commit *commit, struct err *err)
 {
 	struct store_db *m = txn->mirror;
@@ -66,7 +84,9 @@ static int commit_both(struct store_txn *txn, const struct mirror_commit *commit
 	int64_t since = clock_mono_ns();
 	m->peer->ship(m->peer_context, commit, &shipment);
 	int r = commit_here(txn, commit, commit->batch, err);
-	return both_done(m, &shipment, since, r, err);
+	r = both_done(m, &shipment, since, r, err);
+	doubt(m, commit->accounts, commit->account_count, r, &shipment);
+	return one_only(m, r, &shipment, err);
 }
 
 /* Some accounts are linked, some apart. */
@@ -82,6 +102,7 @@ static int commit_mixed(struct store_txn *txn, const struct mirror_commit *commi
 	m->peer->ship(m->peer_context, &share.commit, &shipment);
 	int r = commit_noted(txn, commit, apart, apart_count, err);
 	r = both_done(m, &shipment, since, r, err);
+	doubt(m, linked, linked_count, r, &shipment);
 	mirror_share_free(&share);
 	return r;
 }
@@ -93,6 +114,10 @@ int mirror_commit_write(struct store_txn *txn, const struct mirror_commit *commi
 	size_t linked_count = 0, apart_count = 0;
 	if (!atomic_load(&m->paired))
 		return commit_here(txn, commit, commit->batch, err);
+	if (all_apart && atomic_load(&m->refuses_alone)) {
+		m->inner->abort(txn->inner);
+		return err_temporary(err, ERR_UNAVAILABLE, "the other node is not there");
+	}
 	if (all_apart)
 		return commit_noted(txn, commit, txn->accounts, txn->count, err);
 	struct id *linked = alloc_zero(2 * txn->count + 1, sizeof(*linked));
@@ -102,6 +127,11 @@ int mirror_commit_write(struct store_txn *txn, const struct mirror_commit *commi
 			apart[apart_count++] = txn->accounts[i];
 		else
 			linked[linked_count++] = txn->accounts[i];
+	if (apart_count > 0 && atomic_load(&m->refuses_alone)) {
+		m->inner->abort(txn->inner);
+		free(linked);
+		return err_temporary(err, ERR_UNAVAILABLE, "the two nodes are being merged");
+	}
 	int r = apart_count == 0 ? commit_both(txn, commit, err)
 		: linked_count == 0
 			? commit_noted(txn, commit, apart, apart_count, err)

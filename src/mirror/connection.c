@@ -199,6 +199,8 @@ static int greeted(void *context, const struct mirror_frame *hello, struct err *
 	int r = c->ended ? -1 : check_node(node, hello, err);
 	if (r == 0) {
 		before = make_current(node, c);
+		if (before) /* its end does not say so: it is not the current one any more */
+			mirror_alone(node->mirror);
 		node->clock_ahead_ms = c->clock_ahead_ms;
 		memcpy(node->software, c->software, sizeof(node->software));
 		mirror_node_enter(node, MIRROR_MEETING);

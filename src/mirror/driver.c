@@ -118,6 +118,7 @@ static int take_leases(struct store_txn *txn, int64_t deadline, struct err *err)
 		txn->apart[i] = way != MIRROR_LEASE_LINKED;
 		if (way == MIRROR_LEASE_TAKEN_OVER &&
 			(r = take_over(m, txn->accounts[i], err)) < 0) {
+			mirror_lease_untake(&m->leases, txn->accounts[i]);
 			drop_leases(txn, i + 1);
 			return r;
 		}

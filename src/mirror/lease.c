@@ -342,6 +342,17 @@ void mirror_lease_untake(struct mirror_leases *leases, struct id account)
 	(void)pthread_mutex_unlock(&shard->lock);
 }
 
+void mirror_lease_doubt(struct mirror_leases *leases, struct id account)
+{
+	struct mirror_lease_shard *shard = shard_of(leases, account);
+	(void)pthread_mutex_lock(&shard->lock);
+	struct mirror_lease *l = *place_of(shard, account);
+	must(l && l->held);
+	if (is_apart(shard, l))
+		l->here = false;
+	(void)pthread_mutex_unlock(&shard->lock);
+}
+
 void mirror_lease_settled(struct mirror_leases *leases, struct id account, bool here)
 {
 	struct mirror_lease_shard *shard = shard_of(leases, account);

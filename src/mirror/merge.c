@@ -69,9 +69,15 @@ static bool find_was(const struct merge *m, struct id collection, struct store_c
 {
 	struct mirror_was notes[MERGE_SIDES] = {0};
 	bool known = false;
+	struct store_collection row;
+	/* The older one: a side may have noted what only it had. */
 	for (size_t i = 0; i < MERGE_SIDES; i++)
-		if (merge_noted(m, i, collection, 0, &notes[i]) && !known)
-			known = row_get_collection(notes[i].row, ret_was);
+		if (merge_noted(m, i, collection, 0, &notes[i]) &&
+			row_get_collection(notes[i].row, &row) &&
+			(!known || row.own_change < ret_was->own_change)) {
+			*ret_was = row;
+			known = true;
+		}
 	ret_was->id = collection;
 	*ret_second_is_later = notes[1].changed > notes[0].changed;
 	return known;
@@ -82,8 +88,18 @@ static void merge_name_and_data(struct merge *m, const struct store_collection *
 {
 	const struct store_merge_rule *rule = merge_rule_of(m, first->kind);
 	struct store_collection was;
+	struct mirror_was own;
 	bool later, both_changed;
 	bool known = find_was(m, first->id, &was, &later);
+	if (!known)
+		later = second->own_change > first->own_change;
+	if (known && first->own_change < was.own_change && !merge_noted(m, 0, first->id, 0, &own)) {
+		to->name = second->name;
+		to->data = second->data;
+		return;
+	}
+	if (known && second->own_change < was.own_change && !merge_noted(m, 1, first->id, 0, &own))
+		return; /* as the first one has it */
 	to->name = pick(known ? &was.name : NULL, first->name, second->name, later, &both_changed);
 	to->data = pick(known ? &was.data : NULL, first->data, second->data, later, &both_changed);
 	if (both_changed && rule->merge_collection)
@@ -247,7 +263,7 @@ static void move_all(struct merge *m, struct model_collection *from, struct mode
 {
 	for (size_t i = 0; i < from->object_count; i++) {
 		struct model_object object = from->objects[i];
-		object.row.number = to->row.next_number++;
+		object.row.number = merge_number(&to->row);
 		object.row.change = m->change;
 		model_add_object(to, &object);
 	}

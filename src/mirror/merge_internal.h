@@ -21,6 +21,15 @@ const struct store_merge_rule *merge_rule_of(const struct merge *m, enum store_k
 /* What a side noted of a collection (number 0) or an object. False: nothing. */
 bool merge_noted(const struct merge *m, size_t side, struct id collection, uint32_t number,
 	struct mirror_was *ret_was);
+/* A number for an object that gets a new one: odd, of the second node's kind. That one commits what
+ * has become of the account first, so should the first one not hear of it, it never gives out the
+ * same while apart. */
+static inline uint32_t merge_number(struct store_collection *to)
+{
+	uint32_t number = to->next_number | 1;
+	to->next_number = number + 1;
+	return number;
+}
 /* The objects and tombstones of a collection that both sides have, or one of them only. */
 void merge_objects(struct merge *m, const struct model_collection *const from[MERGE_SIDES],
 	struct model_collection *to);

@@ -96,13 +96,55 @@ static bool find_was(const struct objects *o, const struct model_object *const s
 	bool known = false;
 	for (size_t i = 0; i < MERGE_SIDES; i++) {
 		uint32_t number = sides[i]->row.number;
-		if (!merge_noted(o->m, i, o->to->row.id, number, &notes[i]) || known)
+		struct store_object row;
+		if (!merge_noted(o->m, i, o->to->row.id, number, &notes[i]) ||
+			!row_get_object(notes[i].row, &row) ||
+			(known && row.change >= ret_was->change))
 			continue;
-		known = row_get_object(notes[i].row, ret_was);
+		*ret_was = row;
 		ret_was->number = number;
+		known = true;
 	}
 	*ret_second_is_later = notes[1].changed > notes[0].changed;
+	if (!known) /* one of them is what the other one was made of, by a commit that one side has
+		     */
+		*ret_second_is_later = sides[1]->row.change > sides[0]->row.change;
 	return known;
+}
+
+/* What one side noted is newer than what the other side, which noted nothing, still has. */
+static bool is_behind(const struct objects *o, const struct model_object *object, size_t side,
+	const struct store_object *was)
+{
+	struct mirror_was own;
+	return object->row.change < was->change &&
+	       !merge_noted(o->m, side, o->to->row.id, object->row.number, &own);
+}
+
+/* Its old number is gone; not the object, when `id` is none. */
+static void give_up_number(struct objects *o, uint32_t number, struct id id)
+{
+	model_add_gone(
+		o->to, &(struct model_gone){.id = id, .number = number, .change = o->m->change});
+	o->differs = true;
+}
+
+/* The two may have it under different numbers, after a merge that one of them has not heard of.
+ * What neither has announced without it may stay. */
+static uint32_t joint_number(
+	struct objects *o, const struct model_object *first, const struct model_object *second)
+{
+	uint32_t a = first->row.number, b = second->row.number;
+	if (a == b)
+		return a;
+	const struct model_collection *without = o->from[a > b];
+	uint32_t number =
+		MAX(a, b) >= without->row.next_number ? MAX(a, b) : merge_number(&o->to->row);
+	if (a != number)
+		give_up_number(o, a, ID_NONE);
+	if (b != number)
+		give_up_number(o, b, ID_NONE);
+	return number;
 }
 
 /* Both sides have it, and not the same. */
@@ -115,15 +157,17 @@ static void put_merged(
 	bool second_is_later;
 	bool known = find_was(o, sides, &was, &second_is_later);
 	const struct model_object *later = second_is_later ? second : first;
-	bool first_stayed = known && same_content(&was, &first->row);
-	bool second_stayed = known && same_content(&was, &second->row);
+	bool first_stayed =
+		known && (same_content(&was, &first->row) || is_behind(o, first, 0, &was));
+	bool second_stayed =
+		known && (same_content(&was, &second->row) || is_behind(o, second, 1, &was));
 	if (first_stayed || second_stayed)
 		later = first_stayed ? second : first;
 	struct model_object merged = *later;
 	if (rule->merge && !first_stayed && !second_stayed)
 		rule->merge(known ? &was : NULL, &first->row, &second->row, &o->m->to->arena,
 			&merged.row);
-	merged.row.number = MAX(first->row.number, second->row.number);
+	merged.row.number = joint_number(o, first, second);
 	put(o, &merged);
 }
 
@@ -134,8 +178,11 @@ static void take_both(
 		put_merged(o, first, second);
 	else if (first->row.change == second->row.change && first->row.number == second->row.number)
 		keep(o, first);
-	else
-		put(o, first->row.number >= second->row.number ? first : second);
+	else {
+		struct model_object same = *first;
+		same.row.number = joint_number(o, first, second);
+		put(o, &same);
+	}
 }
 
 /* One that only `side` has, and that the other has not deleted: it came after they parted. Below a
@@ -151,7 +198,7 @@ static void take_new(struct objects *o, size_t side, const struct model_object *
 			keep(o, object);
 		return;
 	}
-	moved.row.number = o->to->row.next_number++;
+	moved.row.number = merge_number(&o->to->row);
 	put(o, &moved);
 	/* Not of the object, which lives on. */
 	model_add_gone(
@@ -168,6 +215,8 @@ static void take_objects(struct objects *o, size_t side)
 			take_both(o, object, there);
 		else if (!there && !is_gone(&o->by_id[1 - side], object->row.id))
 			take_new(o, side, object);
+		else if (!there)
+			give_up_number(o, object->row.number, object->row.id);
 	}
 }
 

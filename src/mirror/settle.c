@@ -169,8 +169,10 @@ static int commit_both(struct settling *s)
 	int r = settle_ask(s, &message, &answer);
 	if (r == 0)
 		r = commit_here(s);
-	if (r < 0)
+	if (r < 0) {
 		mirror_connection_cut(s->c, s->err);
+		mirror_lease_doubt(mirror_leases(s->node->mirror), s->account);
+	}
 	return r;
 }
 

@@ -177,7 +177,9 @@ int store_write_commit(struct store_write *w, struct err *err)
 	}
 	struct store_new_blob *blobs = used_blobs(w, &blob_count);
 	r = row_cache_commit(store->rows, store->driver, w->txn, &w->batch, blobs, blob_count, err);
-	for (size_t i = 0; r == 0 && i < w->account_count; i++)
+	/* What is uncertain may be visible. */
+	bool may_be = r == 0 || r == STORE_UNCERTAIN;
+	for (size_t i = 0; may_be && i < w->account_count; i++)
 		if (w->accounts[i].changed)
 			watch_wake(&store->watches, w->accounts[i].row.id);
 	end(w);
