@@ -21,7 +21,7 @@ enum {
 	ONE_BODY_MAX = MIRROR_MESSAGE_MAX / 2,
 	BUSY_COMMITS = 100, /* a second */
 	REST_FACTOR = 5,
-	REST_MAX_MS = 1000,
+	REST_MAX_MS = 100,
 };
 
 void settle_begin_message(struct settling *s, enum mirror_message kind, struct buf *message)
@@ -73,7 +73,8 @@ static int keep_bodies(struct settling *s, struct slice bytes, size_t *ret_count
 		count++;
 	}
 	*ret_count = count;
-	return mirror_stage_bodies(s->node->mirror, blobs, count, s->err);
+	return mirror_stage_bodies(
+		s->node->mirror, atomic_load(&s->c->linking), blobs, count, s->err);
 }
 
 static int missing_body(struct settling *s, struct id blob)
@@ -112,8 +113,8 @@ static int get(struct settling *s, const struct mirror_ids *needs)
 {
 	AUTO(buf_free) struct buf absent = BUF(MIRROR_MESSAGE_MAX);
 	struct mirror_ids ids = {0};
-	int r = mirror_stage_ids(
-		s->node->mirror, s->account, needs->list, needs->count, &absent, s->err);
+	int r = mirror_stage_ids(s->node->mirror, atomic_load(&s->c->linking), s->account,
+		needs->list, needs->count, &absent, s->err);
 	if (r == 0 && mirror_ids_read(buf_slice(&absent), &ids))
 		r = get_absent(s, &ids);
 	mirror_ids_free(&ids);

@@ -1,5 +1,5 @@
-/* What messages, notes and keys of pairing carry, from any bytes. The first byte says as what the rest
- * is read. */
+/* What messages, notes and keys of pairing carry, from any bytes. The first byte says as what the
+ * rest is read. */
 #include "mirror/accounts.h"
 #include "mirror/alone.h"
 #include "mirror/model.h"

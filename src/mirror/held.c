@@ -114,17 +114,18 @@ static int tell_bodies(
 }
 
 /* Either ids, of which the absent ones are told, or bodies. */
-static int stage(struct mirror_node *node, struct id account, struct slice rest, struct buf *answer,
-	struct err *err)
+static int stage(struct mirror_connection *c, struct id account, struct slice rest,
+	struct buf *answer, struct err *err)
 {
 	struct slice what;
 	struct mirror_ids ids = {0};
 	if (!bytes_cut(&rest, 1, &what))
 		return bad(err);
 	if (what.ptr[0] == 0) {
-		int r = mirror_ids_read(rest, &ids) ? mirror_stage_ids(node->mirror, account,
-							      ids.list, ids.count, answer, err)
-						    : bad(err);
+		int r = mirror_ids_read(rest, &ids)
+				? mirror_stage_ids(c->node->mirror, atomic_load(&c->linking),
+					  account, ids.list, ids.count, answer, err)
+				: bad(err);
 		mirror_ids_free(&ids);
 		return r;
 	}
@@ -137,7 +138,7 @@ static int stage(struct mirror_node *node, struct id account, struct slice rest,
 			return bad(err);
 		count++;
 	}
-	return mirror_stage_bodies(node->mirror, blobs, count, err);
+	return mirror_stage_bodies(c->node->mirror, atomic_load(&c->linking), blobs, count, err);
 }
 
 /* Only rows of the account and what was staged for it. */
@@ -172,9 +173,12 @@ static int commit(struct mirror_node *node, struct id account, struct slice rest
 	store_batch_init(&both);
 	buf_add_slice(&both.bytes, batch);
 	buf_add_slice(&both.released, released);
-	int r = both.bytes.failed || both.released.failed
-			? err_permanent(err, ERR_LIMIT, "the account is too large for one write")
-			: store_apply(m->store, m->inner, m->db, &apply, err);
+	int r = mirror_stage_drop(node->mirror, account, &both, err);
+	if (r == 0)
+		r = both.bytes.failed || both.released.failed
+			    ? err_permanent(
+				      err, ERR_LIMIT, "the account is too large for one write")
+			    : store_apply(m->store, m->inner, m->db, &apply, err);
 	store_batch_free(&both);
 	return r;
 }
@@ -217,7 +221,7 @@ int mirror_held_serve(struct mirror_connection *c, unsigned message, struct slic
 	case MIRROR_RELEASE:
 		return release(c, account);
 	case MIRROR_STAGE:
-		return stage(c->node, account, bytes, answer, err);
+		return stage(c, account, bytes, answer, err);
 	case MIRROR_SETTLE:
 		return settle(c, account, bytes, err);
 	default:

@@ -127,17 +127,12 @@ static void needs(void *context, struct id blob)
 	mirror_ids_add(context, blob);
 }
 
-/* What was staged for it goes, whether it is needed or not. */
 static void compare(const struct settling *s, struct side *side)
 {
 	mirror_rows_diff(&side->rows, &s->want, &side->batch, needs, &side->needs);
 	mirror_ids_sort(&side->needs);
 	for (size_t i = 0; i < side->notes.count; i++)
 		store_batch_delete(&side->batch, side->notes.list[i].key);
-	for (size_t i = 0; i < side->needs.count; i++)
-		mirror_stage_drop(s->account, side->needs.list[i], &side->batch);
-	for (size_t i = 0; i < side->fetched.count; i++)
-		mirror_stage_drop(s->account, side->fetched.list[i], &side->batch);
 }
 
 static int commit_here(struct settling *s)
@@ -147,6 +142,8 @@ static int commit_here(struct settling *s)
 	struct store_apply apply = {.accounts = accounts,
 		.account_count = ARRAY_LEN(accounts),
 		.batch = &s->here.batch};
+	if (mirror_stage_drop(s->node->mirror, s->account, &s->here.batch, s->err) < 0)
+		return -1;
 	if (s->here.batch.bytes.len == 0)
 		return 0;
 	if (s->here.batch.bytes.failed)

@@ -1,16 +1,18 @@
 /* A simulation of two whole nodes: the files of it, and what they share.
  *
- *     sim_sched    whose turn it is, and what time
- *     sim_disk     a driver whose commits take time, that may be full, and that crashes
- *     sim_net      connections whose bytes come late, in pieces, or never
- *     sim_node     one node: started, crashed, stopped, started again
- *     sim_data     what the load writes, and rules of merging for it
- *     sim_history  what was tried and what was acknowledged
- *     sim_load     who writes
- *     sim_view     who looks, and remembers
- *     sim_plan     what goes wrong
- *     sim_check    what must hold at the end
- *     test_sim     seeds, one after the other */
+ *     sim_sched      whose turn it is, and what time
+ *     sim_disk       a driver whose commits take time, that may be full, and that crashes
+ *     sim_net        connections whose bytes come late, in pieces, or never
+ *     sim_node       one node: started, crashed, stopped, started again
+ *     sim_data       what the load writes, and rules of merging for it
+ *     sim_operation  one write: deliver, flag, expunge, move, …
+ *     sim_history    what was tried and what was acknowledged
+ *     sim_load       who writes
+ *     sim_view       who looks, and remembers;  sim_watch: who wants to be told
+ *     sim_plan       what goes wrong
+ *     sim_check      what must hold at the end
+ *     sim_lie        parts that are wrong on purpose
+ *     test_sim       seeds, one after the other */
 #ifndef MIRROR_SIM_H
 #define MIRROR_SIM_H
 
@@ -21,21 +23,22 @@ enum { SIM_ACCOUNTS = 3 };
 /* What is wrong on purpose, so that it shows whether the rules can find it. */
 enum sim_lie {
 	SIM_HONEST,
-	SIM_FORGETS,   /* a disk loses the last commits in a crash */
-	SIM_DROPS,     /* a disk says that it has a commit, and has not */
-	SIM_NO_SKIP,   /* a node that takes accounts over does not skip numbers */
-	SIM_NO_NOTES,  /* nothing is noted while apart */
-	SIM_GENEROUS,  /* the wire gives leases that nobody gave */
-	SIM_SWAPS,     /* the wire swaps frames */
-	SIM_FLIPS,     /* the wire changes a bit of a commit */
+	SIM_FORGETS,  /* a disk loses the last commit in a crash */
+	SIM_DROPS,    /* a disk says that it has a commit, and has not */
+	SIM_NO_SKIP,  /* a node that takes accounts over does not skip numbers */
+	SIM_NO_NOTES, /* nothing is noted while apart */
+	SIM_GENEROUS, /* the wire gives leases that nobody gave */
+	SIM_SWAPS,    /* the wire swaps frames */
+	SIM_FLIPS,    /* the wire changes a bit of a commit */
 	SIM_LIES,
 };
-const char *sim_lie_name(enum sim_lie lie);
 
 struct sim {
 	uint64_t seed;
 	bool verbose;
 	enum sim_lie lie;
+	bool always_both;    /* ack = both-or-tempfail */
+	const char *without; /* words of operations and faults that are left out */
 	struct sim_sched *sched;
 	struct sim_net *net;
 	struct sim_node *nodes[SIM_NODES];
@@ -47,6 +50,8 @@ struct sim {
 	unsigned faults;
 };
 
+/* Whether an operation or a fault may be picked. */
+bool sim_has(const struct sim *sim, const char *name);
 /* A rule does not hold. */
 void sim_broken(struct sim *sim, const char *format, ...) PRINTF_LIKE(2, 3);
 /* A line of the story, told when somebody listens. */

@@ -3,7 +3,7 @@
 
 #include "base/bytes.h"
 
-enum { OBJECT_FIELDS = 2 + SIM_FLAGS, COLLECTION_FIELDS = 3, LARGE_TIMES = 40 };
+enum { OBJECT_FIELDS = 2 + SIM_FLAGS, COLLECTION_FIELDS = 4, LARGE_TIMES = 40 };
 
 static struct slice write_fields(const uint32_t *fields, size_t count, struct arena *arena)
 {
@@ -42,7 +42,8 @@ bool sim_object_data_read(struct slice bytes, struct sim_object_data *ret_data)
 
 struct slice sim_collection_data_write(const struct sim_collection_data *data, struct arena *arena)
 {
-	uint32_t fields[COLLECTION_FIELDS] = {data->collection, data->named, data->count};
+	uint32_t fields[COLLECTION_FIELDS] = {
+		data->collection, data->named, data->count, data->validity};
 	return write_fields(fields, COLLECTION_FIELDS, arena);
 }
 
@@ -51,7 +52,7 @@ bool sim_collection_data_read(struct slice bytes, struct sim_collection_data *re
 	uint32_t fields[COLLECTION_FIELDS];
 	if (!read_fields(bytes, fields, COLLECTION_FIELDS))
 		return false;
-	*ret_data = (struct sim_collection_data){fields[0], fields[1], fields[2]};
+	*ret_data = (struct sim_collection_data){fields[0], fields[1], fields[2], fields[3]};
 	return true;
 }
 
@@ -79,7 +80,7 @@ static uint32_t merge_field(const uint32_t *was, uint32_t first, uint32_t second
 static void merge_object(const struct store_object *was, const struct store_object *first,
 	const struct store_object *second, struct arena *arena, struct store_object *to)
 {
-	struct sim_object_data base, a, b, merged;
+	struct sim_object_data base = {0}, a, b, merged;
 	if ((was && !sim_object_data_read(was->data, &base)) ||
 		!sim_object_data_read(first->data, &a) || !sim_object_data_read(second->data, &b) ||
 		!sim_object_data_read(to->data, &merged))
@@ -93,7 +94,7 @@ static void merge_collection(const struct store_collection *was,
 	const struct store_collection *first, const struct store_collection *second,
 	struct arena *arena, struct store_collection *to)
 {
-	struct sim_collection_data base, a, b, merged;
+	struct sim_collection_data base = {0}, a, b, merged;
 	if ((was && !sim_collection_data_read(was->data, &base)) ||
 		!sim_collection_data_read(first->data, &a) ||
 		!sim_collection_data_read(second->data, &b) ||
@@ -105,7 +106,28 @@ static void merge_collection(const struct store_collection *was,
 							  : merged.named;
 	if (slice_eq(first->name, second->name))
 		merged.named = merge_field(was ? &base.named : NULL, a.named, b.named);
+	merged.validity = MAX(a.validity, b.validity);
 	to->data = sim_collection_data_write(&merged, arena);
+}
+
+static void join(
+	const struct store_collection *other, struct arena *arena, struct store_collection *to)
+{
+	struct sim_collection_data a, b;
+	if (!sim_collection_data_read(to->data, &a) || !sim_collection_data_read(other->data, &b))
+		return;
+	if (a.validity <= b.validity)
+		a.validity = b.validity + 1;
+	to->data = sim_collection_data_write(&a, arena);
+}
+
+static void revive(struct arena *arena, struct store_collection *to)
+{
+	struct sim_collection_data data;
+	if (!sim_collection_data_read(to->data, &data))
+		return;
+	data.validity++;
+	to->data = sim_collection_data_write(&data, arena);
 }
 
 static void count(const struct store_object *const *objects, size_t object_count,
@@ -122,6 +144,8 @@ const struct store_merge_rule sim_rules[] = {
 	{.kind = STORE_MAILBOX,
 		.merge = merge_object,
 		.merge_collection = merge_collection,
+		.join = join,
+		.revive = revive,
 		.count = count},
 	{0},
 };

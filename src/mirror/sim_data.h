@@ -19,12 +19,12 @@ struct sim_collection_data {
 	uint32_t collection; /* in the history */
 	uint32_t named;
 	uint32_t count;
+	uint32_t validity; /* numbers name something else when it is another one: UIDVALIDITY */
 };
 
 struct slice sim_object_data_write(const struct sim_object_data *data, struct arena *arena);
 WARN_UNUSED bool sim_object_data_read(struct slice bytes, struct sim_object_data *ret_data);
-struct slice sim_collection_data_write(
-	const struct sim_collection_data *data, struct arena *arena);
+struct slice sim_collection_data_write(const struct sim_collection_data *data, struct arena *arena);
 WARN_UNUSED bool sim_collection_data_read(struct slice bytes, struct sim_collection_data *ret_data);
 
 /* The body of a message: follows from its number. */

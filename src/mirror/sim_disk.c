@@ -2,27 +2,28 @@
  * may or may not let it through, afterwards it is durable though nobody was told yet. */
 #include "mirror/sim_disk.h"
 
+#include "mirror/sim_lie.h"
+
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/must.h"
 #include "base/wait.h"
 #include "store/key.h"
+#include "store/row.h"
 
-enum { LOCK_WAIT_MS = 30 * 1000, PATH_SIZE = 16, DROPPED_TIMES = 60 };
+enum { LOCK_WAIT_MS = 30 * 1000, PATH_SIZE = 16 };
 
 struct sim_disk {
 	char path[PATH_SIZE];
 	struct sim *sim;
 	struct store_db *inner;
 	struct store_txn *held, *waiting, **last; /* locks */
-	struct store_db *db; /* of the process that has it open */
-	unsigned still;
+	struct store_db *db;                      /* of the process that has it open */
 	bool full, refuses_locks;
 	int64_t refused_until; /* in its own opinion, virtual time */
 	int64_t slow_before, slow_after;
 	unsigned slow_reads;
 	struct store_batch undo; /* of the last commit; when it forgets */
-	unsigned forgetful;
 };
 
 struct store_db {
@@ -51,6 +52,30 @@ static int is_dead(struct err *err)
 	return err_temporary(err, ERR_UNAVAILABLE, "this process is dead");
 }
 
+static void put_down(struct sim_disk *disk, const struct store_batch *batch,
+	const struct store_new_blob *blobs, size_t blob_count)
+{
+	struct store_txn *inner;
+	struct err err;
+	int r = INNER->begin(disk->inner, NULL, 0, &inner, &err);
+	must(r == 0);
+	r = INNER->commit(inner, batch, blobs, blob_count, &err);
+	must(r == 0);
+}
+
+/* A node that refuses to write alone is not one that begins with an empty disk. */
+static void write_format(struct sim_disk *disk)
+{
+	const char version = ROW_VERSION;
+	struct store_batch batch;
+	struct key key;
+	key_of_tag(&key, KEY_FORMAT);
+	store_batch_init(&batch);
+	store_batch_put(&batch, key_slice(&key), slice(&version, 1));
+	put_down(disk, &batch, NULL, 0);
+	store_batch_free(&batch);
+}
+
 struct sim_disk *sim_disk_new(struct sim *sim, unsigned number)
 {
 	struct sim_disk *disk = ALLOC(struct sim_disk);
@@ -65,6 +90,8 @@ struct sim_disk *sim_disk_new(struct sim *sim, unsigned number)
 	store_batch_init(&disk->undo);
 	int r = INNER->open(&options, &disk->inner, &err);
 	must(r == 0);
+	if (sim->always_both || sim_once_in(sim->sched, 2))
+		write_format(disk);
 	return disk;
 }
 
@@ -85,16 +112,6 @@ struct store_db *sim_disk_inner(struct sim_disk *disk, const struct store_driver
 {
 	*ret_driver = INNER;
 	return disk->inner;
-}
-
-void sim_disk_hold_still(struct sim_disk *disk)
-{
-	disk->still++;
-}
-
-void sim_disk_let_go(struct sim_disk *disk)
-{
-	disk->still--;
 }
 
 static int disk_open(
@@ -121,7 +138,7 @@ static void disk_close(struct store_db *db)
 static void pass_time(struct sim_disk *disk)
 {
 	struct sim_sched *sched = disk->sim->sched;
-	if (disk->still > 0)
+	if (sim_is_frozen(sched))
 		return;
 	if (sim_once_in(sched, disk->slow_reads))
 		sim_sleep(sched, 1 + (int64_t)sim_small(sched, 10));
@@ -202,8 +219,9 @@ static int wait_for_locks(struct sim_disk *disk, struct store_txn *txn, struct e
 		return 0;
 	if (!granted && !txn->failed)
 		leave_queue(disk, txn);
-	return txn->failed ? is_dead(err)
-			   : err_temporary(err, ERR_UNAVAILABLE, "another writer holds the account");
+	return txn->failed
+		       ? is_dead(err)
+		       : err_temporary(err, ERR_UNAVAILABLE, "another writer holds the account");
 }
 
 static int refuse(struct sim_disk *disk, struct err *err)
@@ -242,96 +260,31 @@ static void disk_abort(struct store_txn *txn)
 	end(txn);
 }
 
-/* What takes a batch back, in case the disk forgets it. */
-static void note_undo(struct sim_disk *disk, const struct store_batch *batch)
-{
-	struct slice rest = buf_slice(&batch->bytes), key, value;
-	enum store_op op;
-	bool bad;
-	store_batch_free(&disk->undo);
-	store_batch_init(&disk->undo);
-	if (batch->released.len > 0)
-		return; /* bodies do not come back */
-	while (store_batch_next(&rest, &op, &key, &value, &bad)) {
-		AUTO(buf_free) struct buf was = BUF(SIZE_MAX);
-		if (INNER->get(disk->inner, NULL, key, &was, NULL) == 0)
-			store_batch_put(&disk->undo, key, buf_slice(&was));
-		else
-			store_batch_delete(&disk->undo, key);
-	}
-}
-
-/* Of nothing but accounts and collections: numbers are skipped, or a collection's data changed. */
-static bool skips(const struct store_batch *batch)
-{
-	struct slice rest = buf_slice(&batch->bytes), key, value;
-	enum store_op op;
-	bool bad;
-	while (store_batch_next(&rest, &op, &key, &value, &bad))
-		if (op != STORE_PUT || (key.ptr[0] != KEY_ACCOUNT && key.ptr[0] != KEY_COLLECTION))
-			return false;
-	return true;
-}
-
-static void copy_but_notes(const struct store_batch *batch, struct store_batch *to)
-{
-	struct slice rest = buf_slice(&batch->bytes), key, value;
-	enum store_op op;
-	bool bad;
-	buf_add_slice(&to->released, buf_slice(&batch->released));
-	while (store_batch_next(&rest, &op, &key, &value, &bad)) {
-		if (op == STORE_DELETE)
-			store_batch_delete(to, key);
-		else if (key.ptr[0] != KEY_BASE || key.len < KEY_COLLECTION_LEN)
-			store_batch_put(to, key, value);
-	}
-}
-
-static void put_down(struct sim_disk *disk, const struct store_batch *batch,
-	const struct store_new_blob *blobs, size_t blob_count)
-{
-	struct store_txn *inner;
-	struct err err;
-	int r = INNER->begin(disk->inner, NULL, 0, &inner, &err);
-	must(r == 0);
-	r = INNER->commit(inner, batch, blobs, blob_count, &err);
-	must(r == 0);
-}
-
 /* It is on the disk from here on. */
 static void apply(struct sim_disk *disk, const struct store_txn *txn)
 {
 	struct sim *sim = disk->sim;
-	struct store_batch rest;
-	switch (sim->lie) {
-	case SIM_DROPS:
-		if (!sim->load_over && sim_once_in(sim->sched, DROPPED_TIMES))
-			return;
-		break;
-	case SIM_NO_SKIP:
-		if (skips(txn->batch))
-			return;
-		break;
-	case SIM_FORGETS:
-		note_undo(disk, txn->batch);
-		break;
-	case SIM_NO_NOTES:
-		store_batch_init(&rest);
-		copy_but_notes(txn->batch, &rest);
-		put_down(disk, &rest, txn->blobs, txn->blob_count);
-		store_batch_free(&rest);
+	struct store_batch without;
+	if (sim_lie_drops(sim, INNER, disk->inner, txn->batch))
 		return;
-	default:
-		break;
+	if (sim->lie == SIM_FORGETS)
+		sim_lie_undo(INNER, disk->inner, txn->batch, &disk->undo);
+	if (sim->lie != SIM_NO_NOTES) {
+		put_down(disk, txn->batch, txn->blobs, txn->blob_count);
+		return;
 	}
-	put_down(disk, txn->batch, txn->blobs, txn->blob_count);
+	store_batch_init(&without);
+	sim_lie_leave_out_notes(txn->batch, &without);
+	put_down(disk, &without, txn->blobs, txn->blob_count);
+	store_batch_free(&without);
 }
 
 /* Time in which the process may die. */
 static void take_time(struct sim_disk *disk, int64_t most)
 {
-	if (disk->still == 0)
-		sim_sleep(disk->sim->sched, (int64_t)sim_small(disk->sim->sched, (uint64_t)most));
+	struct sim_sched *sched = disk->sim->sched;
+	if (!sim_is_frozen(sched))
+		sim_sleep(sched, (int64_t)sim_small(sched, (uint64_t)most));
 }
 
 static int commit(struct store_txn *txn, struct err *err)
@@ -407,8 +360,7 @@ static int disk_blob_read(struct store_db *db, struct id blob, uint64_t offset, 
 	return INNER->blob_read(db->disk->inner, blob, offset, len, to, err);
 }
 
-static int disk_blob_len(
-	struct store_db *db, struct id blob, uint64_t *ret_len, struct err *err)
+static int disk_blob_len(struct store_db *db, struct id blob, uint64_t *ret_len, struct err *err)
 {
 	pass_time(db->disk);
 	return db->dead ? is_dead(err) : INNER->blob_len(db->disk->inner, blob, ret_len, err);

@@ -22,10 +22,6 @@ void sim_disk_crash(struct sim_disk *disk);
  * a while. */
 void sim_disk_fill(struct sim_disk *disk, bool full);
 
-/* Calls take no time and nobody else comes in between; such pairs may be nested. */
-void sim_disk_hold_still(struct sim_disk *disk);
-void sim_disk_let_go(struct sim_disk *disk);
-
 /* What lies on it, as somebody sees it who takes it out of the machine. */
 struct store_db *sim_disk_inner(struct sim_disk *disk, const struct store_driver **ret_driver);
 

@@ -13,6 +13,7 @@ struct sim_message {
 	uint32_t body;
 	unsigned account;
 	bool acked;
+	bool cut_short; /* the link was lost while its commit was under way */
 	bool may_go; /* somebody tried to expunge an object of it that he saw, or its collection */
 	bool found;  /* in the end */
 };
@@ -36,6 +37,7 @@ struct sim_made { /* a collection */
 
 struct sim_history {
 	struct id accounts[SIM_ACCOUNTS];
+	bool removed[SIM_ACCOUNTS]; /* somebody tried to: nobody begins anything there */
 	struct sim_message *messages;
 	struct sim_object *objects;
 	struct sim_made *collections;
@@ -56,8 +58,17 @@ uint32_t sim_new_object(struct sim_history *history, uint32_t message);
 uint32_t sim_new_collection(struct sim_history *history, unsigned account);
 uint32_t sim_new_operation(struct sim_history *history);
 
+/* Data as somebody wrote it. False: it is damaged. */
+WARN_UNUSED bool sim_read_object(
+	const struct sim_history *history, struct slice bytes, struct sim_object_data *ret_data);
+WARN_UNUSED bool sim_read_collection(const struct sim_history *history, struct slice bytes,
+	struct sim_collection_data *ret_data);
+
 /* The number names that object from now on. Returns the one that it named before, or 0. */
+struct sim_series {
+	uint32_t collection, validity;
+};
 uint32_t sim_number_seen(
-	struct sim_history *history, uint32_t collection, uint32_t number, uint32_t object);
+	struct sim_history *history, struct sim_series series, uint32_t number, uint32_t object);
 
 #endif

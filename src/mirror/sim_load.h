@@ -3,7 +3,6 @@
 #ifndef MIRROR_SIM_LOAD_H
 #define MIRROR_SIM_LOAD_H
 
-#include "mirror/sim_history.h"
 #include "mirror/sim_node.h"
 
 /* Until sim->load_over. */

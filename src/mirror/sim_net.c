@@ -3,6 +3,8 @@
  * these is due again, as a session of the loop does (session.c). */
 #include "mirror/sim_net.h"
 
+#include "mirror/sim_lie.h"
+
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/must.h"
@@ -13,8 +15,7 @@ enum {
 	CONNECT_MS = 3000,
 	SPIKE_MS = 1500,
 	SPIKE_TIMES = 300, /* once in so many pieces */
-	SWAP_TIMES = 20,
-	FLIP_TIMES = 40,
+	SWAP_TIMES = 8,
 };
 
 /* Whole frames, as they were sent at once. */
@@ -145,82 +146,15 @@ static void lose_tail(struct end *to)
 	drop_pieces(to, at);
 }
 
-/* Lies. */
-
-static void give_at_once(struct end *end, struct id account);
-
-/* Cuts the next frame off, whole. */
-static bool next_frame(struct slice *rest, struct mirror_frame *ret_frame, struct slice *ret_bytes)
+/* Before which piece the next one arrives, that should come last. */
+static struct piece **overtake(struct sim_sched *sched, struct end *to)
 {
-	struct slice before = *rest;
-	if (mirror_frame_next(rest, ret_frame) <= 0)
-		return false;
-	*ret_bytes = slice_sub(before, 0, before.len - rest->len);
-	return true;
-}
-
-static void swap_frames(struct sim_sched *sched, struct buf *bytes)
-{
-	struct slice rest = buf_slice(bytes), before = SLICE_NONE, frame;
-	struct mirror_frame parsed;
-	AUTO(buf_free) struct buf out = BUF(SIZE_MAX);
-	while (next_frame(&rest, &parsed, &frame)) {
-		if (before.len > 0 && sim_once_in(sched, SWAP_TIMES)) {
-			buf_add_slice(&out, frame);
-			continue;
-		}
-		buf_add_slice(&out, before);
-		before = frame;
-	}
-	buf_add_slice(&out, before);
-	buf_add_slice(&out, rest);
-	memcpy(bytes->data, out.data, out.len);
-}
-
-static void flip_a_bit(struct sim_sched *sched, struct buf *bytes)
-{
-	struct slice rest = buf_slice(bytes), frame;
-	struct mirror_frame parsed;
-	while (next_frame(&rest, &parsed, &frame))
-		if (parsed.type == MIRROR_PART && parsed.bytes.len > 0 &&
-			sim_once_in(sched, FLIP_TIMES))
-			bytes->data[parsed.bytes.ptr - bytes->data +
-				    (ssize_t)sim_random(sched, parsed.bytes.len)] ^= 1;
-}
-
-static void give_what_is_wanted(struct end *end, struct buf *bytes)
-{
-	struct slice rest = buf_slice(bytes), frame;
-	struct mirror_frame parsed;
-	AUTO(buf_free) struct buf out = BUF(SIZE_MAX);
-	while (next_frame(&rest, &parsed, &frame))
-		if (parsed.type == MIRROR_WANT)
-			give_at_once(end, parsed.account);
-		else
-			buf_add_slice(&out, frame);
-	buf_add_slice(&out, rest);
-	buf_clear(bytes);
-	buf_add_slice(bytes, buf_slice(&out));
-}
-
-static void lie(struct end *from, struct buf *bytes)
-{
-	struct sim *sim = from->connection->net->sim;
-	if (sim->load_over)
-		return;
-	switch (sim->lie) {
-	case SIM_SWAPS:
-		swap_frames(sim->sched, bytes);
-		break;
-	case SIM_FLIPS:
-		flip_a_bit(sim->sched, bytes);
-		break;
-	case SIM_GENEROUS:
-		give_what_is_wanted(from, bytes);
-		break;
-	default:
-		break;
-	}
+	struct piece **at = &to->first;
+	if (*at && (*at)->at > 0)
+		at = &(*at)->next; /* it is being taken */
+	while (*at && !sim_once_in(sched, SWAP_TIMES))
+		at = &(*at)->next;
+	return at;
 }
 
 static int64_t latency(struct sim_net *net, unsigned from)
@@ -244,29 +178,27 @@ static void arrive(struct end *to, struct slice bytes)
 	memcpy(piece->bytes, bytes.ptr, bytes.len);
 	int64_t due = sim_now(net->sim->sched) + latency(net, 1 - to->node->number);
 	to->last_due = piece->due = MAX(to->last_due, due);
-	*to->last = piece;
-	to->last = &piece->next;
+	struct piece **at = net->sim->lie == SIM_SWAPS ? overtake(net->sim->sched, to) : to->last;
+	piece->next = *at;
+	*at = piece;
+	if (!piece->next)
+		to->last = &piece->next;
 	to->bytes += bytes.len;
 	if (piece->due < to->sleeps_until)
 		wake(to);
 }
 
-static void give_at_once(struct end *end, struct id account)
-{
-	AUTO(buf_free) struct buf frame = BUF(100);
-	mirror_frame_add(&frame, &(struct mirror_frame){.type = MIRROR_GIVE, .account = account});
-	arrive(end, buf_slice(&frame));
-}
-
 static void send_some(struct end *end)
 {
 	struct end *to = other(end);
-	AUTO(buf_free) struct buf bytes = BUF(SIZE_MAX);
-	while (to->bytes < end->connection->net->window &&
-		mirror_connection_output(end->mirror, &bytes, OUTPUT)) {
-		lie(end, &bytes);
+	struct sim_net *net = end->connection->net;
+	AUTO(buf_free) struct buf bytes = BUF(SIZE_MAX), back = BUF(SIZE_MAX);
+	while (to->bytes < net->window && mirror_connection_output(end->mirror, &bytes, OUTPUT)) {
+		sim_lie_frames(net->sim, &bytes, &back);
 		arrive(to, buf_slice(&bytes));
+		arrive(end, buf_slice(&back));
 		buf_clear(&bytes);
+		buf_clear(&back);
 	}
 }
 
@@ -349,10 +281,9 @@ static void rest(struct end *end)
 		until = MIN(until, end->first->due);
 	end->sleeps = &wait;
 	end->sleeps_until = until;
-	(void)wait_until(&wait, clock_mono_ms() + until - now);
+	end->woken &= !wait_until(&wait, clock_mono_ms() + until - now);
 	end->sleeps = NULL;
 	end->sleeps_until = 0;
-	end->woken = false;
 }
 
 /* What was sent is on its way, unless the kernel found a reason to drop it. */

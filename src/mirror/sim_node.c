@@ -3,12 +3,15 @@
 
 #include "mirror/sim_data.h"
 #include "mirror/sim_net.h"
+#include "mirror/sim_watch.h"
 
 #include "base/alloc.h"
 #include "base/must.h"
 
 enum {
 	POLL_MS = 7,
+	SILENCE_MIN_MS = 900,
+	SILENCE_MS = 3000,
 	CLOSED_AFTER_MS = 45 * 1000, /* who waits for a lock waits no longer */
 };
 
@@ -19,6 +22,8 @@ struct sim_node *sim_node_new(struct sim *sim, unsigned number, const char *fold
 	node->number = number;
 	node->folder = folder;
 	node->disk = sim_disk_new(sim, number);
+	if (sim_once_in(sim->sched, 4))
+		node->silence_ms = SILENCE_MIN_MS + (unsigned)sim_random(sim->sched, SILENCE_MS);
 	return node;
 }
 
@@ -101,7 +106,9 @@ void sim_node_start(struct sim_node *node)
 		.inner_options = {.path = sim_disk_path(node->disk)},
 		.rules = sim_rules,
 		.listen = "*:7625",
-		.version = "simulation"};
+		.version = "simulation",
+		.silence_ms = node->silence_ms,
+		.ack = node->sim->always_both ? MIRROR_ACK_BOTH_OR_TEMPFAIL : MIRROR_ACK_BOTH};
 	struct err err;
 	must(node->state == SIM_NODE_OFF && node->running == 0);
 	int r = mirror_node_open(&options, &node->mirror, &err);
@@ -113,6 +120,7 @@ void sim_node_start(struct sim_node *node)
 	mirror_node_attach(node->mirror, node->store);
 	r = mirror_node_start(node->mirror, &HOST, node, &err);
 	must(r == 0);
+	node->watch = sim_watch_new(node);
 	node->life++;
 	node->state = SIM_NODE_UP;
 	sim_spawn(node->sim->sched, node->number, tick, node);
@@ -146,12 +154,24 @@ void sim_node_close(struct sim_node *node)
 		sim_stop(sched);
 		sim_switch(sched);
 	}
+	sim_watch_free(node->watch);
 	store_close(node->store);
 	mirror_node_free(node->mirror);
 	node->store = NULL;
+	node->watch = NULL;
 	node->mirror = NULL;
 	node->state = SIM_NODE_OFF;
 	sim_tell(node->sim, "node %u is closed", node->number);
+}
+
+bool sim_node_is_linked(const struct sim_node *node)
+{
+	struct mirror_connection *c =
+		node->state == SIM_NODE_UP ? mirror_connection_current(node->mirror) : NULL;
+	bool linked = c && c->linked; /* nobody else runs now */
+	if (c)
+		mirror_connection_unref(c);
+	return linked;
 }
 
 static bool look(struct sim_node *node, struct mirror_status *ret_status)

@@ -17,7 +17,8 @@ enum sim_node_state {
 struct sim_node {
 	struct sim *sim;
 	unsigned number;
-	const char *folder; /* with its pairing */
+	const char *folder;  /* with its pairing */
+	unsigned silence_ms; /* 0: as the product has it */
 	enum sim_node_state state;
 	unsigned life;    /* how often it was started */
 	unsigned running; /* activities in it */
@@ -25,6 +26,7 @@ struct sim_node {
 	struct sim_disk *disk;
 	struct mirror_node *mirror;
 	struct store *store;
+	struct sim_watch *watch;
 };
 
 struct sim_node *sim_node_new(struct sim *sim, unsigned number, const char *folder);
@@ -44,6 +46,8 @@ WARN_UNUSED bool sim_node_enter(struct sim_node *node);
 void sim_node_leave(struct sim_node *node);
 
 struct sim_node *sim_other_node(const struct sim_node *node);
+/* As the node itself has it. */
+bool sim_node_is_linked(const struct sim_node *node);
 /* Both are up and linked, and no account is apart. */
 bool sim_is_undisturbed(struct sim *sim);
 bool sim_is_in_sync(struct sim *sim);

@@ -53,7 +53,7 @@ struct sim_sched {
 	size_t timer_count, timer_cap;
 	unsigned left;
 	uint64_t turns;
-	bool stopped;
+	bool stopped, frozen;
 	unsigned late_times, switch_times; /* once in so many */
 };
 
@@ -182,6 +182,7 @@ static void leave(struct activity *a)
 static bool wait_on(struct waiter *waiter, struct wait *wait, int64_t deadline)
 {
 	struct activity *a = CONTAINER_OF(waiter, struct activity, waiter);
+	must(!a->sched->frozen);
 	a->waits_for = wait;
 	a->timed_out = false;
 	a->state = WAITING;
@@ -211,8 +212,23 @@ void sim_switch(struct sim_sched *s)
 
 void sim_maybe_switch(struct sim_sched *s)
 {
-	if (sim_once_in(s, s->switch_times))
+	if (!s->frozen && sim_once_in(s, s->switch_times))
 		sim_switch(s);
+}
+
+void sim_freeze(struct sim_sched *s)
+{
+	s->frozen = true;
+}
+
+void sim_thaw(struct sim_sched *s)
+{
+	s->frozen = false;
+}
+
+bool sim_is_frozen(const struct sim_sched *s)
+{
+	return s->frozen;
 }
 
 void sim_sleep(struct sim_sched *s, int64_t ms)
@@ -307,7 +323,7 @@ void sim_sched_begin(struct sim_sched *s, uint64_t seed)
 		s->skew[i] = 0;
 	s->timer_count = 0;
 	s->turns = 0;
-	s->stopped = false;
+	s->stopped = s->frozen = false;
 	s->late_times = sim_once_in(s, 2) ? 1000 : 20 + (unsigned)sim_random(s, 200);
 	s->switch_times = 1 + (unsigned)sim_small(s, 16);
 	show_clock(s, SIM_NOWHERE);

@@ -41,6 +41,11 @@ void sim_sleep(struct sim_sched *sched, int64_t ms);
 void sim_switch(struct sim_sched *sched);
 void sim_maybe_switch(struct sim_sched *sched);
 
+/* Until it is thawed nobody else comes in between: for who wants to see one moment. */
+void sim_freeze(struct sim_sched *sched);
+void sim_thaw(struct sim_sched *sched);
+bool sim_is_frozen(const struct sim_sched *sched);
+
 /* Milliseconds since the run began. */
 int64_t sim_now(const struct sim_sched *sched);
 /* How far the wall clock there is off. */
