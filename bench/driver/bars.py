@@ -29,11 +29,19 @@ def _part(divisor: float) -> Bar:
 
 
 SHARE = "% of the disk's limit"
+def _at_least(figure: float) -> Bar:
+    return Bar(f"≥ {figure:g}", figure, is_ratio=False)
+
+
+def _at_most(figure: float) -> Bar:
+    return Bar(f"≤ {figure:g}", figure, is_ratio=False, at_least=False)
+
+
 BARS = {
     ("LMTP, 64 writers", "delivered/s"): _times(8),
     ("LMTP, 64 writers", "CPU µs each"): _part(10),
-    ("LMTP, 64 writers", SHARE): Bar("≥ 20", 20, is_ratio=False),
-    ("LMTP, 256 writers", SHARE): Bar("≥ 20", 20, is_ratio=False),
+    ("LMTP, 64 writers", SHARE): _at_least(20),
+    ("LMTP, 256 writers", SHARE): _at_least(20),
     ("SMTP, 64 writers", "delivered/s"): _times(8),
     ("SMTP, 64 writers", "CPU µs each"): _part(12),
     ("IMAP mix", "operations/s"): _times(4),
@@ -42,9 +50,22 @@ BARS = {
     ("FETCH 1:*", "FLAGS again ms"): _part(1.5),
     ("FETCH 1:*", "ENVELOPE again ms"): _part(1.5),
     ("FETCH 1:*", "BODY.PEEK[] again ms"): _part(1.5),
-    ("IDLE, TLS", "KiB a connection"): Bar("≤ 16", 16, is_ratio=False, at_least=False),
+    ("IDLE, TLS", "KiB a connection"): _at_most(16),
+    # script/bench mirror
+    ("lag", "seen at the other node: p50 ms"): _at_most(10),
+    ("lag", "seen at the other node: p99 ms"): _at_most(50),
+    ("throughput", "mirrored: % of single"): _at_least(60),
+    ("throughput", "mirrored: CPU × single"): _at_most(2.2),
+    ("lost", "wire cut: stall, s"): _at_most(3),
+    ("lost", "wire cut: deliveries refused"): _at_most(0),
+    ("lost", "kill -9: stall, s"): _at_most(3),
+    ("lost", "kill -9: deliveries refused"): _at_most(0),
+    ("apart", "from healing until in sync, s"): _at_most(5),
+    ("apart", "accounts that differ"): _at_most(0),
+    ("replace", "during, % of before"): _at_least(70),
+    ("replace", "accounts that differ"): _at_most(0),
 } | {
-    ("hostile clients", f"{what}, {attack}: {name} × idle"): Bar("≤ 2", 2, is_ratio=False, at_least=False)
+    ("hostile clients", f"{what}, {attack}: {name} × idle"): _at_most(2)
     for what in QUIET_WORK
     for attack in ATTACKS
     for name in QUANTILES

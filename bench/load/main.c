@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TICKS = 20 }; /* a second */
+enum { TICKS = 20, LONGEST_WAIT = 200 }; /* a second; milliseconds */
 enum { RAMP = 32, EVENTS = 256, SMALL_READ = 4096, LARGE_READ = 256 * 1024 };
 
 /* `barrier`: the clock starts when all are logged in; `idle`: it ends then, and they are
@@ -136,6 +136,23 @@ static void let_read(struct conn *conns, int64_t now)
 			}
 }
 
+/* So that whoever reads it knows when the server stood still. */
+static void tell_progress(int64_t now)
+{
+	static int64_t told;
+	if (!options.every || now - told < options.every * 1000000LL)
+		return;
+	told = now;
+	printf("AT %.3f %" PRIu64 " %" PRIu64 "\n", (double)now / 1e9, stats.deliveries,
+		stats.errors);
+}
+
+static int wait_ms(const struct mode *mode)
+{
+	int most = mode->hostile ? 1000 / TICKS : LONGEST_WAIT;
+	return options.every && options.every < most ? options.every : most;
+}
+
 /* Returns the CPU time that the process had used when the clock started. */
 static double run_loop(const struct mode *mode, struct conn *conns)
 {
@@ -180,7 +197,8 @@ static double run_loop(const struct mode *mode, struct conn *conns)
 		}
 		if (mode->hostile)
 			let_read(conns, now);
-		int n = epoll_wait(run.epoll, events, EVENTS, mode->hostile ? 1000 / TICKS : 200);
+		tell_progress(now);
+		int n = epoll_wait(run.epoll, events, EVENTS, wait_ms(mode));
 		for (int i = 0; i < n; i++) {
 			struct conn *c = events[i].data.ptr;
 			if (c->started && !c->done)

@@ -48,6 +48,7 @@ void options_usage(void)
 	     "  --hold S  seconds (imap-idle, silent, imap-slow)\n"
 	     "  --weights "
 	     "flags,headers,envelope,body,store,append,search,expunge,noop,select,login\n"
+	     "  --every MS  tells progress: AT monotonic-seconds deliveries errors\n"
 	     "  --timeout S  ends the run   --seed X   --delayed-ack (do not ack at once)");
 	exit(2);
 }
@@ -102,6 +103,7 @@ static const struct {
 	{"ramp", 'm', NULL, &options.ramp},
 	{"hold", 'H', NULL, &options.hold},
 	{"passes", 'P', NULL, &options.passes},
+	{"every", 'e', NULL, &options.every},
 };
 enum { FLAGS = sizeof(flags) / sizeof(flags[0]) };
 

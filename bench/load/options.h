@@ -11,6 +11,7 @@ struct options {
 		*helo, *from;
 	int conns, msgs, rcpts, users, user_base, tls, per_conn, ramp, hold, auth, pipeline;
 	int count, dele, passes, delayed_ack;
+	int every;   /* milliseconds, of progress; 0: none is told */
 	int lmtp;    /* of the mode: LMTP instead of SMTP */
 	int hostile; /* of the mode: from many addresses, with a small window */
 	double size_kib, timeout;

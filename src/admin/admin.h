@@ -1,6 +1,7 @@
 /* What operators do, as a table of commands over a running store: `rookery
- * domain|user|alias|store|mirror|…`. The command line parses by this table and sends the call to the store
- * role's control socket; when no server runs, it opens the store and runs the same function itself.
+ * domain|user|alias|store|mirror|…`. The command line parses by this table and sends the call to
+ * the store role's control socket; when no server runs, it opens the store and runs the same
+ * function itself.
  */
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H

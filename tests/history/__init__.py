@@ -10,8 +10,18 @@
     observe                   all that an account holds, as one event
     moment                    a history cut where a copy was taken
     checker                   events in, broken rules out
+    states                    what may be, on one side or on each of two
     mailboxes, worlds, floor  what the checker knows: names, copies of a message, counters
     check                     the checker as a command
+    story                     what a history says of one message
+
+Of two nodes that are each other's mirror:
+
+    pair_rounds               rounds: the load goes on, the nodes come apart and together again
+    pair, apart               the two nodes; how they come apart
+    pair_load                 who works at which node
+    twin, toggler, watcher    clients that change the same at both; all the time; or only look
+    pair_checker, merging     the checker while there are two truths; what becomes of them
 
 Each copy of a message and each mailbox has one client that changes it (deliveries aside), while
 many clients change the same account and the same INBOX. So what may be there is known exactly,

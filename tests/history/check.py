@@ -8,12 +8,16 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from history import record  # noqa: E402
 from history.checker import Checker  # noqa: E402
+from history.pair_checker import PairChecker  # noqa: E402
+
+READ_ALL = ("observe", "compare")
 
 
 def main() -> int:
-    checker = Checker()
     events = record.ordered(record.read(sorted(Path(sys.argv[1]).glob("*.jsonl"))))
-    for _, part in groupby(events, key=lambda event: bool(event["op"] == "observe")):
+    two_nodes = any(event["op"] == "compare" for event in events)
+    checker = PairChecker() if two_nodes else Checker()
+    for _, part in groupby(events, key=lambda event: event["op"] in READ_ALL):
         checker.take(part)
     for broken in checker.found:
         print(broken)

@@ -29,6 +29,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from history.floor import Floors
 from history.mailboxes import Mailbox, Tree
 from history.record import ACKNOWLEDGED, REFUSED, UNKNOWN, Event, ordered
 from history.states import TOGETHER, Reach
@@ -122,6 +123,7 @@ class Checker:
                 if (was := known.setdefault(node, name)) != name:
                     what = f"{place} UID {uid} was {was} at {node}, now {name}"
                     self.broken("uid-reused", what, name)
+                    break
 
     def arrives(self, name: str, box: str, uid: int | None) -> None:
         """Something was put into a mailbox; its UID is told now or later."""
@@ -142,7 +144,9 @@ class Checker:
     def counter_seen(self, box: str, validity: int, uid_next: int, modseq: int) -> None:
         start, end, mailbox = self.event["start"], self.event["end"], self.mailbox(box)
         old = mailbox.validity or validity
-        if validity != old and not (mailbox.validity_may_grow and validity > old):
+        if validity > old and mailbox.validity_may_grow:
+            mailbox.uid_next = Floors()
+        elif validity != old:
             self.broken("validity-changed", f"{box}: {old}, now {validity}", box)
         mailbox.validity = validity
         if uid_next < (before := mailbox.uid_next.at(self.sees(), start)):
@@ -234,7 +238,7 @@ class Checker:
     def forget_box(self, account: str, box: str, reach: Reach = TOGETHER) -> None:
         """The mailbox is gone, and what was in it."""
         for (owner, _), message in self.live.items():
-            if owner == account:
+            if owner == account and box in message.boxes():
                 message.remove(box, ACKNOWLEDGED, reach)
 
     # What was seen
@@ -258,12 +262,18 @@ class Checker:
         if wrong := narrow(self.message(name), box, copy, self.view()):
             self.broken(wrong[0], f"{name} in {box}: {wrong[1]}", name)
 
+    def on_resync(self, event: Event) -> None:
+        for uid, told, found in event["wrong"]:
+            what = f"INBOX since {event['since']}: UID {uid} has {told} by what was told, not {found}"
+            self.broken("sync", what)
+
     def on_observe(self, event: Event) -> None:
         account, tree = event["account"], self.trees[event["account"]]
         is_first = not tree.is_known
         names = {box["box"]: box["name"] for box in event["boxes"]}
+        gone = tree.boxes.keys() - names.keys()
         self.compare_trees(tree, names)
-        for box in tree.boxes.keys() - names.keys():
+        for box in gone:
             self.forget_box(account, box)
         copies: dict[str, dict[str, Copy]] = defaultdict(dict)
         for box in event["boxes"]:

@@ -34,13 +34,14 @@ class Account:
     user: str
     password: str
     owners: list[str] = field(default_factory=list)  # clients that share what is delivered to it
+    makers: list[str] = field(default_factory=list)  # those that only have what they append
     crowd: int = 0  # messages in INBOX when it was last observed
 
     def owner(self, message: str) -> str:
         """The one client that changes it: who appended it, or who has its share of what comes. Two
         that share a message are named with a "+"."""
         maker = message.split(".")[0]
-        if maker in self.owners:
+        if maker in self.owners or maker in self.makers:
             return maker
         return self.owners[sum(message.encode()) % len(self.owners)]
 

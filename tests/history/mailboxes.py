@@ -68,6 +68,7 @@ class Tree:
                 why = "CREATE was refused" if name in self.refused else "nobody created it"
                 yield box, "mailbox-returned", f"{name!r} ({box}) is there: {why}"
             self.boxes[box] = Mailbox({(name,)})
+        self.boxes = {box: known for box, known in self.boxes.items() if box in seen}
         self.maybe_created.clear()
         self.refused.clear()
         self.is_known = True

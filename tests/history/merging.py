@@ -20,20 +20,20 @@ def flags(was: Flags, one: Flags, other: Flags, rule: str) -> set[Flags]:
     return merged
 
 
-def is_new(state: State[World], box: str) -> bool:
-    """Whether the copy there, at either side, has come since they parted. One that went and came
-    back is another one."""
+def arrived(state: State[World], box: str) -> dict[int, Copy]:
+    """The copies that have come since they parted, by part. One that went and came back is another
+    one."""
     was = find(state[0], box)
-    sides = [each for part in state[1:] if (each := find(part, box))]
-    return any(was is None or was.uid not in (None, each.uid) for each in sides)
+    sides = {number: each for number in (1, 2) if (each := find(state[number], box))}
+    return {number: each for number, each in sides.items()
+            if was is None or was.uid not in (None, each.uid)}  # fmt: skip
 
 
 def copies(state: State[World], box: str, rule: str) -> list[Copy | None]:
     """What may be in the mailbox."""
     was, one, other = (find(part, box) for part in state)
-    if is_new(state, box):
-        side = next(each for each in (one, other) if each and each != was)
-        return [Copy(box, None, side.flags)]  # its UID may be one that the other side gave out
+    for new in arrived(state, box).values():
+        return [Copy(box, None, new.flags)]  # its UID may be one that the other side gave out
     if not (was and one and other):
         return [None]  # expunge wins
     uid = one.uid if one.uid == other.uid else None
@@ -47,6 +47,12 @@ def world(state: State[World], rule: str) -> Iterator[World]:
     choices = [copies(state, box, rule) for box in boxes]
     for chosen in product(*choices):
         yield frozenset(each for each in chosen if each)
+
+
+def is_deleted(state: State[Name]) -> bool:
+    """A mailbox, at one of the sides."""
+    was, one, other = state
+    return was is not None and (one is None) != (other is None)
 
 
 def name(state: State[Name]) -> set[Name]:

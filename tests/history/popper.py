@@ -18,11 +18,12 @@ class Popper(Client):
         self.left_alone.clear()
 
     def session(self) -> None:
-        account = self.account
+        account, epoch = self.account, self.phase.epoch
         pop = Pop3(self.place.connect("pop3"), account.user, account.password)
         try:
             chosen = self.mark(pop)
-            self.leave(pop, chosen)
+            is_sure = self.phase.epoch == epoch and self.phase.name != "merging"
+            self.leave(pop, chosen, is_sure)
         finally:
             pop.close()
         self.over.wait(self.chance.random() * 0.2)
@@ -40,10 +41,10 @@ class Popper(Client):
                 break
         return chosen
 
-    def leave(self, pop: Pop3, chosen: list[str]) -> None:
+    def leave(self, pop: Pop3, chosen: list[str], is_sure: bool) -> None:
         start, outcome = record.now(), record.REFUSED
         try:
-            if self.chance.random() < 0.8:
+            if self.chance.random() < 0.8 and is_sure:
                 outcome = record.UNKNOWN
                 if pop.ask("QUIT").startswith(b"+OK"):
                     outcome = record.ACKNOWLEDGED

@@ -47,7 +47,7 @@ class Reader(Client):
         for _ in range(self.chance.randrange(5, 100)):
             if self.over.is_set():
                 return
-            box = self.chance.choice(list(self.model.boxes))
+            box = self.choose_box()
             self.select(box)
             for _ in range(self.chance.randint(1, 6)):
                 if not self.knows(box):
@@ -55,17 +55,27 @@ class Reader(Client):
                 self.choose()(box)
                 if self.over.is_set():
                     return
-            if self.chance.random() < 0.2:
+            if self.chance.random() < self.tree_share():
                 self.imap.must("UNSELECT")
                 self.change_tree()
+
+    def choose_box(self) -> str:
+        return self.chance.choice(list(self.model.boxes))
 
     def knows(self, box: str) -> bool:
         """Whether what is known of the mailbox that is selected holds."""
         return box in self.model.boxes
 
+    def tree_share(self) -> float:
+        """Chance of a change of its mailboxes, before it goes on to another one."""
+        return 0.2
+
     def choose(self) -> Callable[[str], None]:
-        crowded = self.model.held() > ENOUGH
-        weights = {
+        weights = self.weights(self.model.held() > ENOUGH)
+        return self.chance.choices(list(weights), list(weights.values()))[0]
+
+    def weights(self, crowded: bool) -> dict[Callable[[str], None], int]:
+        return {
             self.append: 2 if crowded else 25,
             self.store: 25,
             self.move: 12,
@@ -74,7 +84,6 @@ class Reader(Client):
             self.read: 8,
             self.status: 4,
         }
-        return self.chance.choices(list(weights), list(weights.values()))[0]
 
     def run(self, op: str, ids: list[str], touched: list[str], *parts: str | Literal,
             **fields: object) -> Answer | None:  # fmt: skip
@@ -185,7 +194,9 @@ class Reader(Client):
         answer = self.run("store", [copies[uid].id for uid in uids], [box], text, **known)
         if answer is None:
             return False
-        modseqs = {row.uid: row.modseq for row in rows(answer) if row.uid in uids}
+        # what another one changes at the same time is told too
+        own = {uid for uid in uids if not self.account.shares(copies[uid].id)}
+        modseqs = {row.uid: row.modseq for row in rows(answer) if row.uid in own}
         for uid in uids:
             old = copies[uid].flags
             copies[uid].flags = old | set(flags) if mode == "+" else old - set(flags)
@@ -225,8 +236,7 @@ class Reader(Client):
     def expunge(self, box: str) -> None:
         """In its own mailboxes EXPUNGE, which takes all that are \\Deleted; else UID EXPUNGE."""
         copies = self.model.copies[box]
-        most = 30 if self.model.held() > ENOUGH else 6
-        uids = self.pick(box, most)
+        uids = self.pick(box, self.expunges_at_most())
         if not uids or not self.store_flags(box, uids, "+", ["\\Deleted"]):
             return
         text = f"UID EXPUNGE {uid_set(uids)}"
@@ -238,6 +248,9 @@ class Reader(Client):
             for uid in uids:
                 del copies[uid]
             self.done("expunge", [box], messages=pairs)
+
+    def expunges_at_most(self) -> int:
+        return 30 if self.model.held() > ENOUGH else 6
 
     def is_alone_in(self, box: str) -> bool:
         """Nobody else has set flags in it."""

@@ -16,6 +16,7 @@ MAILBOXID in `box`, messages by [uid, id] in `messages`.
     fetch     account, box, asked [[uid, id], …], rows [[uid, id, flags, modseq], …], and others
               [[uid, id], …] whose flags somebody else may be changing
     counters  account, box, uid_validity, uid_next, highest_modseq
+    resync    account, since, modseq, wrong [[uid, flags as told, flags as found], …]: QRESYNC of INBOX
     observe   account, boxes, quota: everything there is, while nobody changes anything; observe.py
     compare   the same at the other node of a mirror
 
@@ -23,7 +24,8 @@ Of two nodes' round also, by nobody's account:
 
     apart     from here (when it is done: `end`) the nodes don't hear of each other; dead: the one
               that was killed, or null
-    together  start: the wire is whole again, the dead node was started; end: both are in sync
+    together  start: the wire is whole again, the dead node was started; end: both are in sync; known:
+              the clients have looked what became of their messages
 """
 
 import json
@@ -52,6 +54,9 @@ class Log:
     def write(self, op: str, start: int, outcome: str, **fields: Any) -> Event:
         event = {"op": op, "client": self.client, "node": self.node, "start": start, "end": now(),
                  "outcome": outcome, **fields}  # fmt: skip
+        return self.put(event)
+
+    def put(self, event: Event) -> Event:
         self.fresh.append(event)
         self.file.write(json.dumps(event) + "\n")
         return event
@@ -77,7 +82,7 @@ def read(files: Iterable[Path]) -> Iterator[Event]:
 def when(event: Event) -> int:
     """Its place in the order: a change may be seen from its start on, a reader saw what was there
     at its end."""
-    reads = event["op"] in ("fetch", "counters", "observe", "compare", "together")
+    reads = event["op"] in ("fetch", "counters", "resync", "observe", "compare", "together")
     return int(event["end" if reads else "start"])
 
 

@@ -5,53 +5,64 @@ When its node is dead it goes to the other one, or waits. Of what both change it
 nobody could judge: while the nodes are being merged, and mailboxes that its twin may have renamed.
 """
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from history import record
 from history.client import Account, Place
+from history.imap import Answer, Literal
 from history.model import BOTH, Copy
 from history.reader import Reader
 
-NAMES = [f"{BOTH}{name}" for name in ("a", "b", "c", "d", "a/x", "b/y")]
-TREE_CHANGES = 4  # of those that both make, in a round
-THINKS = 0.01  # seconds at most, after a command
+NAMES = [f"{BOTH}{name}" for name in ("a", "b", "c", "d", "e", "f", "a/x", "b/y")]
+FEW = 25  # messages of a mailbox that twins disagree about
+TREE_CHANGES = 6  # of those that both make, in a round
 
 
 class Twin(Reader):
+    thinks = 0.01  # seconds at most, before a command
+
     def __init__(self, name: str, home: Place, other: Place, folder: Path, account: Account):
         super().__init__(name, home, folder, account)
         self.home, self.other = home, other
+        self.roams = False
+
+    def begin(self, seed: str, round: int, over: threading.Event) -> None:
+        super().begin(seed, round, over)
+        self.place, self.roams, self.tree_changes = self.home, self.chance.random() < 0.7, 0
 
     def learn(self, observed: record.Event) -> None:
         super().learn(observed)
         self.known = dict.fromkeys(self.model.boxes, (self.phase.epoch, self.home.name))
-        self.tree_changes = 0
 
     def session(self) -> None:
-        if self.phase.dead == self.home.name and self.chance.random() < 0.7:
-            self.place = self.other
+        if self.phase.dead == self.home.name:
+            self.place = self.other if self.roams else self.home
         elif self.phase.name == "linked":
             self.place = self.home
         self.log.node = self.place.name
         super().session()
 
-    def work(self) -> None:
-        try:
-            super().work()
-        finally:
-            self.over.wait(self.chance.random() * THINKS)
-
     # UIDs may have changed since two nodes were merged, and at the other one
 
     def knows(self, box: str) -> bool:
-        self.over.wait(self.chance.random() * THINKS)
+        if not self.disagrees():
+            self.over.wait(self.chance.random() * self.thinks)
         return super().knows(box) and self.known.get(box) == self.here()
+
+    def choose_box(self) -> str:
+        if self.phase.name == "merging":
+            for box in self.both():
+                self.model.forget_box(box)
+        inbox = [box for box, name in self.model.boxes.items() if name == "INBOX"]
+        choice = self.chance.random() if self.disagrees() else 1.0
+        if choice < 0.5:
+            return inbox[0]
+        return self.chance.choice(self.both() or inbox) if choice < 0.8 else super().choose_box()
 
     def here(self) -> tuple[int, str]:
         return self.phase.epoch, self.place.name
-
-    def select(self, box: str) -> None:
-        super().select(box)
 
     def look_around(self, box: str) -> None:
         here = self.here()
@@ -74,14 +85,42 @@ class Twin(Reader):
         missing = known.keys() - {row.id for row in found}
         sure = missing - self.model.doubtful_ids if not merging else set()
         asked = {known[name]: name for name in sure if not self.account.shares(name)}
-        self.note_fetch(start, box, asked, found)
+        told = [row for row in found if row.id not in self.model.doubtful_ids]
+        self.note_fetch(start, box, asked, told)
+
+    def run(self, op: str, ids: list[str], touched: list[str], *parts: str | Literal,
+            **fields: object) -> Answer | None:  # fmt: skip
+        merging = self.phase.name == "merging"
+        answer = super().run(op, ids, touched, *parts, **fields)
+        if merging and op in ("store", "expunge"):  # by a UID that is another one now, maybe
+            self.model.doubt(ids, [])
+        return answer
 
     # What both change
 
+    def disagrees(self) -> bool:
+        """Its twin can't see what it does now, and does the same."""
+        return self.phase.name == "apart" and not self.phase.dead
+
+    def weights(self, crowded: bool) -> dict[Callable[[str], None], int]:
+        if not self.disagrees():
+            return super().weights(crowded)
+        return {self.store: 60, self.move: 3, self.copy: 4, self.append: 10, self.expunge: 3}
+
+    def expunges_at_most(self) -> int:
+        return 2 if self.disagrees() else super().expunges_at_most()
+
+    def tree_share(self) -> float:
+        return 0.6 if self.disagrees() else super().tree_share()
+
     def pick(self, box: str, most: int) -> list[int]:
         copies, merging = self.model.copies[box], self.phase.name == "merging"
-        return [uid for uid in super().pick(box, most)
-                if not (merging and self.account.shares(copies[uid].id))]  # fmt: skip
+        shared = [uid for uid, copy in copies.items() if self.account.shares(copy.id)
+                  and copy.id not in self.model.doubtful_ids]  # fmt: skip
+        if shared and self.disagrees() and self.chance.random() < 0.8:
+            few = sorted(shared)[:FEW]
+            return sorted(self.chance.sample(few, min(len(few), most)))
+        return [uid for uid in super().pick(box, most) if not (merging and uid in shared)]
 
     def read(self, box: str) -> None:
         if self.phase.name != "merging":
@@ -106,11 +145,7 @@ class Twin(Reader):
         return super().is_alone_in(box) and not any(self.account.shares(c.id) for c in copies)
 
     def change_tree(self) -> None:
-        if self.phase.name == "merging":
-            for box in self.both():
-                self.model.forget_box(box)
-        may = self.phase.name == "apart" and not self.phase.dead
-        if may and self.tree_changes < TREE_CHANGES:
+        if self.disagrees() and self.tree_changes < TREE_CHANGES:
             self.tree_changes += 1
             self.change_what_both_have()
         else:

@@ -131,8 +131,8 @@ class Look:
         expected = find(state[self.part], box)
         if expected is None or seen is None:
             return expected is seen
-        renewed = self.merging and not find(state[0], box)
-        same = expected.uid in (None, seen.uid) or (renewed and seen.uid > expected.uid)
+        same = expected.uid in (None, seen.uid) or (
+            self.merging and seen.uid is not None and seen.uid > expected.uid)  # fmt: skip
         return same and not unlike(message, expected.flags, seen.flags)
 
 
@@ -159,6 +159,8 @@ def narrow(
         )
 
     message.states = {take(state) for state in good or message.states}
+    if seen:
+        message.been_in.add(box)
     return found
 
 

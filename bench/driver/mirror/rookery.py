@@ -1,0 +1,103 @@
+"""Rookery, one node and two, by script/shape."""
+
+import contextlib
+import http.client
+import json
+import subprocess
+from pathlib import Path
+
+import shape as shapes
+from network import Place
+from node import Node
+from pair import Pair, Server
+
+SHAPE = Path(__file__).resolve().parents[3] / "script" / "shape"
+
+
+class _Shape(Server):
+    shape: str
+    nodes: list[Node]
+
+    def start(self) -> None:
+        self._run("up", self.shape, "--users", str(self.users))
+        described = json.loads((self.folder / "shape.json").read_text())
+        self.nodes = [Node.load(self.folder / entry["name"]) for entry in described["nodes"]]
+        self.places = [
+            Place(node.name, node.ports, "127.0.0.1" if node.namespace else node.host, node.namespace)
+            for node in self.nodes
+        ]
+        self._find_roots()
+
+    def stop(self) -> None:
+        if (self.folder / "shape.json").exists():
+            self._run("down")
+
+    def _begin(self, *words: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([SHAPE, *words, "--dir", str(self.folder)], stdout=subprocess.DEVNULL,
+                                preexec_fn=self.account.enter())  # fmt: skip
+
+    def _run(self, *words: str) -> None:
+        if self._begin(*words).wait():
+            raise RuntimeError(f"script/shape {' '.join(words)} failed")
+
+    def _find_roots(self) -> None:
+        self.account.roots = [pid for node in self.nodes if (pid := node.pid())]
+
+    def metrics(self, number: int) -> dict[str, float]:
+        """Of the role that keeps mail; empty while the node does not answer."""
+        node, found = self.nodes[number], dict[str, float]()
+        page = http.client.HTTPConnection(node.host, node.ports["metrics"], timeout=5)
+        with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(page):
+            page.request("GET", "/metrics")
+            for line in page.getresponse().read().decode().splitlines():
+                if '{role="store"}' in line:
+                    name, value = line.split()
+                    found[name.removeprefix("rookery_").partition("{")[0]] = float(value)
+        return found
+
+    def counters(self) -> dict[str, float]:
+        return {f"{name} {node.name}": value
+                for number, node in enumerate(self.nodes)
+                for name, value in self.metrics(number).items()}  # fmt: skip
+
+
+class OneRookery(_Shape):
+    shape = "one"
+
+
+class TwoRookeries(_Shape, Pair):
+    shape = "mirror"
+
+    def cut(self) -> None:
+        shapes.cut(self.folder, self.nodes[0])
+
+    def mend(self) -> None:
+        shapes.mend(self.folder, self.nodes[0])
+
+    def kill(self, number: int) -> None:
+        self.nodes[number].kill()
+
+    def start_node(self, number: int, wait: bool = True) -> None:
+        """`wait`: until it serves, which it does not before it has caught up, or tried to for 5 s."""
+        begun = self._begin("node", "start", "--node", self.nodes[number].name)
+        if wait and begun.wait():
+            raise RuntimeError("the node does not start")
+
+    def is_equal(self) -> bool:
+        return all(self.metrics(number).get("mirror_in_sync") == 1 for number in range(len(self.nodes)))
+
+    def drain(self) -> None:
+        self.await_equal()
+        self._find_roots()
+
+    def replace(self, number: int) -> None:
+        """An empty node that serves already takes the place of one that was lost."""
+        lost, left = self.nodes[number], self.nodes[1 - number]
+        key = json.loads(left.command("--json", "mirror", "replace"))["key"]
+        lost.command("mirror", "pair", left.mirror, key)
+
+    def differing(self) -> int:
+        """Accounts, each row of which was read at both nodes."""
+        words = [self.nodes[0].program, "--config", str(self.nodes[0].config), "--json", "mirror", "verify"]
+        said = subprocess.run(words, capture_output=True, text=True)
+        return int(json.loads(said.stdout)["damage"])

@@ -1,0 +1,113 @@
+"""The two nodes of a mirror, and what happens to them."""
+
+import json
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from history.client import Account, Place
+from history.imap import Imap, Literal, number
+import processes
+from node import Node
+from wire import Wire as Cable
+
+USERS = 5  # of which the last is not for the load
+QUOTA = ["--quota", "100G", "--quota-messages", "10000000"]  # so that usage is told
+BROKEN = re.compile(
+    r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|must\(|panic|role ended"
+)
+POLL = 0.05  # seconds
+
+
+class Pair:
+    def __init__(self, script: Path, folder: Path) -> None:
+        self.folder = folder
+        words = [script, "up", "mirror", "--dir", folder, "--users", str(USERS)]
+        text = subprocess.run(words, stdout=subprocess.PIPE, check=True, text=True).stdout
+        self.described: dict[str, Any] = json.loads(text)
+        nodes = [Node.load(folder / node["name"]) for node in self.described["nodes"]]
+        self.nodes = {node.name: node for node in nodes}
+        self.cable = Cable(folder)
+        self.logs_read = dict.fromkeys(self.nodes, 0)
+        for user in self.described["users"]:
+            nodes[0].command("user", "set", user["name"], *QUOTA)
+
+    def end(self) -> None:
+        for node in self.nodes.values():
+            node.kill()
+        self.cable.down()
+
+    def freeze(self, name: str) -> None:
+        """Until it is killed."""
+        if (pid := self.nodes[name].pid()) is not None:
+            processes.send(processes.of_session(pid), signal.SIGSTOP)
+
+    def state(self, name: str) -> str:
+        try:
+            return str(self.status(name)["state"])
+        except (RuntimeError, ValueError):
+            return "does not answer"
+
+    def status(self, name: str) -> dict[str, Any]:
+        return dict(json.loads(self.nodes[name].command("--json", "mirror", "status")))
+
+    def wait(self, is_so: Callable[[], bool], seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while not is_so():
+            if time.monotonic() > end:
+                return False
+            time.sleep(POLL)
+        return True
+
+    def all_are(self, state: str, names: Iterable[str]) -> bool:
+        return all(self.state(name) == state for name in names)
+
+    def is_in_sync(self) -> bool:
+        return self.all_are("in sync", self.nodes)
+
+    def statuses(self) -> str:
+        try:
+            return "; ".join(f"{name}: {self.status(name)}" for name in self.nodes)
+        except (RuntimeError, ValueError) as wrong:
+            return str(wrong)
+
+    def hear_of_each_other(self, probe: Account, places: list[Place]) -> bool:
+        """Whether what one takes is at the other at once: a link that was cut for a moment may look
+        whole, and be given up later."""
+        one, other = (Imap(p.connect("imap"), probe.user, probe.password) for p in places)
+        answer = one.must("APPEND INBOX ", Literal(b"Subject: probe\r\n\r\n"))
+        uid = int((answer.code(b"APPENDUID") or b"0 0").split()[1])
+        found = other.must("STATUS INBOX (UIDNEXT)")
+        one.close()
+        other.close()
+        return any((number(line.text, b"UIDNEXT") or 0) > uid for line in found.untagged)
+
+    # Afterwards
+
+    def damage(self) -> list[str]:
+        """What the nodes themselves find."""
+        first = next(iter(self.nodes))
+        checks = [(first, "mirror verify"), *((name, "store check") for name in self.nodes)]
+        wrong = []
+        for name, words in checks:
+            try:
+                found = json.loads(self.nodes[name].command("--json", *words.split()))
+                wrong += [f"{words} at {name}: {one['object']}: {one['text']}"
+                          for one in found["findings"] if one["damage"]]  # fmt: skip
+            except RuntimeError as broken:
+                wrong.append(f"{words} at {name}: {broken}")
+        return wrong
+
+    def log_faults(self) -> list[str]:
+        wrong = []
+        for name, node in self.nodes.items():
+            with node.log.open(errors="replace") as log:
+                log.seek(self.logs_read[name])
+                lines = log.readlines()
+                self.logs_read[name] = log.tell()
+            wrong += [f"log of {name}: {line.strip()}" for line in lines if BROKEN.search(line)]
+        return wrong
