@@ -1,5 +1,6 @@
 """Scenarios against the real program: pytest, torture, fuzzing, instructions counted."""
 
+import os
 import tempfile
 import xml.etree.ElementTree as xml
 from pathlib import Path
@@ -33,6 +34,13 @@ def pytest(kind: str, only: str | None) -> Outcome:
 
 def torture(rounds: int) -> Outcome:
     status, said = command(["script/torture", "--rounds", str(rounds)], timeout=600)
+    return Outcome(0, 1, said) if status else Outcome(1)
+
+
+def torture_mirror(rounds: int) -> Outcome:
+    if os.getuid() != 0:
+        return Outcome(note="two nodes and a wire between them need root")
+    status, said = command(["script/torture", "mirror", "--rounds", str(rounds)], timeout=600)
     return Outcome(0, 1, said) if status else Outcome(1)
 
 
