@@ -8,7 +8,7 @@
 
 #include <netdb.h>
 
-enum { CONNECT_MS = 3000, WAIT_FIRST_MS = 200, WAIT_MAX_MS = 2000, PORT_SIZE = 8 };
+enum { WAIT_FIRST_MS = 200, WAIT_MAX_MS = 500, PORT_SIZE = 8 };
 
 /* "host", "host:port", "[2001:db8::1]:port", "2001:db8::1". False when it is none of these. */
 bool mirror_split_peer(

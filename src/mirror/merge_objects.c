@@ -164,9 +164,9 @@ static void put_merged(
 	if (first_stayed || second_stayed)
 		later = first_stayed ? second : first;
 	struct model_object merged = *later;
-	if (rule->merge && !first_stayed && !second_stayed)
-		rule->merge(known ? &was : NULL, &first->row, &second->row, &o->m->to->arena,
-			&merged.row);
+	/* When nobody noted anything, the later one was made of the other. */
+	if (rule->merge && known && !first_stayed && !second_stayed)
+		rule->merge(&was, &first->row, &second->row, &o->m->to->arena, &merged.row);
 	merged.row.number = joint_number(o, first, second);
 	put(o, &merged);
 }

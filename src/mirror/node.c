@@ -13,6 +13,7 @@ enum {
 	SILENCE_MS = 2000,
 	RETRY_MS = 1000,
 	BACKLOG = 8,
+	CONNECT_MS = 1500, /* the kernel's own tries come further and further apart */
 };
 
 void mirror_node_lock(struct mirror_node *node)
@@ -233,8 +234,10 @@ static const struct mirror_host ON_LOOP = {run_on_loop, dial_on_loop};
 
 int mirror_node_serve(struct mirror_node *node, struct net_loop *loop, struct err *err)
 {
-	struct net_connector_options options = {
-		.protocol = &MIRROR_PROTOCOL, .service = node, .failed = mirror_dial_failed};
+	struct net_connector_options options = {.protocol = &MIRROR_PROTOCOL,
+		.service = node,
+		.connect_timeout_ms = CONNECT_MS,
+		.failed = mirror_dial_failed};
 	node->loop = loop;
 	node->tls = net_tls_slot_new();
 	node->connector = net_loop_connector(loop, &options);

@@ -9,7 +9,8 @@ from history.pair import Pair
 from history.record import now
 from history.wire import Lost
 
-SCENARIOS = ("kill", "partition")
+SCENARIOS = ("kill", "partition", "pause")
+BY_TURNS = SCENARIOS[:2]
 GIVE_UP = 60.0  # seconds
 QUIET = 0.2  # seconds before they may merge, in which nothing is begun that both sides could change
 
@@ -17,8 +18,8 @@ QUIET = 0.2  # seconds before they may merge, in which nothing is begun that bot
 @dataclass
 class Plan:
     scenario: str
-    node: str  # that is killed
-    frozen: float  # seconds before that
+    node: str  # that is killed, or paused
+    frozen: float  # seconds before it is killed
     before: float
     apart: float
     after: float
@@ -26,8 +27,8 @@ class Plan:
 
 def plan(seed: str, number: int, scenario: str | None) -> Plan:
     chance = random.Random(f"{seed}/{number}/mirror")
-    chosen = scenario or SCENARIOS[number % 2]
-    apart = chance.uniform(0.5, 8) if chosen == "partition" else chance.uniform(0.3, 5)
+    chosen = scenario or BY_TURNS[number % 2]
+    apart = chance.uniform(0.3, 5) if chosen == "kill" else chance.uniform(0.5, 8)
     frozen = chance.choice([0.0, chance.uniform(0.02, 1)]) if chosen == "kill" else 0.0
     before, after = chance.uniform(0.5, 2), chance.uniform(0.3, 1.5)
     return Plan(chosen, chance.choice("ab"), frozen, before, apart, after)
@@ -52,7 +53,8 @@ class Parting:
     def run(self, way: Plan) -> tuple[Times, list[str]]:
         """Returns when the two are in sync and all clients know it; with what went wrong."""
         times = Times()
-        wrong = self.kill(way, times) if way.scenario == "kill" else self.cut(way, times)
+        happens = {"kill": self.kill, "partition": self.cut, "pause": self.pause}
+        wrong = happens[way.scenario](way, times)
         times.together = now()
         self.phase.dead = ""
         self.phase.enter("linked")
@@ -70,7 +72,7 @@ class Parting:
         node.kill()
         times.parted = now()
         self.phase.dead = way.node
-        self.serve_on(way.apart, [name for name in self.pair.nodes if name != way.node])
+        self.serve_on(way.apart, self.pair.others(way.node))
         times.heal = now()
         try:
             node.start()
@@ -85,6 +87,17 @@ class Parting:
         self.serve_on(way.apart, list(self.pair.nodes))
         times.heal = now()
         self.pair.cable.mend()
+        return self.await_sync(times)
+
+    def pause(self, way: Plan, times: Times) -> list[str]:
+        """As a machine whose host has other things to do: it does not know that time has gone."""
+        times.cut = now()
+        self.pair.freeze(way.node)
+        times.parted = now()
+        self.phase.dead = way.node
+        self.serve_on(way.apart, self.pair.others(way.node))
+        times.heal = now()
+        self.pair.thaw(way.node)
         return self.await_sync(times)
 
     def serve_on(self, seconds: float, living: list[str]) -> None:

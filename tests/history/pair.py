@@ -41,10 +41,18 @@ class Pair:
             node.kill()
         self.cable.down()
 
+    def others(self, name: str) -> list[str]:
+        return [other for other in self.nodes if other != name]
+
     def freeze(self, name: str) -> None:
-        """Until it is killed."""
+        self.send(name, signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        self.send(name, signal.SIGCONT)
+
+    def send(self, name: str, number: signal.Signals) -> None:
         if (pid := self.nodes[name].pid()) is not None:
-            processes.send(processes.of_session(pid), signal.SIGSTOP)
+            processes.send(processes.of_session(pid), number)
 
     def state(self, name: str) -> str:
         try:

@@ -106,7 +106,7 @@ class Round:
 
     def changes(self) -> list[Event]:
         """By clients of a living node, between the cut and the merge."""
-        dead = self.way.node if self.way.scenario == "kill" else None
+        dead = None if self.way.scenario == "partition" else self.way.node
         return [event for event in self.events if event["op"] in CHANGES and event["node"] != dead
                 and self.times.cut <= event["end"] <= self.times.together]  # fmt: skip
 
@@ -136,7 +136,8 @@ class Round:
         way, times = self.way, self.times
         done = sum(event["outcome"] == ACKNOWLEDGED for event in self.events)
         unknown = sum(event["outcome"] == UNKNOWN for event in self.events)
-        what = f"{way.node} was killed" if way.scenario == "kill" else "the wire was cut"
+        what = {"kill": f"{way.node} was killed", "pause": f"{way.node} stood still"}.get(
+            way.scenario, "the wire was cut")  # fmt: skip
         what += f" (frozen for {way.frozen:.1f} s before)" if way.frozen else ""
         return (
             f"{what} for {way.apart:.1f} s, {done} acknowledged, {unknown} unknown, {self.messages} "

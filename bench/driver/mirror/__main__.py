@@ -77,7 +77,8 @@ def rookery(folder: Path, users: int) -> Rival:
 
 
 def dovecot(folder: Path, users: int) -> Rival:
-    return Rival(OneDovecot("dovecot-one", folder / "done", users), TwoDovecots("dovecot-two", folder / "dtwo", users, folder / "done"),
+    one = OneDovecot("dovecot-one", folder / "done", users)
+    return Rival(one, TwoDovecots("dovecot-two", folder / "dtwo", users, filled=one.folder),
                  "a delivery's file and folder synced on one disk before 250; the other node is told behind it, and"
                  " IDLE hears of a delivery after half a second")  # fmt: skip
 
@@ -235,7 +236,8 @@ def measure(run: Run, chosen: argparse.Namespace) -> None:
     limits = {WRITERS: run.limit("rate")}
     print(report.table(list(run.rivals), report.medians(run.figures, limits), limits))
     print(f"\n10 KiB messages, {run.size.users} users, {WRITERS} writers ({run.size.refill_writers} while a node is "
-          f"replaced), medians of {run.rounds} rounds of throughput (dovecot: one), {time.monotonic() - begun:.0f} s.")  # fmt: skip
+          f"replaced), medians of {run.rounds} rounds of throughput (dovecot: one), "
+          f"{time.monotonic() - begun:.0f} s.")  # fmt: skip
     print(f"{machine.describe()}; {others.text()}.")
     for name, rival in run.rivals.items():
         print(f"Durability, {name}: {rival.durability}.")

@@ -79,7 +79,8 @@ class Dovecot:
         place = self.place("")
         with said.open("w") as output:
             done = subprocess.run(
-                [*place.inside(), "unshare", "--uts", "sh", "-c", f"hostname {self.host} && exec dovecot -c {self.config}"],
+                [*place.inside(), "unshare", "--uts", "sh", "-c",
+                 f"hostname {self.host} && exec dovecot -c {self.config}"],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=server.account.enter(),
             )  # fmt: skip
         if done.returncode:
