@@ -21,6 +21,15 @@ BROKEN = re.compile(
     r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|must\(|panic|role ended"
 )
 POLL = 0.05  # seconds
+STOPS = 5.0
+
+
+def is_stopped(pid: int) -> bool:
+    try:
+        stats = [(task / "stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:
+        return False  # a thread has just ended: asked again
+    return all(stat.rpartition(")")[2].split()[0] in "TZX" for stat in stats)
 
 
 class Pair:
@@ -45,7 +54,10 @@ class Pair:
         return [other for other in self.nodes if other != name]
 
     def freeze(self, name: str) -> None:
+        """Returns when no thread of it runs any more."""
         self.send(name, signal.SIGSTOP)
+        pids = processes.of_session(self.nodes[name].pid() or 0)
+        self.wait(lambda: all(is_stopped(pid) for pid in pids), STOPS)
 
     def thaw(self, name: str) -> None:
         self.send(name, signal.SIGCONT)

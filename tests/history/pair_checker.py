@@ -290,21 +290,19 @@ class PairChecker(Checker):
     def join(self, tree: Tree, gone: str, names: dict[str, str]) -> None:
         """A mailbox that is not there may have become one with another that got the same name."""
         mailbox, account = tree.boxes[gone], self.event["account"]
-        inside = [message for (owner, _), message in self.live.items()
-                  if owner == account and message.copy_in(gone)]  # fmt: skip
-        if None in mailbox.names() and not inside:
+        inside = {name: message for (owner, name), message in self.live.items()
+                  if owner == account and message.copy_in(gone)}  # fmt: skip
+        others = [box for box, name in names.items() if box in tree.boxes
+                  and name in mailbox.names() & tree.boxes[box].names()]  # fmt: skip
+        if not others or (None in mailbox.names() and not inside):
             return
-        is_sure = None not in mailbox.names() or any(all(m.copies(gone)) for m in inside)
-        for box, name in names.items():
-            known = tree.boxes.get(box)
-            if known and name in mailbox.names() and name in known.names():
-                break
-        else:
-            return
-        if is_sure and id_key(box) > id_key(gone):
-            self.broken("joined-wrong", f"{name!r}: {box} is younger than {gone}", box)
+        rows = {box["box"]: {row["id"] for row in box["rows"]} for box in self.event["boxes"]}
+        box = max(others, key=lambda other: len(rows[other] & inside.keys()))
+        is_sure = None not in mailbox.names() or any(all(m.copies(gone)) for m in inside.values())
+        if is_sure and all(id_key(other) > id_key(gone) for other in others):
+            self.broken("joined-wrong", f"{names[box]!r}: {box} is younger than {gone}", box)
         mailbox.states = {(None,)}
-        for message in inside:
+        for message in inside.values():
             kept = set() if is_sure else {(without(state[0], gone),) for state in message.states}
             message.states = {(moved(state[0], gone, box),) for state in message.states} | kept
             message.been_in.add(box)

@@ -37,10 +37,9 @@ class Twin(Reader):
         self.known = dict.fromkeys(self.model.boxes, (self.phase.epoch, self.home.name))
 
     def session(self) -> None:
-        if self.phase.dead == self.home.name:
-            self.place = self.other if self.roams else self.home
-        elif self.phase.name == "linked":
-            self.place = self.home
+        if self.phase.name != "merging":  # then it stays where it knows what it did
+            is_away = self.phase.dead == self.home.name and self.roams
+            self.place = self.other if is_away else self.home
         self.log.node = self.place.name
         super().session()
 
