@@ -10,18 +10,14 @@ static int no_server(struct err *err)
 }
 
 /* What the other node's operator has to do. */
-static json_t *key_result(const char *done, const char *peer, const struct buf *key)
+static json_t *key_result(const char *done, const char *peer, struct buf *key)
 {
-	struct buf copy = *key;
-	const char *text = buf_cstr(&copy);
 	json_t *message =
 		json_sprintf("%s On %s, run (with this machine's address as it is seen "
 			     "from there):\n\n    rookery mirror pair ADDRESS %s\n\nWho has "
 			     "this key can read all mail: don't keep it.",
-			done, peer, text);
-	json_t *result = json_pack("{s:o, s:s}", "message", message, "key", text);
-	*(struct buf *)key = copy;
-	return result;
+			done, peer, buf_cstr(key));
+	return json_pack("{s:o, s:s}", "message", message, "key", buf_cstr(key));
 }
 
 int admin_mirror_pair(
@@ -106,7 +102,7 @@ int admin_mirror_status(
 	*ret_result = result;
 	if (s.state == MIRROR_UNPAIRED)
 		return 0;
-	double lag = f->shipped ? (double)f->ship_ns / (double)f->shipped / 1e6 : 0;
+	double lag = f->commits.shipped ? (double)f->ship_ns / (double)f->commits.shipped / 1e6 : 0;
 	(void)json_object_set_new(result, "other", json_string(s.peer));
 	if (s.software[0])
 		(void)json_object_set_new(result, "other_version", json_string(s.software));
@@ -118,8 +114,8 @@ int admin_mirror_status(
 		result, "accounts_apart", json_integer((json_int_t)f->leases.apart));
 	(void)json_object_set_new(result, "accounts_merged", json_integer((json_int_t)s.merged));
 	(void)json_object_set_new(result, "mean_commit_ms", json_real(lag));
-	(void)json_object_set_new(result, "sent", json_integer((json_int_t)f->shipped));
-	(void)json_object_set_new(result, "received", json_integer((json_int_t)f->applied));
+	(void)json_object_set_new(result, "sent", json_integer((json_int_t)f->commits.shipped));
+	(void)json_object_set_new(result, "received", json_integer((json_int_t)f->commits.applied));
 	(void)json_object_set_new(result, "leases_away", json_integer((json_int_t)f->leases.away));
 	(void)json_object_set_new(
 		result, "writers_waiting", json_integer((json_int_t)f->leases.waiting));

@@ -1,6 +1,7 @@
 /* Rules of merging, over the records of docs/formats/mail.md. */
 #include "mail/merge.h"
 
+#include "base/alloc.h"
 #include "base/bytes.h"
 #include "mail/keywords_internal.h"
 #include "mail/record_internal.h"
@@ -9,6 +10,8 @@ enum {
 	NAMES_ROOM = 2 * MAIL_KEYWORDS_MAX, /* of two full sets */
 	SETTINGS_VERSION = 1,
 };
+/* As a mailbox's UIDVALIDITY until complete() has given it one. */
+#define WANTS_FRESH UINT32_MAX
 /* As in box.c. */
 static const struct slice SETTINGS_NAME = {.ptr = "mail", .len = 4};
 
@@ -97,7 +100,8 @@ static void merge_mailbox(const struct store_collection *was, const struct store
 	write_mailbox(&merged, arena, to);
 }
 
-/* RFC 9051 section 2.3.1.1: UIDs that mean something else need a larger UIDVALIDITY. */
+/* RFC 9051 section 2.3.1.1: UIDs that mean something else need a larger UIDVALIDITY. Which one is
+ * said by complete(), which sees all mailboxes. */
 static void join_mailboxes(
 	const struct store_collection *other, struct arena *arena, struct store_collection *to)
 {
@@ -106,7 +110,7 @@ static void join_mailboxes(
 		return;
 	a.uses |= b.uses;
 	if (a.uid_validity <= b.uid_validity)
-		a.uid_validity = b.uid_validity + (b.uid_validity < UINT32_MAX);
+		a.uid_validity = WANTS_FRESH;
 	write_mailbox(&a, arena, to);
 }
 
@@ -115,7 +119,7 @@ static void revive_mailbox(struct arena *arena, struct store_collection *to)
 	struct mail_box_record box;
 	if (!mail_box_record_read(to->data, &box))
 		return;
-	box.uid_validity += box.uid_validity < UINT32_MAX;
+	box.uid_validity = WANTS_FRESH;
 	write_mailbox(&box, arena, to);
 }
 
@@ -145,29 +149,88 @@ static bool read_highest(const struct store_collection *settings, uint64_t *ret_
 	       data.len == 0;
 }
 
-/* One more than both: a mailbox that both sides made may get it from join_mailboxes(). */
-static void raise_highest(const struct store_collection *first,
-	const struct store_collection *second, struct arena *arena, struct store_collection *to)
+static void write_highest(uint64_t highest, struct arena *arena, struct store_collection *to)
 {
 	AUTO(buf_free) struct buf data = BUF(16);
-	uint64_t a, b;
-	if (!read_highest(first, &a) || !read_highest(second, &b))
-		return;
 	buf_add_byte(&data, SETTINGS_VERSION);
-	bytes_add_varint(&data, MIN(MAX(a, b) + 1, (uint64_t)UINT32_MAX));
+	bytes_add_varint(&data, MIN(highest, (uint64_t)UINT32_MAX));
 	to->data = arena_copy(arena, buf_slice(&data));
 }
 
 static void merge_settings(const struct store_collection *was, const struct store_collection *first,
 	const struct store_collection *second, struct arena *arena, struct store_collection *to)
 {
-	raise_highest(first, second, arena, to);
+	uint64_t a, b;
+	if (read_highest(first, &a) && read_highest(second, &b))
+		write_highest(MAX(a, b), arena, to);
 }
 
 static void join_settings(
 	const struct store_collection *other, struct arena *arena, struct store_collection *to)
 {
-	raise_highest(to, other, arena, to);
+	merge_settings(NULL, to, other, arena, to);
+}
+
+struct validity {
+	struct store_collection *box;
+	struct mail_box_record record;
+};
+
+/* Of one value the older mailbox first, which keeps it. */
+static int by_value_then_id(const void *a, const void *b)
+{
+	const struct validity *x = a, *y = b;
+	if (x->record.uid_validity != y->record.uid_validity)
+		return x->record.uid_validity < y->record.uid_validity ? -1 : 1;
+	return id_cmp(x->box->id, y->box->id);
+}
+
+/* The mailboxes, sorted; *ret_settings and *ret_highest as far as they are known. */
+static size_t find_validities(struct store_collection *const *all, size_t count,
+	struct validity *to, struct store_collection **ret_settings, uint64_t *ret_highest)
+{
+	size_t found = 0;
+	*ret_settings = NULL;
+	*ret_highest = 0;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t highest = 0;
+		if (all[i]->kind == STORE_SETTINGS && read_highest(all[i], &highest)) {
+			*ret_settings = all[i];
+		} else if (all[i]->kind == STORE_MAILBOX &&
+			   mail_box_record_read(all[i]->data, &to[found].record)) {
+			highest = to[found].record.uid_validity;
+			to[found++].box = all[i];
+		}
+		if (highest != WANTS_FRESH)
+			*ret_highest = MAX(*ret_highest, highest);
+	}
+	if (found > 1)
+		qsort(to, found, sizeof(*to), by_value_then_id);
+	return found;
+}
+
+/* No two mailboxes of an account, deleted ones too, ever have one UIDVALIDITY
+ * (docs/formats/mail.md): two that were made apart may have got the same. */
+static void complete(struct store_collection *const *all, size_t count, struct arena *arena)
+{
+	struct validity *boxes = alloc_zero(count + 1, sizeof(*boxes));
+	struct store_collection *settings;
+	uint64_t highest, before;
+	uint32_t last = 0;
+	size_t found = find_validities(all, count, boxes, &settings, &highest);
+	before = highest;
+	for (size_t i = 0; i < found; i++) {
+		uint32_t value = boxes[i].record.uid_validity;
+		if (value == last || value == WANTS_FRESH) {
+			highest = MIN(highest + 1, (uint64_t)WANTS_FRESH);
+			boxes[i].record.uid_validity = (uint32_t)highest;
+			write_mailbox(&boxes[i].record, arena, boxes[i].box);
+		}
+		last = value;
+	}
+	if (settings && highest > before)
+		write_highest(highest, arena, settings);
+	free(boxes);
 }
 
 const struct store_merge_rule mail_merge_rules[] = {
@@ -176,7 +239,8 @@ const struct store_merge_rule mail_merge_rules[] = {
 		.merge_collection = merge_mailbox,
 		.join = join_mailboxes,
 		.revive = revive_mailbox,
-		.count = count_messages},
+		.count = count_messages,
+		.complete = complete},
 	{.kind = STORE_SETTINGS, .merge_collection = merge_settings, .join = join_settings},
 	{0},
 };

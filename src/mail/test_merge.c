@@ -260,22 +260,6 @@ static void a_mailbox_that_both_changed_has_the_uses_of_both(void **state)
 	arena_free(&arena);
 }
 
-static void two_mailboxes_that_become_one_get_a_larger_uid_validity(void **state)
-{
-	static const struct {
-		uint32_t stays, other, joined;
-	} cases[] = {{7, 6, 7}, {7, 7, 8}, {7, 9, 10}, {7, UINT32_MAX, UINT32_MAX}};
-	struct arena arena = ARENA_EMPTY;
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct store_collection stays = mailbox(&arena, cases[i].stays, 1, 0),
-					other = mailbox(&arena, cases[i].other, 2, 0);
-		rule_of(STORE_MAILBOX)->join(&other, &arena, &stays);
-		assert_int_equal(read_mailbox(&stays).uid_validity, cases[i].joined);
-		assert_int_equal(read_mailbox(&stays).uses, 3);
-	}
-	arena_free(&arena);
-}
-
 static struct store_collection settings(struct arena *arena, const char *name, uint64_t highest)
 {
 	struct buf data = BUF(16);
@@ -288,18 +272,57 @@ static struct store_collection settings(struct arena *arena, const char *name, u
 	return row;
 }
 
+static void two_mailboxes_that_become_one_get_a_larger_uid_validity(void **state)
+{
+	static const struct {
+		uint32_t stays, other, joined;
+	} cases[] = {{7, 6, 7}, {7, 7, 21}, {7, 9, 21}, {7, UINT32_MAX, 21}};
+	struct arena arena = ARENA_EMPTY;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct store_collection stays = mailbox(&arena, cases[i].stays, 1, 0),
+					other = mailbox(&arena, cases[i].other, 2, 0);
+		struct store_collection highest = settings(&arena, "mail", 20),
+					*all[] = {&stays, &highest};
+		rule_of(STORE_MAILBOX)->join(&other, &arena, &stays);
+		rule_of(STORE_MAILBOX)->complete(all, ARRAY_LEN(all), &arena);
+		assert_int_equal(read_mailbox(&stays).uid_validity, cases[i].joined);
+		assert_int_equal(read_mailbox(&stays).uses, 3);
+	}
+	arena_free(&arena);
+}
+
 static void the_highest_uid_validity_never_falls(void **state)
 {
 	struct arena arena = ARENA_EMPTY;
 	struct store_collection was = settings(&arena, "mail", 1),
 				first = settings(&arena, "mail", 1000),
 				second = settings(&arena, "mail", 2000), merged = first,
-				expected = settings(&arena, "mail", 2001);
+				expected = settings(&arena, "mail", 2000);
 	rule_of(STORE_SETTINGS)->merge_collection(&was, &first, &second, &arena, &merged);
 	assert_true(slice_eq(merged.data, expected.data));
 	merged = second;
 	rule_of(STORE_SETTINGS)->join(&first, &arena, &merged);
 	assert_true(slice_eq(merged.data, expected.data));
+	arena_free(&arena);
+}
+
+static void no_two_mailboxes_keep_one_uid_validity(void **state)
+{
+	struct arena arena = ARENA_EMPTY;
+	struct store_collection older = mailbox(&arena, 9, 0, 0),
+				younger = mailbox(&arena, 9, 0, 0),
+				revived = mailbox(&arena, 3, 0, 0), bad = {.kind = STORE_MAILBOX},
+				highest = settings(&arena, "mail", 9),
+				expected = settings(&arena, "mail", 11),
+				*all[] = {&younger, &highest, &bad, &older, &revived};
+	older.id.bytes[0] = 1;
+	younger.id.bytes[0] = 2;
+	rule_of(STORE_MAILBOX)->revive(&arena, &revived);
+	rule_of(STORE_MAILBOX)->complete(all, ARRAY_LEN(all), &arena);
+	assert_int_equal(read_mailbox(&older).uid_validity, 9);
+	assert_int_equal(read_mailbox(&younger).uid_validity, 10);
+	assert_int_equal(read_mailbox(&revived).uid_validity, 11);
+	assert_true(slice_eq(highest.data, expected.data));
 	arena_free(&arena);
 }
 
@@ -333,6 +356,7 @@ int main(void)
 		cmocka_unit_test(a_mailbox_that_both_changed_has_the_uses_of_both),
 		cmocka_unit_test(two_mailboxes_that_become_one_get_a_larger_uid_validity),
 		cmocka_unit_test(the_highest_uid_validity_never_falls),
+		cmocka_unit_test(no_two_mailboxes_keep_one_uid_validity),
 		cmocka_unit_test(settings_that_are_not_of_mail_are_left_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

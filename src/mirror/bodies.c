@@ -18,7 +18,6 @@ enum {
 	AT_ONCE = 384 << 10, /* bytes, or one body: so that no commit of a client waits for long */
 	AT_FIRST = 8,        /* bodies */
 	MOST = 256,
-	ONE_BODY_MAX = MIRROR_MESSAGE_MAX / 2,
 	BUSY_COMMITS = 100, /* a second */
 	REST_FACTOR = 5,
 	REST_MAX_MS = 100,
@@ -42,16 +41,22 @@ struct pace {
 	uint64_t commits;
 };
 
+static uint64_t commits_of(const struct settling *s)
+{
+	struct mirror_commits commits = mirror_commits(s->node->mirror);
+	return commits.shipped + commits.applied + commits.alone;
+}
+
 static struct pace pace_begin(const struct settling *s)
 {
-	return (struct pace){clock_mono_ns(), mirror_commits(s->node->mirror)};
+	return (struct pace){clock_mono_ns(), commits_of(s)};
 }
 
 static void pace_rest(const struct settling *s, const struct pace *begin)
 {
 	struct wait never = {0};
 	int64_t took_ms = (clock_mono_ns() - begin->since_ns) / 1000000 + 1;
-	uint64_t commits = mirror_commits(s->node->mirror) - begin->commits;
+	uint64_t commits = commits_of(s) - begin->commits;
 	if (s->held || commits * 1000 < BUSY_COMMITS * (uint64_t)took_ms)
 		return;
 	int64_t until = clock_mono_ms() + MIN(REST_FACTOR * took_ms, (int64_t)REST_MAX_MS);
@@ -59,22 +64,9 @@ static void pace_rest(const struct settling *s, const struct pace *begin)
 		return;
 }
 
-/* Bodies as a message carries them, to this node's disk. */
-static int keep_bodies(struct settling *s, struct slice bytes, size_t *ret_count)
+static uint64_t linking_of(const struct settling *s)
 {
-	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
-	size_t cap = bytes.len / (ID_SIZE + 1) + 1, count = 0;
-	struct store_new_blob *blobs = ARENA_ARRAY(&arena, struct store_new_blob, cap);
-	while (bytes.len > 0) {
-		if (!mirror_cut_id(&bytes, &blobs[count].id) ||
-			!bytes_cut_counted(&bytes, &blobs[count].bytes))
-			return err_temporary(
-				s->err, ERR_BAD_INPUT, "the other node's bodies do not parse");
-		count++;
-	}
-	*ret_count = count;
-	return mirror_stage_bodies(
-		s->node->mirror, atomic_load(&s->c->linking), blobs, count, s->err);
+	return atomic_load(&s->c->linking);
 }
 
 static int missing_body(struct settling *s, struct id blob)
@@ -97,7 +89,8 @@ static int get_absent(struct settling *s, const struct mirror_ids *absent)
 			buf_add_slice(&message, id_slice(&absent->list[at + i]));
 		int r = settle_ask(s, &message, &answer);
 		if (r == 0)
-			r = keep_bodies(s, buf_slice(&answer), &got);
+			r = mirror_stage_bodies(
+				s->node->mirror, linking_of(s), buf_slice(&answer), &got, s->err);
 		if (r == 0 && got < count && s->held)
 			r = missing_body(s, absent->list[at]);
 		if (r < 0)
@@ -113,8 +106,8 @@ static int get(struct settling *s, const struct mirror_ids *needs)
 {
 	AUTO(buf_free) struct buf absent = BUF(MIRROR_MESSAGE_MAX);
 	struct mirror_ids ids = {0};
-	int r = mirror_stage_ids(s->node->mirror, atomic_load(&s->c->linking), s->account,
-		needs->list, needs->count, &absent, s->err);
+	int r = mirror_stage_ids(s->node->mirror, linking_of(s), s->account, needs->list,
+		needs->count, &absent, s->err);
 	if (r == 0 && mirror_ids_read(buf_slice(&absent), &ids))
 		r = get_absent(s, &ids);
 	mirror_ids_free(&ids);
@@ -131,20 +124,13 @@ static void begin_stage(struct settling *s, bool bodies, struct buf *message)
 static int add_bodies(
 	struct settling *s, const struct mirror_ids *absent, size_t *at, struct buf *message)
 {
-	struct store_db *m = mirror_node_db(s->node);
-	AUTO(buf_free) struct buf body = BUF(ONE_BODY_MAX);
 	while (*at < absent->count && message->len < AT_ONCE) {
 		struct id id = absent->list[(*at)++];
-		buf_clear(&body);
-		int r = m->inner->blob_read(m->db, id, 0, UINT64_MAX, &body, s->err);
+		int r = mirror_stage_add(s->node->mirror, id, message, s->err);
 		if (r == STORE_ABSENT && s->held)
 			r = missing_body(s, id);
 		if (r < 0)
 			return r;
-		if (r == STORE_ABSENT)
-			continue;
-		buf_add_slice(message, id_slice(&id));
-		bytes_add_counted(message, buf_slice(&body));
 	}
 	return 0;
 }
@@ -192,27 +178,40 @@ int settle_move_bodies(struct settling *s)
 	return r < 0 ? r : give(s, &s->there.needs);
 }
 
-/* An object's row says which body it has. */
+struct roster {
+	struct store_db *m;
+	struct mirror_ids *to;
+	struct err *err;
+	int result;
+};
+
+/* A body that is missing here is one that the other node may have. */
 static bool take_object(void *context, struct slice key, struct slice value)
 {
+	struct roster *r = context;
 	struct store_object object;
-	if (row_get_object(value, &object) && !id_is_none(object.blob))
-		mirror_ids_add(context, object.blob);
-	return true;
+	uint64_t len;
+	if (!row_get_object(value, &object) || id_is_none(object.blob))
+		return true;
+	r->result = r->m->inner->blob_len(r->m->db, object.blob, &len, r->err);
+	if (r->result == 0)
+		mirror_ids_add(r->to, object.blob);
+	return r->result >= 0;
 }
 
 int settle_roster(
 	struct mirror_node *node, struct id account, struct mirror_ids *to, struct err *err)
 {
 	struct store_db *m = mirror_node_db(node);
+	struct roster roster = {m, to, err, 0};
 	struct key from, end;
 	key_of_account(&from, KEY_OBJECT, account);
 	end = from;
 	key_to_end(&end);
 	int r = m->inner->scan(
-		m->db, NULL, key_slice(&from), key_slice(&end), false, take_object, to, err);
+		m->db, NULL, key_slice(&from), key_slice(&end), false, take_object, &roster, err);
 	mirror_ids_sort(to);
-	return r;
+	return r < 0 ? r : MIN(roster.result, 0);
 }
 
 /* Both are sorted. */

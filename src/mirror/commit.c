@@ -5,8 +5,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
-/* Later than all before, and never the other node's. */
-static mirror_time next_time(struct store_db *m)
+mirror_time mirror_next_time(struct store_db *m)
 {
 	mirror_time wall = (mirror_time)clock_wall_ms() << 16, last = atomic_load(&m->clock), next;
 	do {
@@ -32,7 +31,7 @@ static int commit_noted(struct store_txn *txn, const struct mirror_commit *commi
 	buf_add_slice(&both.bytes, buf_slice(&commit->batch->bytes));
 	buf_add_slice(&both.released, buf_slice(&commit->batch->released));
 	int r = mirror_alone_note(m->inner, m->db, txn->inner, accounts, count, commit->batch,
-		next_time(m), &both, err);
+		mirror_next_time(m), &both, err);
 	if (r < 0)
 		m->inner->abort(txn->inner);
 	else

@@ -207,7 +207,6 @@ static int greeted(void *context, const struct mirror_frame *hello, struct err *
 		c->greeted = true;
 		node->dialing = false;
 	}
-	bool leads = node->pairing.is_first;
 	mirror_node_unlock(node);
 	if (before) { /* only one of the two connects, so that one is dead */
 		mirror_connection_kill(before, NULL);
@@ -219,7 +218,7 @@ static int greeted(void *context, const struct mirror_frame *hello, struct err *
 	if (c->clock_ahead_ms > CLOCK_ALARM_MS || c->clock_ahead_ms < -CLOCK_ALARM_MS)
 		log_error(c->log, "the two nodes' clocks differ",
 			F_INT("other_is_ahead_ms", c->clock_ahead_ms));
-	if (leads)
+	if (mirror_is_first(node->mirror))
 		mirror_connection_run(c, mirror_meet, NULL);
 	return 0;
 }

@@ -97,12 +97,32 @@ static void end(struct store_txn *txn)
 	free(txn);
 }
 
-/* The other node may have given out numbers that we never heard of, and shown them to somebody. */
+struct noting {
+	struct store_db *m;
+	struct id account;
+};
+
+static int note_skip(void *context, struct store_txn *txn, const struct store_batch *rows,
+	struct store_batch *to, struct err *err)
+{
+	const struct noting *n = context;
+	return mirror_alone_note(
+		n->m->inner, n->m->db, txn, &n->account, 1, rows, mirror_next_time(n->m), to, err);
+}
+
+/* The other node may have given out numbers that we never heard of, and shown them to somebody.
+ * What is noted are the rows as they were before, so that a merge knows what this node knew. */
 static int take_over(struct store_db *m, struct id account, struct err *err)
 {
+	struct noting noting = {m, account};
+	struct store_skip skip = {.account = account,
+		.changes = SKIPPED,
+		.numbers = SKIPPED,
+		.note = note_skip,
+		.context = &noting};
 	if (!m->store || !atomic_load(&m->paired))
 		return 0;
-	return store_skip(m->store, m->inner, m->db, account, SKIPPED, SKIPPED, err);
+	return store_skip(m->store, m->inner, m->db, &skip, err);
 }
 
 static int take_leases(struct store_txn *txn, int64_t deadline, struct err *err)
@@ -295,6 +315,11 @@ void mirror_pair(struct mirror *mirror, bool is_first)
 	atomic_store(&db_of(mirror)->paired, true);
 }
 
+bool mirror_is_first(struct mirror *mirror)
+{
+	return atomic_load(&db_of(mirror)->leases.is_first);
+}
+
 void mirror_unpair(struct mirror *mirror)
 {
 	atomic_store(&db_of(mirror)->paired, false);
@@ -318,22 +343,24 @@ void mirror_alone(struct mirror *mirror)
 	mirror_leases_alone(&db_of(mirror)->leases);
 }
 
+struct mirror_commits mirror_commits(struct mirror *mirror)
+{
+	const struct store_db *m = db_of(mirror);
+	return (struct mirror_commits){
+		.shipped = atomic_load(&m->shipped),
+		.applied = atomic_load(&m->applied),
+		.differing = atomic_load(&m->differing),
+		.alone = atomic_load(&m->alone),
+	};
+}
+
 struct mirror_figures mirror_figures(struct mirror *mirror)
 {
 	struct store_db *m = db_of(mirror);
 	return (struct mirror_figures){
 		.linked = atomic_load(&m->linked),
 		.leases = mirror_leases_count(&m->leases),
-		.shipped = atomic_load(&m->shipped),
-		.applied = atomic_load(&m->applied),
-		.differing = atomic_load(&m->differing),
-		.alone = atomic_load(&m->alone),
+		.commits = mirror_commits(mirror),
 		.ship_ns = atomic_load(&m->ship_ns),
 	};
-}
-
-uint64_t mirror_commits(struct mirror *mirror)
-{
-	const struct store_db *m = db_of(mirror);
-	return atomic_load(&m->shipped) + atomic_load(&m->applied) + atomic_load(&m->alone);
 }

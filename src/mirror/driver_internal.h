@@ -29,6 +29,8 @@ struct store_txn {
 	bool *apart;         /* of each */
 };
 
+/* Later than all before, and never the other node's. */
+mirror_time mirror_next_time(struct store_db *m);
 /* The inner transaction is over then; leases are still held. */
 int mirror_commit_write(
 	struct store_txn *txn, const struct mirror_commit *commit, struct err *err) WARN_UNUSED;

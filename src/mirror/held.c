@@ -10,8 +10,6 @@
 #include "base/clock.h"
 #include "store/key.h"
 
-enum { HOLD_MS = 10 * 1000, ONE_BODY_MAX = MIRROR_MESSAGE_MAX / 2 };
-
 static int bad(struct err *err)
 {
 	return err_permanent(err, ERR_BAD_INPUT, "the request is malformed");
@@ -60,7 +58,7 @@ static int hold(struct mirror_connection *c, struct id account, struct buf *answ
 {
 	bool apart;
 	int r = mirror_hold_account(
-		c->node->mirror, account, clock_mono_ms() + HOLD_MS, &apart, err);
+		c->node->mirror, account, clock_mono_ms() + SETTLE_HOLD_MS, &apart, err);
 	if (r < 0)
 		return r;
 	if (!apart) {
@@ -93,23 +91,14 @@ static int release(struct mirror_connection *c, struct id account)
 	return 0;
 }
 
-/* Bodies, each with its id; who asks knows how long they are, and asks for few. */
+/* Who asks knows what it can bear, and asks for few. */
 static int tell_bodies(
 	struct mirror_node *node, struct slice ids, struct buf *answer, struct err *err)
 {
-	struct store_db *m = mirror_node_db(node);
-	AUTO(buf_free) struct buf body = BUF(ONE_BODY_MAX);
 	struct id id;
-	while (mirror_cut_id(&ids, &id)) {
-		buf_clear(&body);
-		int r = m->inner->blob_read(m->db, id, 0, UINT64_MAX, &body, err);
-		if (r == STORE_ABSENT)
-			continue;
-		if (r < 0)
-			return r;
-		buf_add_slice(answer, id_slice(&id));
-		bytes_add_counted(answer, buf_slice(&body));
-	}
+	while (mirror_cut_id(&ids, &id))
+		if (mirror_stage_add(node->mirror, id, answer, err) < 0)
+			return -1;
 	return ids.len == 0 ? 0 : bad(err);
 }
 
@@ -117,31 +106,22 @@ static int tell_bodies(
 static int stage(struct mirror_connection *c, struct id account, struct slice rest,
 	struct buf *answer, struct err *err)
 {
-	struct slice what;
+	uint64_t linking = atomic_load(&c->linking);
 	struct mirror_ids ids = {0};
+	struct slice what;
+	size_t count;
 	if (!bytes_cut(&rest, 1, &what))
 		return bad(err);
-	if (what.ptr[0] == 0) {
-		int r = mirror_ids_read(rest, &ids)
-				? mirror_stage_ids(c->node->mirror, atomic_load(&c->linking),
-					  account, ids.list, ids.count, answer, err)
-				: bad(err);
-		mirror_ids_free(&ids);
-		return r;
-	}
-	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
-	size_t cap = rest.len / (ID_SIZE + 1) + 1, count = 0;
-	struct store_new_blob *blobs = ARENA_ARRAY(&arena, struct store_new_blob, cap);
-	while (rest.len > 0) {
-		if (!mirror_cut_id(&rest, &blobs[count].id) ||
-			!bytes_cut_counted(&rest, &blobs[count].bytes))
-			return bad(err);
-		count++;
-	}
-	return mirror_stage_bodies(c->node->mirror, atomic_load(&c->linking), blobs, count, err);
+	if (what.ptr[0] != 0)
+		return mirror_stage_bodies(c->node->mirror, linking, rest, &count, err);
+	int r = mirror_ids_read(rest, &ids) ? mirror_stage_ids(c->node->mirror, linking, account,
+						      ids.list, ids.count, answer, err)
+					    : bad(err);
+	mirror_ids_free(&ids);
+	return r;
 }
 
-/* Only rows of the account and what was staged for it. */
+/* Only rows of the account, and its notes. */
 static bool batch_fits(struct slice batch, struct id account)
 {
 	struct slice key, value;
@@ -153,7 +133,7 @@ static bool batch_fits(struct slice batch, struct id account)
 			owner = key_account(key);
 		else if (!mirror_account_of(key, &owner))
 			return false;
-		if (!id_eq(owner, account) && !id_eq(owner, STORE_STAGING_ACCOUNT))
+		if (!id_eq(owner, account))
 			return false;
 	}
 	return !wrong;
@@ -161,25 +141,16 @@ static bool batch_fits(struct slice batch, struct id account)
 
 static int commit(struct mirror_node *node, struct id account, struct slice rest, struct err *err)
 {
-	struct store_db *m = mirror_node_db(node);
-	const struct id accounts[] = {STORE_STAGING_ACCOUNT, account};
 	struct slice batch, released;
+	struct store_batch rows;
 	if (!bytes_cut_counted(&rest, &batch) || !bytes_cut_counted(&rest, &released) ||
 		rest.len > 0 || released.len % ID_SIZE != 0 || !batch_fits(batch, account))
 		return bad(err);
-	struct store_batch both;
-	struct store_apply apply = {
-		.accounts = accounts, .account_count = ARRAY_LEN(accounts), .batch = &both};
-	store_batch_init(&both);
-	buf_add_slice(&both.bytes, batch);
-	buf_add_slice(&both.released, released);
-	int r = mirror_stage_drop(node->mirror, account, &both, err);
-	if (r == 0)
-		r = both.bytes.failed || both.released.failed
-			    ? err_permanent(
-				      err, ERR_LIMIT, "the account is too large for one write")
-			    : store_apply(m->store, m->inner, m->db, &apply, err);
-	store_batch_free(&both);
+	store_batch_init(&rows);
+	buf_add_slice(&rows.bytes, batch);
+	buf_add_slice(&rows.released, released);
+	int r = mirror_stage_settle(node->mirror, account, &rows, err);
+	store_batch_free(&rows);
 	return r;
 }
 
@@ -200,7 +171,7 @@ static int settle(
 static int part(struct mirror_connection *c, struct id account)
 {
 	mirror_lease_part(mirror_leases(c->node->mirror), account);
-	if (c->node->pairing.is_first)
+	if (mirror_is_first(c->node->mirror))
 		mirror_settle_again(c, account);
 	return 0;
 }

@@ -110,7 +110,7 @@ int mirror_meet_answer(
 {
 	struct mirror_accounts theirs = {0};
 	mirror_node_lock(c->node);
-	bool fits = !c->met && !c->node->pairing.is_first;
+	bool fits = !c->met && !mirror_is_first(c->node->mirror);
 	c->met = true;
 	mirror_node_unlock(c->node);
 	if (!fits)
@@ -129,7 +129,7 @@ int mirror_meet_answer(
 bool mirror_meet_linked(struct mirror_connection *c)
 {
 	mirror_node_lock(c->node);
-	bool fits = !c->ended && c->holds_writes && !c->node->pairing.is_first;
+	bool fits = !c->ended && c->holds_writes && !mirror_is_first(c->node->mirror);
 	if (fits)
 		become_linked(c);
 	mirror_node_unlock(c->node);

@@ -161,17 +161,26 @@ static void begin_revival(struct merge *m, struct model_collection *to)
 		rule->revive(&m->to->arena, &to->row);
 }
 
-/* What came after they parted, of a collection that the other side deleted meanwhile. */
+/* Whether the other side, which deleted the collection, knew the object. It has noted which numbers
+ * it knew; else what was changed since they parted, by somebody who did not note it, is new. */
+static bool was_known(const struct merge *m, size_t side, const struct model_collection *c,
+	const struct store_object *object)
+{
+	struct mirror_was was;
+	struct store_collection then;
+	if (merge_noted(m, 1 - side, c->row.id, 0, &was) && row_get_collection(was.row, &then))
+		return object->number < then.next_number;
+	return object->change <= m->parted[side].change ||
+	       merge_noted(m, side, c->row.id, object->number, &was);
+}
+
+/* What came that the other side did not know, of a collection that it deleted meanwhile. */
 static void revive(struct merge *m, size_t side, const struct model_collection *c)
 {
 	struct model_collection *to = NULL;
-	struct mirror_was was;
 	for (size_t i = 0; i < c->object_count; i++) {
 		struct model_object object = c->objects[i];
-		bool is_old = object.row.change <= m->parted[side].change ||
-			      merge_noted(m, side, c->row.id, object.row.number, &was) ||
-			      lives_at(m, 1 - side, object.row.id);
-		if (is_old)
+		if (was_known(m, side, c, &object.row) || lives_at(m, 1 - side, object.row.id))
 			continue;
 		if (!to) {
 			to = model_add_collection(m->to, &c->row);
@@ -196,13 +205,8 @@ static void revive(struct merge *m, size_t side, const struct model_collection *
 static void merge_one(struct merge *m, size_t side, const struct model_collection *c)
 {
 	const struct model_collection *from[MERGE_SIDES] = {NULL, NULL};
-	struct mirror_was was;
 	if (find_gone(m, 1 - side, c->row.id)) {
-		if (c->row.created > m->parted[side].change ||
-			merge_noted(m, side, c->row.id, 0, &was))
-			revive(m, side, c);
-		else
-			add_gone(m, c->row.id, c->row.kind);
+		revive(m, side, c);
 		return;
 	}
 	struct model_collection *to = model_add_collection(m->to, &c->row);
@@ -396,6 +400,27 @@ static void count_objects(struct merge *m, struct model_collection *c)
 		c->row.own_change = m->change;
 }
 
+/* What is right among all collections is their kinds' affair. */
+static void complete(struct merge *m)
+{
+	struct model *to = m->to;
+	struct store_collection **all =
+		alloc_zero(to->collection_count + 1, sizeof(struct store_collection *));
+	struct slice *said = alloc_zero(to->collection_count + 1, sizeof(*said));
+	for (size_t i = 0; i < to->collection_count; i++) {
+		all[i] = &to->collections[i].row;
+		said[i] = all[i]->data;
+	}
+	for (const struct store_merge_rule *rule = m->rules; rule->kind; rule++)
+		if (rule->complete)
+			rule->complete(all, to->collection_count, &to->arena);
+	for (size_t i = 0; i < to->collection_count; i++)
+		if (!slice_eq(said[i], all[i]->data))
+			all[i]->change = all[i]->own_change = m->change;
+	free(all);
+	free(said);
+}
+
 static void merge_account(struct merge *m)
 {
 	const struct store_account *a = &m->sides[0].model->account,
@@ -444,6 +469,7 @@ int mirror_merge(const struct merge_side *first, const struct merge_side *second
 		part_names(&m, &ret_model->collections[i]);
 		count_objects(&m, &ret_model->collections[i]);
 	}
+	complete(&m);
 	merge_account(&m);
 	return 0;
 }

@@ -70,6 +70,7 @@ void mirror_drop_account(struct mirror *mirror, struct id account);
 /* While writes are held: from now on it is one of two nodes, and alone at first; or none of two. */
 void mirror_pair(struct mirror *mirror, bool is_first);
 void mirror_unpair(struct mirror *mirror);
+bool mirror_is_first(struct mirror *mirror); /* of the two */
 /* Writes fail while it is alone. */
 void mirror_refuse_alone(struct mirror *mirror, bool refuse);
 /* Both nodes hold the same but for the accounts that are `apart`, and nobody writes here: from now
@@ -83,15 +84,21 @@ void mirror_alone(struct mirror *mirror);
 int mirror_apply(struct mirror *mirror, uint64_t linking, const struct mirror_commit *commit,
 	struct err *err) WARN_UNUSED;
 
+/* So far. */
+struct mirror_commits {
+	uint64_t shipped, applied;
+	uint64_t differing; /* that one disk took and the other did not, while linked */
+	uint64_t alone;     /* that only this disk has, maybe until it was merged */
+};
+struct mirror_commits mirror_commits(struct mirror *mirror);
+
 struct mirror_figures {
 	bool linked;
 	struct mirror_lease_figures leases;
-	uint64_t shipped, applied;
-	uint64_t differing; /* commits that one disk took and the other did not, while linked */
-	uint64_t alone;     /* commits that only this disk has, maybe until it was merged */
-	uint64_t ship_ns;   /* how long shipped commits took, all together */
+	struct mirror_commits commits;
+	uint64_t ship_ns; /* how long shipped commits took, all together */
 };
+/* Looks at all leases. */
 struct mirror_figures mirror_figures(struct mirror *mirror);
-uint64_t mirror_commits(struct mirror *mirror); /* of all sorts, so far */
 
 #endif

@@ -139,7 +139,7 @@ int mirror_node_use_key(struct mirror_node *node, struct err *err)
 
 /* What a tick found to do, outside of the lock. */
 struct todo {
-	bool dial, retry;
+	bool dial;
 	struct mirror_connection *silent, *linked;
 };
 
@@ -164,16 +164,26 @@ static void look(struct mirror_node *node, int64_t now, struct todo *todo)
 	node->dialing |= todo->dial;
 }
 
-/* Once in sync nothing is on one disk only. */
+enum mirror_state mirror_node_state(
+	const struct mirror_node *node, const struct mirror_figures *figures)
+{
+	/* The last account of all is linked before this node's disk has what it became. */
+	bool merging = figures->leases.apart > 0 || (node->current && node->current->settling > 0);
+	return node->state == MIRROR_IN_SYNC && merging ? MIRROR_MERGING : node->state;
+}
+
+/* Once in sync nothing is on one disk only. Figures are counted over all leases: only when there is
+ * something to forget. */
 static void forget_unmirrored(struct mirror_node *node)
 {
 	mirror_node_lock(node);
-	struct mirror_figures figures = mirror_figures(node->mirror);
-	bool merging = figures.leases.apart > 0 || (node->current && node->current->settling > 0);
-	if (node->state == MIRROR_IN_SYNC && !merging) {
-		if (node->alone_before != figures.alone)
+	if (node->state == MIRROR_IN_SYNC &&
+		mirror_commits(node->mirror).alone != node->alone_before) {
+		struct mirror_figures figures = mirror_figures(node->mirror);
+		if (mirror_node_state(node, &figures) == MIRROR_IN_SYNC) {
+			node->alone_before = figures.commits.alone;
 			node->since_ms = clock_wall_ms();
-		node->alone_before = figures.alone;
+		}
 	}
 	mirror_node_unlock(node);
 }

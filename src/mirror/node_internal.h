@@ -86,7 +86,7 @@ struct mirror_node {
 	pthread_mutex_t lock; /* guards the rest, but what stands below peer_lock */
 	bool paired, listening;
 	struct mirror_pairing pairing;
-	enum mirror_state state; /* never MERGING: that follows from figures */
+	enum mirror_state state; /* never MERGING: see mirror_node_state() */
 	int64_t since_ms;        /* wall clock */
 	bool holds_writes;       /* since the start */
 	int64_t holds_until, linked_ms, retry_at;
@@ -110,6 +110,8 @@ void mirror_node_unlock(struct mirror_node *node);
 void mirror_node_enter(struct mirror_node *node, enum mirror_state state);
 void mirror_node_let_write(struct mirror_node *node); /* if it holds writes since the start */
 void mirror_node_say(struct mirror_node *node, const struct err *why);
+enum mirror_state mirror_node_state(
+	const struct mirror_node *node, const struct mirror_figures *figures);
 int mirror_node_use_key(struct mirror_node *node, struct err *err) WARN_UNUSED;
 
 /* dial.c */

@@ -160,23 +160,16 @@ int mirror_node_pause(struct mirror_node *node, bool pause, struct err *err)
 	return 0;
 }
 
-/* The last account of all is linked before this node's disk has what it became. */
-static enum mirror_state state_of(const struct mirror_node *node, size_t apart)
-{
-	bool merging = apart > 0 || (node->current && node->current->settling > 0);
-	return node->state == MIRROR_IN_SYNC && merging ? MIRROR_MERGING : node->state;
-}
-
 void mirror_node_status(struct mirror_node *node, struct mirror_status *s)
 {
 	mirror_node_lock(node);
 	*s = (struct mirror_status){.figures = mirror_figures(node->mirror)};
-	s->state = state_of(node, s->figures.leases.apart);
+	s->state = mirror_node_state(node, &s->figures);
 	s->since_s = node->since_ms / 1000;
 	s->is_first = node->pairing.is_first;
 	s->listening = node->listening;
 	s->clock_ahead_ms = node->clock_ahead_ms;
-	s->unmirrored = s->figures.alone - node->alone_before;
+	s->unmirrored = s->figures.commits.alone - node->alone_before;
 	s->merged = node->merged;
 	if (node->paired)
 		memcpy(s->peer, node->pairing.peer, sizeof(s->peer));
@@ -204,7 +197,7 @@ const char *mirror_node_ailment(struct mirror_node *node)
 {
 	mirror_node_lock(node);
 	struct mirror_figures figures = mirror_figures(node->mirror);
-	enum mirror_state state = state_of(node, figures.leases.apart);
+	enum mirror_state state = mirror_node_state(node, &figures);
 	bool fresh = clock_mono_ms() - node->linked_ms < CATCHING_UP_MS;
 	bool refuses = node->options.ack == MIRROR_ACK_BOTH_OR_TEMPFAIL;
 	mirror_node_unlock(node);

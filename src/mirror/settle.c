@@ -15,10 +15,6 @@
 #include "store/key.h"
 #include "store/row.h"
 
-enum {
-	HOLD_MS = 10 * 1000,
-};
-
 static void side_init(struct side *side)
 {
 	*side = (struct side){.rows = MIRROR_ROWS_NONE, .notes = MIRROR_ROWS_NONE};
@@ -135,22 +131,6 @@ static void compare(const struct settling *s, struct side *side)
 		store_batch_delete(&side->batch, side->notes.list[i].key);
 }
 
-static int commit_here(struct settling *s)
-{
-	struct store_db *m = mirror_node_db(s->node);
-	const struct id accounts[] = {STORE_STAGING_ACCOUNT, s->account};
-	struct store_apply apply = {.accounts = accounts,
-		.account_count = ARRAY_LEN(accounts),
-		.batch = &s->here.batch};
-	if (mirror_stage_drop(s->node->mirror, s->account, &s->here.batch, s->err) < 0)
-		return -1;
-	if (s->here.batch.bytes.len == 0)
-		return 0;
-	if (s->here.batch.bytes.failed)
-		return err_permanent(s->err, ERR_LIMIT, "the account is too large for one write");
-	return store_apply(m->store, m->inner, m->db, &apply, s->err);
-}
-
 /* The lease is this node's before the other one can ask for it. When one of the two disks does not
  * take what the account has become, they differ: the link ends, and the two meet again. */
 static int commit_both(struct settling *s)
@@ -165,7 +145,7 @@ static int commit_both(struct settling *s)
 	mirror_lease_settled(mirror_leases(s->node->mirror), s->account, true);
 	int r = settle_ask(s, &message, &answer);
 	if (r == 0)
-		r = commit_here(s);
+		r = mirror_stage_settle(s->node->mirror, s->account, &s->here.batch, s->err);
 	if (r < 0) {
 		mirror_connection_cut(s->c, s->err);
 		mirror_lease_doubt(mirror_leases(s->node->mirror), s->account);
@@ -211,7 +191,7 @@ static int hold_and_settle(struct settling *s)
 {
 	bool apart;
 	int r = mirror_hold_account(
-		s->node->mirror, s->account, clock_mono_ms() + HOLD_MS, &apart, s->err);
+		s->node->mirror, s->account, clock_mono_ms() + SETTLE_HOLD_MS, &apart, s->err);
 	if (r < 0)
 		return r;
 	s->held = true;

@@ -5,6 +5,8 @@
 #include "mirror/node_internal.h"
 #include "mirror/rows.h"
 
+enum { SETTLE_HOLD_MS = 10 * 1000 }; /* to wait for an account that a writer has */
+
 struct side {
 	struct mirror_rows rows, notes;
 	struct store_batch batch;  /* what makes the account of it */
@@ -30,7 +32,7 @@ int settle_ask(struct settling *s, struct buf *message, struct buf *answer) WARN
 int settle_fetch_ahead(struct settling *s) WARN_UNUSED;
 /* Moves what either side needs. */
 int settle_move_bodies(struct settling *s) WARN_UNUSED;
-/* What such bodies are: of objects of the account that this node has. */
+/* The bodies that objects of the account refer to, as far as this node has them. */
 int settle_roster(struct mirror_node *node, struct id account, struct mirror_ids *to,
 	struct err *err) WARN_UNUSED;
 

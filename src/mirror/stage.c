@@ -1,16 +1,25 @@
-/* Two rows a body: a reference, and a note by which it is found again. */
+/* Two rows a body and account that needs it: a reference, and a note by which it is found again. */
 #include "mirror/stage.h"
 #include "mirror/driver_internal.h"
+#include "mirror/frame.h"
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "store/key.h"
 
-enum { CLEARED_AT_ONCE = 10000 };
+enum {
+	CLEARED_AT_ONCE = 10000,
+	ONE_BODY_MAX = MIRROR_MESSAGE_MAX / 2,
+	NOTE_LEN = KEY_COLLECTION_LEN + ID_SIZE, /* account of all, account, body */
+};
+_Static_assert(NOTE_LEN <= (int)KEY_SIZE_MAX, "a note is a key");
 
 static void keys_of(struct id account, struct id blob, struct key *ret_ref, struct key *ret_note)
 {
 	key_of_ref(ret_ref, blob, STORE_STAGING_ACCOUNT, account, 0);
-	key_of_collection(ret_note, KEY_BASE, STORE_STAGING_ACCOUNT, blob);
+	key_of_collection(ret_note, KEY_BASE, STORE_STAGING_ACCOUNT, account);
+	memcpy(ret_note->bytes + ret_note->len, blob.bytes, ID_SIZE);
+	ret_note->len += ID_SIZE;
 }
 
 static int commit(struct store_db *m, const struct store_batch *batch,
@@ -50,7 +59,7 @@ int mirror_stage_ids(struct mirror *mirror, uint64_t linking, struct id account,
 		struct key ref, note;
 		keys_of(account, ids[i], &ref, &note);
 		store_batch_put(&batch, key_slice(&ref), SLICE_NONE);
-		store_batch_put(&batch, key_slice(&note), id_slice(&account));
+		store_batch_put(&batch, key_slice(&note), SLICE_NONE);
 	}
 	int r = commit_linked(m, linking, &batch, NULL, 0, err);
 	store_batch_free(&batch);
@@ -65,91 +74,104 @@ int mirror_stage_ids(struct mirror *mirror, uint64_t linking, struct id account,
 	return r;
 }
 
-int mirror_stage_bodies(struct mirror *mirror, uint64_t linking, const struct store_new_blob *blobs,
-	size_t count, struct err *err)
+static bool cut_body(struct slice *rest, struct store_new_blob *ret_blob)
 {
-	struct store_batch batch;
-	store_batch_init(&batch);
-	int r = commit_linked((struct store_db *)mirror, linking, &batch, blobs, count, err);
-	store_batch_free(&batch);
-	return r;
-}
-
-static void drop(struct id account, struct id blob, struct store_batch *to)
-{
-	struct key ref, note;
-	keys_of(account, blob, &ref, &note);
-	store_batch_delete(to, key_slice(&ref));
-	store_batch_delete(to, key_slice(&note));
-	store_batch_release(to, blob);
-}
-
-/* A note's account; false: it is none. */
-static bool read_note(struct slice key, struct slice value, struct id *ret_account)
-{
-	if (key.len != KEY_COLLECTION_LEN || value.len != ID_SIZE)
+	struct slice id;
+	if (!bytes_cut(rest, ID_SIZE, &id) || !bytes_cut_counted(rest, &ret_blob->bytes))
 		return false;
-	memcpy(ret_account->bytes, value.ptr, ID_SIZE);
+	memcpy(ret_blob->id.bytes, id.ptr, ID_SIZE);
 	return true;
 }
 
-static int scan_notes(struct store_db *m,
-	bool (*visit)(void *context, struct slice key, struct slice value), void *context,
-	struct err *err)
+int mirror_stage_bodies(struct mirror *mirror, uint64_t linking, struct slice bytes,
+	size_t *ret_count, struct err *err)
 {
-	struct key from, to;
-	key_of_account(&from, KEY_BASE, STORE_STAGING_ACCOUNT);
-	to = from;
-	key_to_end(&to);
-	return m->inner->scan(
-		m->db, NULL, key_slice(&from), key_slice(&to), false, visit, context, err);
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	size_t cap = bytes.len / (ID_SIZE + 1) + 1, count = 0;
+	struct store_new_blob *blobs = ARENA_ARRAY(&arena, struct store_new_blob, cap);
+	struct store_batch batch;
+	while (bytes.len > 0)
+		if (!cut_body(&bytes, &blobs[count++]))
+			return err_temporary(err, ERR_BAD_INPUT, "bodies that do not parse");
+	store_batch_init(&batch);
+	int r = commit_linked((struct store_db *)mirror, linking, &batch, blobs, count, err);
+	store_batch_free(&batch);
+	*ret_count = count;
+	return r;
+}
+
+int mirror_stage_add(struct mirror *mirror, struct id blob, struct buf *to, struct err *err)
+{
+	struct store_db *m = (struct store_db *)mirror;
+	AUTO(buf_free) struct buf body = BUF(ONE_BODY_MAX);
+	int r = m->inner->blob_read(m->db, blob, 0, UINT64_MAX, &body, err);
+	if (r != 0)
+		return r;
+	buf_add_slice(to, id_slice(&blob));
+	bytes_add_counted(to, buf_slice(&body));
+	return 0;
 }
 
 struct dropping {
-	struct id account;
 	struct store_batch *to;
+	size_t count, most;
 };
 
 static bool drop_one(void *context, struct slice key, struct slice value)
 {
-	const struct dropping *d = context;
-	struct id account;
-	if (read_note(key, value, &account) && id_eq(account, d->account))
-		drop(account, key_collection(key), d->to);
-	return true;
-}
-
-int mirror_stage_drop(
-	struct mirror *mirror, struct id account, struct store_batch *to, struct err *err)
-{
-	struct dropping dropping = {account, to};
-	return scan_notes((struct store_db *)mirror, drop_one, &dropping, err);
-}
-
-struct clearing {
-	struct store_batch batch;
-	size_t count;
-};
-
-static bool clear_one(void *context, struct slice key, struct slice value)
-{
-	struct clearing *c = context;
-	struct id account;
-	if (!read_note(key, value, &account))
+	struct dropping *d = context;
+	struct key ref, note;
+	if (key.len != NOTE_LEN)
 		return true;
-	drop(account, key_collection(key), &c->batch);
-	return ++c->count < CLEARED_AT_ONCE;
+	struct id blob = key_id_at(key, KEY_COLLECTION_LEN);
+	keys_of(key_collection(key), blob, &ref, &note);
+	store_batch_delete(d->to, key_slice(&ref));
+	store_batch_delete(d->to, key_slice(&note));
+	store_batch_release(d->to, blob);
+	return ++d->count < d->most;
+}
+
+/* Of all notes whose keys begin like this. */
+static int drop(struct store_db *m, const struct key *notes, struct dropping *d, struct err *err)
+{
+	struct key to = *notes;
+	key_to_end(&to);
+	return m->inner->scan(
+		m->db, NULL, key_slice(notes), key_slice(&to), false, drop_one, d, err);
+}
+
+int mirror_stage_settle(
+	struct mirror *mirror, struct id account, struct store_batch *rows, struct err *err)
+{
+	struct store_db *m = (struct store_db *)mirror;
+	const struct id accounts[] = {STORE_STAGING_ACCOUNT, account};
+	struct store_apply apply = {
+		.accounts = accounts, .account_count = ARRAY_LEN(accounts), .batch = rows};
+	struct dropping dropping = {.to = rows, .most = SIZE_MAX};
+	struct key notes;
+	key_of_collection(&notes, KEY_BASE, STORE_STAGING_ACCOUNT, account);
+	int r = drop(m, &notes, &dropping, err);
+	if (r < 0)
+		return r;
+	if (rows->bytes.failed || rows->released.failed)
+		return err_permanent(err, ERR_LIMIT, "the account is too large for one write");
+	if (rows->bytes.len == 0)
+		return 0;
+	return store_apply(m->store, m->inner, m->db, &apply, err);
 }
 
 static int clear_some(struct store_db *m, size_t *ret_count, struct err *err)
 {
-	struct clearing c = {.count = 0};
-	store_batch_init(&c.batch);
-	int r = scan_notes(m, clear_one, &c, err);
-	if (r == 0 && c.count > 0)
-		r = commit(m, &c.batch, NULL, 0, err);
-	store_batch_free(&c.batch);
-	*ret_count = c.count;
+	struct store_batch batch;
+	struct dropping dropping = {.to = &batch, .most = CLEARED_AT_ONCE};
+	struct key notes;
+	key_of_account(&notes, KEY_BASE, STORE_STAGING_ACCOUNT);
+	store_batch_init(&batch);
+	int r = drop(m, &notes, &dropping, err);
+	if (r == 0 && dropping.count > 0)
+		r = commit(m, &batch, NULL, 0, err);
+	store_batch_free(&batch);
+	*ret_count = dropping.count;
 	return r;
 }
 

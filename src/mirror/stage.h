@@ -5,17 +5,20 @@
 
 #include "mirror/mirror.h"
 
-/* Both in that linking (see mirror_linked()); once it is over, or the next meeting has begun, they
- * fail, so that what that one drops does not come back. */
 /* References to the bodies, for `account`; from then on those that are here stay. Adds the ids of
- * those that are not. */
+ * those that are not. This and the next are of one linking (see mirror_linked()): once it is over,
+ * or the next meeting has begun, they fail, so that what that one drops does not come back. */
 int mirror_stage_ids(struct mirror *mirror, uint64_t linking, struct id account,
 	const struct id *ids, size_t count, struct buf *ret_absent, struct err *err) WARN_UNUSED;
-/* Bodies of such ids. */
-int mirror_stage_bodies(struct mirror *mirror, uint64_t linking, const struct store_new_blob *blobs,
-	size_t count, struct err *err) WARN_UNUSED;
-/* Adds the dropping of all that is staged for an account to the batch that holds its rows. */
-int mirror_stage_drop(struct mirror *mirror, struct id account, struct store_batch *to,
+/* Bodies of such ids, as messages carry them. */
+int mirror_stage_bodies(struct mirror *mirror, uint64_t linking, struct slice bytes,
+	size_t *ret_count, struct err *err) WARN_UNUSED;
+/* Adds one as messages carry it: its id, and counted. STORE_ABSENT. */
+int mirror_stage_add(
+	struct mirror *mirror, struct id blob, struct buf *to, struct err *err) WARN_UNUSED;
+
+/* Commits the account's rows, and with them drops all that is staged for it. */
+int mirror_stage_settle(struct mirror *mirror, struct id account, struct store_batch *rows,
 	struct err *err) WARN_UNUSED;
 /* Drops all. */
 int mirror_stage_clear(struct mirror *mirror, struct err *err) WARN_UNUSED;

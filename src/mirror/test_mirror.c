@@ -172,8 +172,8 @@ static void many_writers_at_both_nodes_leave_both_equal(void **state)
 	pair_assert_equal(*state);
 	for (size_t i = 0; i < PAIR_NODES; i++) {
 		struct mirror_figures figures = mirror_figures(pair_node(*state, i)->mirror);
-		assert_true(figures.shipped > 0 && figures.applied > 0);
-		assert_int_equal(figures.differing, 0);
+		assert_true(figures.commits.shipped > 0 && figures.commits.applied > 0);
+		assert_int_equal(figures.commits.differing, 0);
 		assert_int_equal(figures.leases.waiting, 0);
 	}
 }
@@ -184,7 +184,7 @@ static void alone_each_goes_on_by_itself(void **state)
 	for (size_t i = 0; i < PAIR_NODES; i++)
 		(void)put(pair_node(pair, i)->store, accounts[i], STORE_MAILBOX, "INBOX",
 			SLICE("alone"));
-	assert_int_equal(mirror_figures(pair_node(pair, 0)->mirror).shipped, 0);
+	assert_int_equal(mirror_figures(pair_node(pair, 0)->mirror).commits.shipped, 0);
 }
 
 /* In the middle of everything: who waits for a lease or for the other disk goes on. */
@@ -208,7 +208,7 @@ static void what_one_disk_refuses_is_counted(void **state)
 	pair_link(pair);
 	pair_refuse(pair, 1, true);
 	(void)put(pair_node(pair, 0)->store, accounts[0], STORE_MAILBOX, "INBOX", SLICE("x"));
-	assert_int_equal(mirror_figures(pair_node(pair, 0)->mirror).differing, 1);
+	assert_int_equal(mirror_figures(pair_node(pair, 0)->mirror).commits.differing, 1);
 	assert_int_equal(pair_node(pair, 0)->differed, 1);
 	pair_refuse(pair, 1, false);
 }

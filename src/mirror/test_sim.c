@@ -1,6 +1,6 @@
 /* Two whole nodes on a simulated network, simulated disks and a simulated clock, seed by seed:
  *
- *     test_mirror_sim                                 some hundred seeds, without what is open
+ *     test_mirror_sim                                 some hundred seeds
  *     test_mirror_sim --seeds 10000 [--first 1]       so many; ends at the fifth that fails
  *     test_mirror_sim --first 17 --seeds 1 --verbose  the story of one
  *     test_mirror_sim --lie forgets --seeds 1000      with a part that is wrong on purpose
@@ -42,9 +42,6 @@ enum {
 	HASH_SEED = 1, /* of tables: a seed's run must not hang on it */
 	PATH_SIZE = 64,
 };
-
-/* What is known not to hold (docs/mirror.md, "How it is proved"); --without "" has it too. */
-static const char OPEN[] = "delete";
 
 struct options {
 	uint64_t first, seeds;
@@ -371,8 +368,7 @@ int main(int count, char **words)
 	struct options options = {.first = 1,
 		.seeds = SEEDS,
 		.seconds = SECONDS,
-		.failures = FAILURES,
-		.without = OPEN};
+		.failures = FAILURES};
 	char paths[SIM_NODES][PATH_SIZE];
 	const char *const folders[SIM_NODES] = {paths[0], paths[1]};
 	if (!read_options(count, words, &options)) {

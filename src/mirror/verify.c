@@ -139,7 +139,7 @@ static int verify_one(struct verifying *v, struct id account)
 	repaired = r == 0 && v->repair && !apart && v->result->differing > before;
 	mirror_drop_account(mirror, account);
 	v->result->accounts++;
-	if (repaired && v->c->node->pairing.is_first)
+	if (repaired && mirror_is_first(mirror))
 		mirror_settle_again(v->c, account);
 	return r;
 }

@@ -244,9 +244,9 @@ static void mirror_metrics(struct role *role, struct state *s, struct buf *to)
 	role_metric(role, to, "mirror_unmirrored_commits", "", status.unmirrored);
 	role_metric(role, to, "mirror_accounts_apart", "", f->leases.apart);
 	role_metric(role, to, "mirror_accounts_merged_total", "", status.merged);
-	role_metric(role, to, "mirror_commits_sent_total", "", f->shipped);
-	role_metric(role, to, "mirror_commits_received_total", "", f->applied);
-	role_metric(role, to, "mirror_commits_differing_total", "", f->differing);
+	role_metric(role, to, "mirror_commits_sent_total", "", f->commits.shipped);
+	role_metric(role, to, "mirror_commits_received_total", "", f->commits.applied);
+	role_metric(role, to, "mirror_commits_differing_total", "", f->commits.differing);
 	role_metric(role, to, "mirror_commit_microseconds_total", "", f->ship_ns / 1000);
 	role_metric(role, to, "mirror_leases_away", "", f->leases.away);
 	role_metric(role, to, "mirror_writers_waiting", "", f->leases.waiting);

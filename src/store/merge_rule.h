@@ -32,6 +32,9 @@ struct store_merge_rule {
 	 * is to be made anew. `objects` are all of them. May change ->data. */
 	void (*count)(const struct store_object *const *objects, size_t count, struct arena *arena,
 		struct store_collection *to);
+	/* All collections of the account as it will be, of any kind, by id: what must be right
+	 * among them. May change ->data. Called once, last. */
+	void (*complete)(struct store_collection *const *all, size_t count, struct arena *arena);
 };
 
 #endif

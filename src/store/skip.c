@@ -3,10 +3,10 @@
 #include "store/internal.h"
 
 struct skip {
-	struct store_batch batch;
+	const struct store_skip *asked;
+	struct store_batch batch, notes;
 	struct store_account account;
 	uint64_t collections;
-	uint32_t numbers;
 	bool damaged;
 	struct buf row;
 };
@@ -19,7 +19,8 @@ static bool skip_collection(void *context, struct slice key, struct slice value)
 		s->damaged = true;
 		return false;
 	}
-	c.next_number = (uint32_t)MIN((uint64_t)c.next_number + s->numbers, (uint64_t)UINT32_MAX);
+	c.next_number =
+		(uint32_t)MIN((uint64_t)c.next_number + s->asked->numbers, (uint64_t)UINT32_MAX);
 	buf_clear(&s->row);
 	row_add_collection(&s->row, &c);
 	s->account.digest -= digest_row(key, value);
@@ -29,7 +30,7 @@ static bool skip_collection(void *context, struct slice key, struct slice value)
 }
 
 static int make_batch(struct store *store, const struct store_driver *driver, struct store_db *db,
-	struct store_txn *txn, uint64_t changes, struct skip *s, struct err *err)
+	struct store_txn *txn, struct skip *s, struct err *err)
 {
 	struct key from, to;
 	key_of_account(&from, KEY_COLLECTION, s->account.id);
@@ -41,18 +42,22 @@ static int make_batch(struct store *store, const struct store_driver *driver, st
 		return r;
 	if (s->damaged)
 		return read_damaged(key_slice(&from), err);
-	s->account.change = MIN(s->account.change + changes, ROW_CHANGE_MAX);
+	s->account.change = MIN(s->account.change + s->asked->changes, ROW_CHANGE_MAX);
 	buf_clear(&s->row);
 	row_add_account(&s->row, &s->account, s->collections);
 	key_of_account(&from, KEY_ACCOUNT, s->account.id);
 	store_batch_put(&s->batch, key_slice(&from), buf_slice(&s->row));
-	return s->batch.bytes.failed || s->row.failed
+	r = s->asked->note(s->asked->context, txn, &s->batch, &s->notes, err);
+	if (r < 0)
+		return r;
+	buf_add_slice(&s->batch.bytes, buf_slice(&s->notes.bytes));
+	return s->batch.bytes.failed || s->notes.bytes.failed || s->row.failed
 		       ? err_temporary(err, ERR_OTHER, "no memory for rows")
 		       : 0;
 }
 
 static int skip(struct store *store, const struct store_driver *driver, struct store_db *db,
-	uint64_t changes, struct skip *s, struct err *err)
+	struct skip *s, struct err *err)
 {
 	struct store_txn *txn;
 	struct key key;
@@ -64,7 +69,7 @@ static int skip(struct store *store, const struct store_driver *driver, struct s
 	if (r == 0 && !row_get_account(buf_slice(&s->row), &s->account, &s->collections))
 		r = read_damaged(key_slice(&key), err);
 	if (r == 0 && !s->account.gone)
-		r = make_batch(store, driver, db, txn, changes, s, err);
+		r = make_batch(store, driver, db, txn, s, err);
 	if (r == 0 && s->batch.bytes.len > 0)
 		return row_cache_commit(store->rows, driver, txn, &s->batch, NULL, 0, err);
 	driver->abort(txn);
@@ -72,12 +77,14 @@ static int skip(struct store *store, const struct store_driver *driver, struct s
 }
 
 int store_skip(struct store *store, const struct store_driver *driver, struct store_db *db,
-	struct id account, uint64_t changes, uint32_t numbers, struct err *err)
+	const struct store_skip *asked, struct err *err)
 {
-	struct skip s = {.account = {.id = account}, .numbers = numbers, .row = BUF(ROW_MAX)};
+	struct skip s = {.asked = asked, .account = {.id = asked->account}, .row = BUF(ROW_MAX)};
 	store_batch_init(&s.batch);
-	int r = skip(store, driver, db, changes, &s, err);
+	store_batch_init(&s.notes);
+	int r = skip(store, driver, db, &s, err);
 	store_batch_free(&s.batch);
+	store_batch_free(&s.notes);
 	buf_free(&s.row);
 	return r;
 }

@@ -218,8 +218,17 @@ int store_apply(struct store *store, const struct store_driver *driver, struct s
 /* As much higher will the account's next change number be, and each collection's next number:
  * another store that held the same may have given those between out. By `driver` and `db`, as
  * above. */
+struct store_skip {
+	struct id account;
+	uint64_t changes;
+	uint32_t numbers;
+	/* Adds what is to be committed with the rows that change, under their locks. */
+	int (*note)(void *context, struct store_txn *txn, const struct store_batch *rows,
+		struct store_batch *to, struct err *err);
+	void *context;
+};
 int store_skip(struct store *store, const struct store_driver *driver, struct store_db *db,
-	struct id account, uint64_t changes, uint32_t numbers, struct err *err) WARN_UNUSED;
+	const struct store_skip *skip, struct err *err) WARN_UNUSED;
 
 /* Gives up what large deleted collections and accounts left behind, in pieces that each hold the
  * account's lock for a moment. Called every few minutes, before the driver's compact; what a crash
