@@ -6,12 +6,9 @@ of one run. ROOKERY names another program than the release build's.
 
 import argparse
 import json
-import shutil
-import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -19,6 +16,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "scr
 import machine  # noqa: E402
 import report  # noqa: E402
 from cyrus import Cyrus  # noqa: E402
+from measurement import carry_out, tell  # noqa: E402
 from ours import Rookery  # noqa: E402
 from peers import Peers  # noqa: E402
 from target import Target  # noqa: E402
@@ -41,6 +39,9 @@ class Run:
         self.limits: dict[int, list[float]] = {64: [], 256: []}
         self.failed = False
 
+    def servers(self) -> list[Target]:
+        return self.targets
+
     def disk_limit(self, writers: int) -> float:
         """Durable appends of 10 KiB a second by so many writers."""
         words = [self.built / "limit", self.folder / "limit", str(writers), "10240",
@@ -56,7 +57,7 @@ class Run:
             begun = time.monotonic()
             target.start()
             fill(target, self.generator, self.rounds, big=any(w.big for w in self.workloads))
-            _tell(f"{name} started and filled, {time.monotonic() - begun:.0f} s")
+            tell(f"{name} started and filled, {time.monotonic() - begun:.0f} s")
 
     def round(self, number: int) -> None:
         for writers, rates in self.limits.items():
@@ -72,21 +73,17 @@ class Run:
                 try:
                     got = workload.run(target, self.generator, number)
                 except RuntimeError as wrong:  # its row stays empty, the others go on
-                    _tell(f"{target.name}, {workload.name}: {wrong}")
+                    tell(f"{target.name}, {workload.name}: {wrong}")
                     self.failed = True
                     continue
                 seconds = time.monotonic() - begun
-                _tell(f"round {number}: {workload.name}, {target.name}, {seconds:.0f} s")
+                tell(f"round {number}: {workload.name}, {target.name}, {seconds:.0f} s")
                 for figure, value in got.items():
                     key = (workload.name, figure)
                     self.figures[target.name].setdefault(key, []).append(value)
 
     def limit_medians(self) -> dict[int, float]:
         return {writers: statistics.median(rates) for writers, rates in self.limits.items()}
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def arguments() -> argparse.Namespace:
@@ -148,23 +145,7 @@ def measure(run: Run, chosen: argparse.Namespace) -> None:
 
 
 def main() -> int:
-    chosen = arguments()
-    folder = Path(tempfile.mkdtemp(prefix="rookery-bench-", dir=chosen.dir or "/var/tmp"))
-    folder.chmod(0o755)  # servers that change their user go through it
-    run = Run(chosen, folder)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are stopped then too
-    try:
-        measure(run, chosen)
-        return 1 if run.failed else 0
-    except RuntimeError as wrong:
-        _tell(f"script/bench: {wrong}")
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        for target in run.targets:
-            target.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    return carry_out(arguments(), Run, measure)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,12 @@ high-performance mode; its fsync setting is the default, which syncs each delive
 
 import os
 import shutil
-import signal
 import subprocess
-import time
 from pathlib import Path
 
 import certificate
 import ports
+from daemon import read_pid, terminate
 from target import DOMAIN, PASSWORD, Target, wait_for_port
 
 HERE = Path(__file__).parent
@@ -36,12 +35,12 @@ class Peers(Target):
         wait_for_port(self.ports["imap"])
         self._run("postfix", "-c", str(self.folder / "postfix"), "start")
         wait_for_port(self.ports["smtp"])
-        self.account.roots = [pid for pid in map(_read_pid, self._pid_files()) if pid]
+        self.account.roots = [pid for pid in map(read_pid, self._pid_files()) if pid]
 
     def stop(self) -> None:
         for path in self._pid_files():
-            if pid := _read_pid(path):
-                _terminate(pid)
+            if pid := read_pid(path):
+                terminate(pid)
             path.unlink(missing_ok=True)
         self.account.reap()
 
@@ -104,20 +103,3 @@ class Peers(Target):
         users = self.folder / "postfix" / "users"
         users.write_text("".join(f"user{n:04d}@{DOMAIN} user{n:04d}\n" for n in numbers))
         self._run("postmap", "-c", str(self.folder / "postfix"), f"hash:{users}")
-
-
-def _read_pid(path: Path) -> int | None:
-    try:
-        return int(path.read_text())
-    except (OSError, ValueError):
-        return None
-
-
-def _terminate(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGTERM)
-        for _ in range(100):
-            os.kill(pid, 0)
-            time.sleep(0.1)
-    except ProcessLookupError:
-        pass

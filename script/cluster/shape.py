@@ -69,23 +69,16 @@ def await_sync(members: list[Node]) -> None:
             time.sleep(0.02)
 
 
-def cut(folder: Path, member: Node) -> None:
-    """The wire between a mirror's nodes."""
+def part(folder: Path, member: Node, apart: bool) -> None:
+    """Cuts or mends the wire between a mirror's nodes."""
     if not member.mirror:
-        print(f"node {member.name} stands alone, there is no link to cut", file=sys.stderr)
-    elif member.namespace:
+        print(f"node {member.name} stands alone, it has no wire to another one", file=sys.stderr)
+    elif not member.namespace:
+        member.command("mirror", "pause" if apart else "resume")
+    elif apart:
         Wire(folder).cut()
     else:
-        member.command("mirror", "pause")
-
-
-def mend(folder: Path, member: Node) -> None:
-    if not member.mirror:
-        print(f"node {member.name} stands alone, there is no link to mend", file=sys.stderr)
-    elif member.namespace:
         Wire(folder).mend()
-    else:
-        member.command("mirror", "resume")
 
 
 def down(folder: Path) -> None:

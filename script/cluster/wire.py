@@ -3,8 +3,6 @@
     this machine 10.p.q.1 ───┬─── 10.p.q.2  a  10.p.q.9 ───┐
                              └─── 10.p.q.3  b  10.p.q.10 ──┘
 
-10.p.q.4 is free, for an address that floats.
-
 Cutting the wire between them leaves both to their clients. It goes down silently, as a cable that is pulled
 behind a switch: no node is told.
 """
@@ -14,7 +12,7 @@ import zlib
 from pathlib import Path
 
 NODES = ("a", "b")
-HERE, FLOATING = 1, 4
+HERE = 1
 CLIENTS = {"a": 2, "b": 3}
 BETWEEN = {"a": 9, "b": 10}
 NOBODY = "02:00:00:00:00:00"
@@ -41,10 +39,6 @@ class Wire:
     def host(self, name: str) -> str:
         """Where clients reach a node."""
         return f"{self.network}.{CLIENTS[name]}"
-
-    def floating_host(self) -> str:
-        """Belongs to nobody at first."""
-        return f"{self.network}.{FLOATING}"
 
     def peer_host(self, name: str) -> str:
         """Where the other node reaches it."""

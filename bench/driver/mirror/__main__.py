@@ -7,12 +7,9 @@ generator and the disk share this machine; ratios are of one run. About 4 minute
 
 import argparse
 import json
-import shutil
-import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +25,7 @@ import rate  # noqa: E402
 import refill  # noqa: E402
 import report  # noqa: E402
 from load import Load  # noqa: E402
+from measurement import carry_out, tell  # noqa: E402
 from pair import Pair, Server  # noqa: E402
 from replicator import OneDovecot, TwoDovecots  # noqa: E402
 from rookery import OneRookery, TwoRookeries  # noqa: E402
@@ -188,10 +186,6 @@ PARTS: dict[str, tuple[str, Callable[[Run, Rival, int], Figures], bool]] = {
 }
 
 
-def tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def arguments() -> argparse.Namespace:
     options = argparse.ArgumentParser(
         prog="script/bench mirror", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -246,23 +240,7 @@ def measure(run: Run, chosen: argparse.Namespace) -> None:
 
 
 def main() -> int:
-    chosen = arguments()
-    folder = Path(tempfile.mkdtemp(prefix="rookery-bench-", dir=chosen.dir or "/var/tmp"))
-    folder.chmod(0o755)  # servers that change their user go through it
-    run = Run(chosen, folder)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are stopped then too
-    try:
-        measure(run, chosen)
-        return 1 if run.failed else 0
-    except RuntimeError as wrong:
-        tell(f"script/bench: {wrong}")
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        for server in run.servers():
-            server.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    return carry_out(arguments(), Run, measure)
 
 
 if __name__ == "__main__":

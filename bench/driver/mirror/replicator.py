@@ -6,7 +6,6 @@ Each of the two lives in a network namespace; both call each other, as Dovecot's
 import os
 import re
 import shutil
-import signal
 import subprocess
 import time
 from collections import Counter
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import certificate
 import ports
+from daemon import read_pid, terminate
 from network import Place
 from pair import Pair, Server
 from target import DOMAIN, PASSWORD
@@ -69,10 +69,7 @@ class Dovecot:
         return Place(name, self.ports, namespace=self.namespace)
 
     def pid(self) -> int | None:
-        try:
-            return int((self.folder / "run/master.pid").read_text())
-        except (OSError, ValueError):
-            return None
+        return read_pid(self.folder / "run/master.pid")
 
     def start(self, server: Server) -> None:
         said = self.folder / "said"  # not a pipe: daemons would hold it open
@@ -96,15 +93,8 @@ class Dovecot:
                 time.sleep(0.05)
 
     def stop(self) -> None:
-        if (pid := self.pid()) is None:
-            return
-        try:
-            os.kill(pid, signal.SIGTERM)
-            for _ in range(100):
-                os.kill(pid, 0)
-                time.sleep(0.1)
-        except ProcessLookupError:
-            pass
+        if pid := self.pid():
+            terminate(pid)
         (self.folder / "run/master.pid").unlink(missing_ok=True)
 
     def admin(self, *words: str) -> str:

@@ -69,10 +69,10 @@ class TwoRookeries(_Shape, Pair):
     shape = "mirror"
 
     def cut(self) -> None:
-        shapes.cut(self.folder, self.nodes[0])
+        shapes.part(self.folder, self.nodes[0], apart=True)
 
     def mend(self) -> None:
-        shapes.mend(self.folder, self.nodes[0])
+        shapes.part(self.folder, self.nodes[0], apart=False)
 
     def kill(self, number: int) -> None:
         self.nodes[number].kill()

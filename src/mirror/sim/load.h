@@ -3,7 +3,7 @@
 #ifndef MIRROR_SIM_LOAD_H
 #define MIRROR_SIM_LOAD_H
 
-#include "mirror/sim_node.h"
+#include "mirror/sim/node.h"
 
 /* Until sim->load_over. */
 void sim_load_start(struct sim *sim);

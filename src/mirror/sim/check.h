@@ -2,7 +2,7 @@
 #ifndef MIRROR_SIM_CHECK_H
 #define MIRROR_SIM_CHECK_H
 
-#include "mirror/sim.h"
+#include "mirror/sim/sim.h"
 
 void sim_check(struct sim *sim);
 

@@ -9,10 +9,10 @@
  * - A collection whose making was acknowledged is there, unless somebody tried to delete it, or
  *   another one had the same name once: then they may have become one.
  * - Nothing is there that nobody tried to make, and nothing twice. */
-#include "mirror/sim_check.h"
+#include "mirror/sim/check.h"
 
-#include "mirror/sim_view.h"
-#include "mirror/sim_watch.h"
+#include "mirror/sim/view.h"
+#include "mirror/sim/watch.h"
 
 #include "mirror/rows.h"
 #include "store/key.h"

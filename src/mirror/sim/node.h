@@ -4,8 +4,8 @@
 #define MIRROR_SIM_NODE_H
 
 #include "mirror/node_internal.h"
-#include "mirror/sim.h"
-#include "mirror/sim_disk.h"
+#include "mirror/sim/sim.h"
+#include "mirror/sim/disk.h"
 
 enum sim_node_state {
 	SIM_NODE_OFF,

@@ -1,5 +1,5 @@
 /* Disks lie about batches, wires about frames. */
-#include "mirror/sim_lie.h"
+#include "mirror/sim/lie.h"
 
 #include "mirror/frame.h"
 #include "store/key.h"

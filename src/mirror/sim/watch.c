@@ -1,8 +1,8 @@
 /* A writer tells when its commit returns, which may wait for the other node long after readers see
  * what was committed here: so there is a time of grace. */
-#include "mirror/sim_watch.h"
+#include "mirror/sim/watch.h"
 
-#include "mirror/sim_history.h"
+#include "mirror/sim/history.h"
 
 #include "base/alloc.h"
 

@@ -1,9 +1,9 @@
 /* A process: its store, its tick, and how many are in it. */
-#include "mirror/sim_node.h"
+#include "mirror/sim/node.h"
 
-#include "mirror/sim_data.h"
-#include "mirror/sim_net.h"
-#include "mirror/sim_watch.h"
+#include "mirror/sim/data.h"
+#include "mirror/sim/net.h"
+#include "mirror/sim/watch.h"
 
 #include "base/alloc.h"
 #include "base/must.h"

@@ -5,8 +5,8 @@
 #ifndef MIRROR_SIM_HISTORY_H
 #define MIRROR_SIM_HISTORY_H
 
-#include "mirror/sim.h"
-#include "mirror/sim_data.h"
+#include "mirror/sim/sim.h"
+#include "mirror/sim/data.h"
 
 /* One mail: what is read in the end. Each move makes another object of it. */
 struct sim_message {

@@ -2,7 +2,7 @@
 #ifndef MIRROR_SIM_LIE_H
 #define MIRROR_SIM_LIE_H
 
-#include "mirror/sim.h"
+#include "mirror/sim/sim.h"
 #include "store/driver.h"
 
 /* Whether a disk that says it has the batch leaves it out. */

@@ -1,22 +1,22 @@
 /* A simulation of two whole nodes: the files of it, and what they share.
  *
- *     sim_sched      whose turn it is, and what time
- *     sim_disk       a driver whose commits take time, that may be full, and that crashes
- *     sim_net        connections whose bytes come late, in pieces, or never
- *     sim_node       one node: started, crashed, stopped, started again
- *     sim_data       what the load writes, and rules of merging for it
- *     sim_operation  one write: deliver, flag, expunge, move, …
- *     sim_history    what was tried and what was acknowledged
- *     sim_load       who writes
- *     sim_view       who looks, and remembers;  sim_watch: who wants to be told
- *     sim_plan       what goes wrong
- *     sim_check      what must hold at the end
- *     sim_lie        parts that are wrong on purpose
- *     test_sim       seeds, one after the other */
+ *     sched      whose turn it is, and what time
+ *     disk       a driver whose commits take time, that may be full, and that crashes
+ *     net        connections whose bytes come late, in pieces, or never
+ *     node       one node: started, crashed, stopped, started again
+ *     data       what the load writes, and rules of merging for it
+ *     operation  one write: deliver, flag, expunge, move, …
+ *     history    what was tried and what was acknowledged
+ *     load       who writes
+ *     view       who looks, and remembers;  watch: who wants to be told
+ *     plan       what goes wrong
+ *     check      what must hold at the end
+ *     lie        parts that are wrong on purpose
+ *     test_sim   seeds, one after the other */
 #ifndef MIRROR_SIM_H
 #define MIRROR_SIM_H
 
-#include "mirror/sim_sched.h"
+#include "mirror/sim/sched.h"
 
 enum { SIM_ACCOUNTS = 3 };
 

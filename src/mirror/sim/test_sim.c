@@ -8,16 +8,16 @@
  *
  * A seed that fails names itself and the rules that it broke, and does the same when it is run
  * again. */
-#include "mirror/sim.h"
+#include "mirror/sim/sim.h"
 
 #include "mirror/pairing.h"
-#include "mirror/sim_check.h"
-#include "mirror/sim_history.h"
-#include "mirror/sim_load.h"
-#include "mirror/sim_net.h"
-#include "mirror/sim_node.h"
-#include "mirror/sim_plan.h"
-#include "mirror/sim_view.h"
+#include "mirror/sim/check.h"
+#include "mirror/sim/history.h"
+#include "mirror/sim/load.h"
+#include "mirror/sim/net.h"
+#include "mirror/sim/node.h"
+#include "mirror/sim/plan.h"
+#include "mirror/sim/view.h"
 
 #include "base/alloc.h"
 #include "base/bytes.h"
@@ -365,10 +365,8 @@ static void fix_hashes(void)
 
 int main(int count, char **words)
 {
-	struct options options = {.first = 1,
-		.seeds = SEEDS,
-		.seconds = SECONDS,
-		.failures = FAILURES};
+	struct options options = {
+		.first = 1, .seeds = SEEDS, .seconds = SECONDS, .failures = FAILURES};
 	char paths[SIM_NODES][PATH_SIZE];
 	const char *const folders[SIM_NODES] = {paths[0], paths[1]};
 	if (!read_options(count, words, &options)) {

@@ -3,7 +3,7 @@
 #ifndef MIRROR_SIM_DISK_H
 #define MIRROR_SIM_DISK_H
 
-#include "mirror/sim.h"
+#include "mirror/sim/sim.h"
 #include "store/driver.h"
 
 struct sim_disk;

@@ -1,9 +1,9 @@
 /* Streams of bytes in pieces, each with the time at which it may arrive. An end of a connection is
  * an activity of its node: it takes what came, ticks, sends what there is, and sleeps until one of
  * these is due again, as a session of the loop does (session.c). */
-#include "mirror/sim_net.h"
+#include "mirror/sim/net.h"
 
-#include "mirror/sim_lie.h"
+#include "mirror/sim/lie.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"

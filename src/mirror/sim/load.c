@@ -1,7 +1,7 @@
 /* Who writes, and what must hold once an operation was acknowledged. */
-#include "mirror/sim_load.h"
+#include "mirror/sim/load.h"
 
-#include "mirror/sim_operation.h"
+#include "mirror/sim/operation.h"
 
 #include "base/alloc.h"
 #include "store/key.h"

@@ -4,8 +4,8 @@
 #ifndef MIRROR_SIM_VIEW_H
 #define MIRROR_SIM_VIEW_H
 
-#include "mirror/sim_history.h"
-#include "mirror/sim_node.h"
+#include "mirror/sim/history.h"
+#include "mirror/sim/node.h"
 
 struct sim_seen_object {
 	uint32_t number, object, message;

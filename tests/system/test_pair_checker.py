@@ -1,18 +1,11 @@
-"""The checker of two nodes' histories: each rule, broken by hand, is found; what merging may do passes.
+"""The checker of two nodes' histories: each rule, broken by hand, is found; what merging may do passes."""
 
-pytest tests/history/test_pair_checker.py
-"""
-
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from history.pair_checker import PairChecker  # noqa: E402
-from history.record import Event  # noqa: E402
+from history.pair_checker import PairChecker
+from history.record import Event
 
 ACCOUNT = "ada@example.test"
 INBOX, ARCHIVE, OWN, YOUNGER = "agaaaaaa", "agaaaaab", "agaaaaac", "agaaaaad"

@@ -1,8 +1,8 @@
 /* A commit is visible from one moment on, which lies between two random times: before it a crash
  * may or may not let it through, afterwards it is durable though nobody was told yet. */
-#include "mirror/sim_disk.h"
+#include "mirror/sim/disk.h"
 
-#include "mirror/sim_lie.h"
+#include "mirror/sim/lie.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"

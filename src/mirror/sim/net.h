@@ -3,7 +3,7 @@
 #ifndef MIRROR_SIM_NET_H
 #define MIRROR_SIM_NET_H
 
-#include "mirror/sim_node.h"
+#include "mirror/sim/node.h"
 
 struct sim_net;
 

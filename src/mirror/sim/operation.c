@@ -1,5 +1,5 @@
 /* What is done inside a store_write, with which things, and what it will have done. */
-#include "mirror/sim_operation.h"
+#include "mirror/sim/operation.h"
 
 enum {
 	INBOX_TIMES = 3, /* once in so many deliveries another collection */
@@ -206,14 +206,20 @@ static int deliver(struct sim_operation *op)
 	return r;
 }
 
+/* Any object of any collection. */
+static int pick_any(struct sim_operation *op, struct store_collection **ret_box,
+	struct store_object *ret_object, struct sim_object_data *ret_data)
+{
+	int r = pick_box(op, op->accounts[0], ret_box);
+	return r == 0 ? pick_object(op, op->accounts[0], *ret_box, ret_object, ret_data) : r;
+}
+
 static int flag(struct sim_operation *op)
 {
 	struct store_collection *box;
 	struct store_object object;
 	struct sim_object_data data;
-	int r = pick_box(op, op->accounts[0], &box);
-	if (r == 0)
-		r = pick_object(op, op->accounts[0], box, &object, &data);
+	int r = pick_any(op, &box, &object, &data);
 	return r == 0 ? set_flag(op, box, &object, &data) : r;
 }
 
@@ -222,9 +228,7 @@ static int expunge(struct sim_operation *op)
 	struct store_collection *box;
 	struct store_object object;
 	struct sim_object_data data;
-	int r = pick_box(op, op->accounts[0], &box);
-	if (r == 0)
-		r = pick_object(op, op->accounts[0], box, &object, &data);
+	int r = pick_any(op, &box, &object, &data);
 	if (r != 0)
 		return r;
 	op->history->messages[data.message].may_go = true;

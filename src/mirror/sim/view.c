@@ -1,7 +1,7 @@
 /* A view is read at one moment, by way of the store and what it keeps in memory. */
-#include "mirror/sim_view.h"
+#include "mirror/sim/view.h"
 
-#include "mirror/sim_watch.h"
+#include "mirror/sim/watch.h"
 
 #include "base/alloc.h"
 #include "base/bytes.h"

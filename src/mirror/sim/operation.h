@@ -3,8 +3,8 @@
 #ifndef MIRROR_SIM_OPERATION_H
 #define MIRROR_SIM_OPERATION_H
 
-#include "mirror/sim_history.h"
-#include "mirror/sim_node.h"
+#include "mirror/sim/history.h"
+#include "mirror/sim/node.h"
 
 enum {
 	SIM_EFFECTS_MAX = 24, /* more are left out: less is known then */

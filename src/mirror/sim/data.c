@@ -1,5 +1,5 @@
 /* Numbers in four bytes each. The rules follow those of mail: flag by flag, and counters anew. */
-#include "mirror/sim_data.h"
+#include "mirror/sim/data.h"
 
 #include "base/bytes.h"
 

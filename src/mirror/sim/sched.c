@@ -1,7 +1,7 @@
 /* The scheduler stands on the thread's own stack: it picks among those that are ready, goes to its
  * stack, and is come back to when that one waits. Who waits with a deadline has an entry in a heap;
  * one that is not needed any more is passed over when its time comes. */
-#include "mirror/sim_sched.h"
+#include "mirror/sim/sched.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"

@@ -1,8 +1,8 @@
 /* Each fault is an activity: it waits for its time, breaks something, waits, and mends it. */
-#include "mirror/sim_plan.h"
+#include "mirror/sim/plan.h"
 
-#include "mirror/sim_net.h"
-#include "mirror/sim_node.h"
+#include "mirror/sim/net.h"
+#include "mirror/sim/node.h"
 
 #include "base/alloc.h"
 

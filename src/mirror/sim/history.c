@@ -1,5 +1,5 @@
 /* Lists that grow, and a table of numbers. */
-#include "mirror/sim_history.h"
+#include "mirror/sim/history.h"
 
 #include "base/alloc.h"
 
