@@ -6,6 +6,7 @@ The folder holds rookery.conf, tls/, data/, log, pid and node.json (what to know
 import json
 import os
 import pwd
+import re
 import resource
 import shutil
 import signal
@@ -21,6 +22,7 @@ import processes
 
 START_SECONDS = 60
 STOP_SECONDS = 30
+QUIET_SECONDS = 60
 SOCKET_PATH_MAX = 80  # Unix sockets allow 107 bytes, of which the program's own names need some
 
 # As root, each role gives its privileges up for a user of its own. Numbers, so that none need be made.
@@ -157,6 +159,25 @@ class Node:
                 return bool(answer.status == 200)
         except (OSError, urllib.error.URLError):
             return False
+
+    def is_quiet(self) -> bool:
+        """No connection is in the middle of a command: its client may be dead, and what it asked for
+        still to come."""
+        url = f"http://{self.host}:{self.ports['metrics']}/metrics"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            text = answer.read().decode()
+        counts = [
+            dict(re.findall(rf'^rookery_{name}{{role="(\w+)"}} (\d+)$', text, re.MULTILINE))
+            for name in ("connections", "connections_parked")
+        ]
+        return bool(counts[0]) and counts[0] == counts[1]
+
+    def wait_until_quiet(self) -> None:
+        end = time.monotonic() + QUIET_SECONDS
+        while not self.is_quiet():
+            if time.monotonic() > end:
+                raise RuntimeError(f"node {self.name} is still busy after {QUIET_SECONDS} s")
+            time.sleep(0.05)
 
     def last_words(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []

@@ -1,17 +1,13 @@
 /* Mailboxes inside a write.
  *
- * UIDVALIDITY is the second of creation, or one more than the highest that the account ever gave
- * out, whichever is larger. The highest is kept in a settings collection of the account, so that a
- * mailbox that is deleted and made again within a second, or on a clock that went back, does not
- * get the number of its predecessor. */
+ * UIDVALIDITY is the second of creation, or a number above the highest that the account ever gave
+ * out, whichever is larger: the next number of the account's mail settings. So a mailbox that is
+ * deleted and made again within a second, or on a clock that went back, does not get the number of
+ * its predecessor, and two nodes that give out numbers apart never give out the same. */
 #include "mail/box_internal.h"
 #include "mail/mail_internal.h"
 
-#include "base/bytes.h"
 #include "base/clock.h"
-
-enum { SETTINGS_VERSION = 1 };
-static const struct slice SETTINGS_NAME = {.ptr = "mail", .len = 4};
 
 int mail_box_load(struct store_write *write, struct id account, struct id mailbox,
 	struct mail_box *ret_box, struct err *err)
@@ -39,41 +35,19 @@ int mail_box_begin(struct mail *mail, struct id account, struct id mailbox,
 	return r;
 }
 
-static int settings_read(struct slice data, uint64_t *ret_highest, struct err *err)
-{
-	struct slice version;
-	if (!bytes_cut(&data, 1, &version) || version.ptr[0] != SETTINGS_VERSION ||
-		!bytes_cut_varint(&data, ret_highest) || data.len > 0)
-		return err_temporary(err, ERR_DAMAGED, "the account's mail settings can't be read");
-	return 0;
-}
-
 static int next_uid_validity(
 	struct store_write *write, struct id account, uint32_t *ret_value, struct err *err)
 {
-	AUTO(buf_free) struct buf data = BUF(16);
 	struct store_collection *settings;
-	uint64_t highest = 0;
-	int64_t now = clock_wall();
-	int found = store_write_find_collection(
-		write, account, STORE_SETTINGS, SETTINGS_NAME, &settings, err);
-	if (found < 0)
-		return found;
-	int r = found == 0 ? settings_read(settings->data, &highest, err) : 0;
-	if (r < 0)
-		return r;
-	uint64_t value = MAX(highest + 1, (uint64_t)MAX(now, (int64_t)1));
-	if (value > UINT32_MAX)
-		return err_permanent(err, ERR_LIMIT, "the account has no UIDVALIDITY left");
-	buf_add_byte(&data, SETTINGS_VERSION);
-	bytes_add_varint(&data, value);
-	*ret_value = (uint32_t)value;
-	if (found == STORE_ABSENT)
-		return store_write_collection_new(write, account, STORE_SETTINGS, SETTINGS_NAME,
-			buf_slice(&data), &settings, err);
-	settings->data = buf_slice(&data);
-	store_write_collection_changed(write, settings);
-	return 0;
+	int64_t now = MIN(MAX(clock_wall(), (int64_t)1), (int64_t)UINT32_MAX);
+	int r = store_write_find_collection(
+		write, account, STORE_SETTINGS, MAIL_SETTINGS, &settings, err);
+	if (r == STORE_ABSENT)
+		r = store_write_collection_new(
+			write, account, STORE_SETTINGS, MAIL_SETTINGS, SLICE_NONE, &settings, err);
+	if (r == 0)
+		r = store_write_take_number(write, settings, (uint32_t)now, ret_value, err);
+	return r;
 }
 
 int mail_box_new(struct store_write *write, struct id account, struct slice name, unsigned uses,

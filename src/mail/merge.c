@@ -2,18 +2,14 @@
 #include "mail/merge.h"
 
 #include "base/alloc.h"
-#include "base/bytes.h"
 #include "mail/keywords_internal.h"
 #include "mail/record_internal.h"
 
 enum {
 	NAMES_ROOM = 2 * MAIL_KEYWORDS_MAX, /* of two full sets */
-	SETTINGS_VERSION = 1,
 };
 /* As a mailbox's UIDVALIDITY until complete() has given it one. */
 #define WANTS_FRESH UINT32_MAX
-/* As in box.c. */
-static const struct slice SETTINGS_NAME = {.ptr = "mail", .len = 4};
 
 /* Bit by bit: where the two differ one has changed it, and that one is not as it was. */
 static unsigned merge_bits(unsigned was, unsigned first, unsigned second)
@@ -141,96 +137,26 @@ static void count_messages(const struct store_object *const *objects, size_t cou
 	write_mailbox(&box, arena, to);
 }
 
-static bool read_highest(const struct store_collection *settings, uint64_t *ret_highest)
-{
-	struct slice data = settings->data, version;
-	return slice_eq(settings->name, SETTINGS_NAME) && bytes_cut(&data, 1, &version) &&
-	       version.ptr[0] == SETTINGS_VERSION && bytes_cut_varint(&data, ret_highest) &&
-	       data.len == 0;
-}
-
-static void write_highest(uint64_t highest, struct arena *arena, struct store_collection *to)
-{
-	AUTO(buf_free) struct buf data = BUF(16);
-	buf_add_byte(&data, SETTINGS_VERSION);
-	bytes_add_varint(&data, MIN(highest, (uint64_t)UINT32_MAX));
-	to->data = arena_copy(arena, buf_slice(&data));
-}
-
-static void merge_settings(const struct store_collection *was, const struct store_collection *first,
-	const struct store_collection *second, struct arena *arena, struct store_collection *to)
-{
-	uint64_t a, b;
-	if (read_highest(first, &a) && read_highest(second, &b))
-		write_highest(MAX(a, b), arena, to);
-}
-
-static void join_settings(
-	const struct store_collection *other, struct arena *arena, struct store_collection *to)
-{
-	merge_settings(NULL, to, other, arena, to);
-}
-
-struct validity {
-	struct store_collection *box;
-	struct mail_box_record record;
-};
-
-/* Of one value the older mailbox first, which keeps it. */
-static int by_value_then_id(const void *a, const void *b)
-{
-	const struct validity *x = a, *y = b;
-	if (x->record.uid_validity != y->record.uid_validity)
-		return x->record.uid_validity < y->record.uid_validity ? -1 : 1;
-	return id_cmp(x->box->id, y->box->id);
-}
-
-/* The mailboxes, sorted; *ret_settings and *ret_highest as far as they are known. */
-static size_t find_validities(struct store_collection *const *all, size_t count,
-	struct validity *to, struct store_collection **ret_settings, uint64_t *ret_highest)
-{
-	size_t found = 0;
-	*ret_settings = NULL;
-	*ret_highest = 0;
-	for (size_t i = 0; i < count; i++) {
-		uint64_t highest = 0;
-		if (all[i]->kind == STORE_SETTINGS && read_highest(all[i], &highest)) {
-			*ret_settings = all[i];
-		} else if (all[i]->kind == STORE_MAILBOX &&
-			   mail_box_record_read(all[i]->data, &to[found].record)) {
-			highest = to[found].record.uid_validity;
-			to[found++].box = all[i];
-		}
-		if (highest != WANTS_FRESH)
-			*ret_highest = MAX(*ret_highest, highest);
-	}
-	if (found > 1)
-		qsort(to, found, sizeof(*to), by_value_then_id);
-	return found;
-}
-
-/* No two mailboxes of an account, deleted ones too, ever have one UIDVALIDITY
- * (docs/formats/mail.md): two that were made apart may have got the same. */
+/* All mailboxes that want a UIDVALIDITY get the next numbers of the account's mail settings (as in
+ * box.c). Odd ones: the second node gives out such while apart, and it is the first to hear of a
+ * merge (docs/mirror.md). */
 static void complete(struct store_collection *const *all, size_t count, struct arena *arena)
 {
-	struct validity *boxes = alloc_zero(count + 1, sizeof(*boxes));
-	struct store_collection *settings;
-	uint64_t highest, before;
-	uint32_t last = 0;
-	size_t found = find_validities(all, count, boxes, &settings, &highest);
-	before = highest;
-	for (size_t i = 0; i < found; i++) {
-		uint32_t value = boxes[i].record.uid_validity;
-		if (value == last || value == WANTS_FRESH) {
-			highest = MIN(highest + 1, (uint64_t)WANTS_FRESH);
-			boxes[i].record.uid_validity = (uint32_t)highest;
-			write_mailbox(&boxes[i].record, arena, boxes[i].box);
-		}
-		last = value;
+	struct store_collection *settings = NULL;
+	struct mail_box_record box;
+	for (size_t i = 0; i < count; i++)
+		if (all[i]->kind == STORE_SETTINGS && slice_eq(all[i]->name, MAIL_SETTINGS))
+			settings = all[i];
+	if (!settings)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		if (all[i]->kind != STORE_MAILBOX || !mail_box_record_read(all[i]->data, &box) ||
+			box.uid_validity != WANTS_FRESH)
+			continue;
+		box.uid_validity = settings->next_number | 1;
+		settings->next_number = box.uid_validity + 1;
+		write_mailbox(&box, arena, all[i]);
 	}
-	if (settings && highest > before)
-		write_highest(highest, arena, settings);
-	free(boxes);
 }
 
 const struct store_merge_rule mail_merge_rules[] = {
@@ -241,6 +167,5 @@ const struct store_merge_rule mail_merge_rules[] = {
 		.revive = revive_mailbox,
 		.count = count_messages,
 		.complete = complete},
-	{.kind = STORE_SETTINGS, .merge_collection = merge_settings, .join = join_settings},
 	{0},
 };

@@ -31,6 +31,9 @@ enum { MAIL_BOX_RECORD_MAX = 41 };
 void mail_box_record_write(const struct mail_box_record *record, struct buf *to);
 WARN_UNUSED bool mail_box_record_read(struct slice data, struct mail_box_record *ret_record);
 
+/* The name of the account's mail settings, of kind STORE_SETTINGS. */
+#define MAIL_SETTINGS SLICE("mail")
+
 /* A larger facet is not kept but made when it is asked for. */
 enum { MAIL_FACET_MAX = 1 << 20 };
 struct mail_facet_record {

@@ -260,28 +260,23 @@ static void a_mailbox_that_both_changed_has_the_uses_of_both(void **state)
 	arena_free(&arena);
 }
 
-static struct store_collection settings(struct arena *arena, const char *name, uint64_t highest)
+static struct store_collection settings(const char *name, uint32_t next_number)
 {
-	struct buf data = BUF(16);
-	buf_add_byte(&data, 1);
-	bytes_add_varint(&data, highest);
-	struct store_collection row = {.kind = STORE_SETTINGS,
-		.name = slice_str(name),
-		.data = arena_copy(arena, buf_slice(&data))};
-	buf_free(&data);
-	return row;
+	return (struct store_collection){
+		.kind = STORE_SETTINGS, .name = slice_str(name), .next_number = next_number};
 }
 
 static void two_mailboxes_that_become_one_get_a_larger_uid_validity(void **state)
 {
 	static const struct {
-		uint32_t stays, other, joined;
-	} cases[] = {{7, 6, 7}, {7, 7, 21}, {7, 9, 21}, {7, UINT32_MAX, 21}};
+		uint32_t stays, other, next, joined;
+	} cases[] = {{7, 6, 20, 7}, {7, 7, 20, 21}, {7, 9, 20, 21}, {7, 9, 21, 21},
+		{7, UINT32_MAX, 20, 21}};
 	struct arena arena = ARENA_EMPTY;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct store_collection stays = mailbox(&arena, cases[i].stays, 1, 0),
 					other = mailbox(&arena, cases[i].other, 2, 0);
-		struct store_collection highest = settings(&arena, "mail", 20),
+		struct store_collection highest = settings("mail", cases[i].next),
 					*all[] = {&stays, &highest};
 		rule_of(STORE_MAILBOX)->join(&other, &arena, &stays);
 		rule_of(STORE_MAILBOX)->complete(all, ARRAY_LEN(all), &arena);
@@ -291,53 +286,21 @@ static void two_mailboxes_that_become_one_get_a_larger_uid_validity(void **state
 	arena_free(&arena);
 }
 
-static void the_highest_uid_validity_never_falls(void **state)
+static void each_mailbox_that_wants_one_gets_a_uid_validity_of_its_own(void **state)
 {
 	struct arena arena = ARENA_EMPTY;
-	struct store_collection was = settings(&arena, "mail", 1),
-				first = settings(&arena, "mail", 1000),
-				second = settings(&arena, "mail", 2000), merged = first,
-				expected = settings(&arena, "mail", 2000);
-	rule_of(STORE_SETTINGS)->merge_collection(&was, &first, &second, &arena, &merged);
-	assert_true(slice_eq(merged.data, expected.data));
-	merged = second;
-	rule_of(STORE_SETTINGS)->join(&first, &arena, &merged);
-	assert_true(slice_eq(merged.data, expected.data));
-	arena_free(&arena);
-}
-
-static void no_two_mailboxes_keep_one_uid_validity(void **state)
-{
-	struct arena arena = ARENA_EMPTY;
-	struct store_collection older = mailbox(&arena, 9, 0, 0),
-				younger = mailbox(&arena, 9, 0, 0),
-				revived = mailbox(&arena, 3, 0, 0), bad = {.kind = STORE_MAILBOX},
-				highest = settings(&arena, "mail", 9),
-				expected = settings(&arena, "mail", 11),
-				*all[] = {&younger, &highest, &bad, &older, &revived};
-	older.id.bytes[0] = 1;
-	younger.id.bytes[0] = 2;
-	rule_of(STORE_MAILBOX)->revive(&arena, &revived);
+	struct store_collection one = mailbox(&arena, 3, 0, 0), two = mailbox(&arena, 4, 0, 0),
+				same = mailbox(&arena, 9, 0, 0), bad = {.kind = STORE_MAILBOX},
+				other = settings("other", 500), highest = settings("mail", 10),
+				*all[] = {&one, &other, &highest, &bad, &same, &two};
+	rule_of(STORE_MAILBOX)->revive(&arena, &one);
+	rule_of(STORE_MAILBOX)->revive(&arena, &two);
 	rule_of(STORE_MAILBOX)->complete(all, ARRAY_LEN(all), &arena);
-	assert_int_equal(read_mailbox(&older).uid_validity, 9);
-	assert_int_equal(read_mailbox(&younger).uid_validity, 10);
-	assert_int_equal(read_mailbox(&revived).uid_validity, 11);
-	assert_true(slice_eq(highest.data, expected.data));
-	arena_free(&arena);
-}
-
-static void settings_that_are_not_of_mail_are_left_alone(void **state)
-{
-	struct arena arena = ARENA_EMPTY;
-	struct store_collection first = settings(&arena, "other", 1000),
-				second = settings(&arena, "other", 2000), merged = first;
-	rule_of(STORE_SETTINGS)->merge_collection(NULL, &first, &second, &arena, &merged);
-	assert_true(slice_eq(merged.data, first.data));
-	first = settings(&arena, "mail", 1000);
-	second = first;
-	second.data = SLICE("?");
-	rule_of(STORE_SETTINGS)->merge_collection(NULL, &first, &second, &arena, &second);
-	assert_slice(second.data, "?");
+	assert_int_equal(read_mailbox(&one).uid_validity, 11);
+	assert_int_equal(read_mailbox(&two).uid_validity, 13);
+	assert_int_equal(read_mailbox(&same).uid_validity, 9);
+	assert_int_equal(highest.next_number, 14);
+	assert_int_equal(other.next_number, 500);
 	arena_free(&arena);
 }
 
@@ -355,9 +318,7 @@ int main(void)
 		cmocka_unit_test(a_mailbox_counts_its_messages_anew),
 		cmocka_unit_test(a_mailbox_that_both_changed_has_the_uses_of_both),
 		cmocka_unit_test(two_mailboxes_that_become_one_get_a_larger_uid_validity),
-		cmocka_unit_test(the_highest_uid_validity_never_falls),
-		cmocka_unit_test(no_two_mailboxes_keep_one_uid_validity),
-		cmocka_unit_test(settings_that_are_not_of_mail_are_left_alone),
+		cmocka_unit_test(each_mailbox_that_wants_one_gets_a_uid_validity_of_its_own),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

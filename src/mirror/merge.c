@@ -279,6 +279,7 @@ static void join(struct merge *m, struct model_collection *from, struct model_co
 	const struct store_merge_rule *rule = merge_rule_of(m, to->row.kind);
 	if (rule->join)
 		rule->join(&from->row, &m->to->arena, &to->row);
+	to->row.next_number = MAX(to->row.next_number, from->row.next_number);
 	move_all(m, from, to);
 	to->row.own_change = m->change;
 	add_gone(m, from->row.id, from->row.kind);
@@ -406,19 +407,22 @@ static void complete(struct merge *m)
 	struct model *to = m->to;
 	struct store_collection **all =
 		alloc_zero(to->collection_count + 1, sizeof(struct store_collection *));
-	struct slice *said = alloc_zero(to->collection_count + 1, sizeof(*said));
+	struct store_collection *before = alloc_zero(to->collection_count + 1, sizeof(*before));
 	for (size_t i = 0; i < to->collection_count; i++) {
 		all[i] = &to->collections[i].row;
-		said[i] = all[i]->data;
+		before[i] = *all[i];
 	}
 	for (const struct store_merge_rule *rule = m->rules; rule->kind; rule++)
 		if (rule->complete)
 			rule->complete(all, to->collection_count, &to->arena);
-	for (size_t i = 0; i < to->collection_count; i++)
-		if (!slice_eq(said[i], all[i]->data))
+	for (size_t i = 0; i < to->collection_count; i++) {
+		if (before[i].next_number != all[i]->next_number)
+			all[i]->change = m->change;
+		if (!slice_eq(before[i].data, all[i]->data))
 			all[i]->change = all[i]->own_change = m->change;
+	}
 	free(all);
-	free(said);
+	free(before);
 }
 
 static void merge_account(struct merge *m)

@@ -33,7 +33,8 @@ struct store_merge_rule {
 	void (*count)(const struct store_object *const *objects, size_t count, struct arena *arena,
 		struct store_collection *to);
 	/* All collections of the account as it will be, of any kind, by id: what must be right
-	 * among them. May change ->data. Called once, last. */
+	 * among them. May change ->data, and take numbers (->next_number): odd ones, see
+	 * docs/mirror.md. Called once, last. */
 	void (*complete)(struct store_collection *const *all, size_t count, struct arena *arena);
 };
 

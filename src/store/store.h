@@ -176,6 +176,10 @@ int store_write_collection_gone(struct store_write *write, struct store_collecti
  * there is no such blob. */
 int store_write_object_new(struct store_write *write, struct store_collection *collection,
 	struct store_object *object, struct slice facet, struct err *err) WARN_UNUSED;
+/* The collection's next number, which no object gets then: for what is counted and is no object. At
+ * least `least`. ERR_LIMIT when there is none left. */
+int store_write_take_number(struct store_write *write, struct store_collection *collection,
+	uint32_t least, uint32_t *ret_number, struct err *err) WARN_UNUSED;
 /* An object as it will be: changes of this write are seen. Slices point into the write and live as
  * long as it. STORE_ABSENT. */
 int store_write_get_object(struct store_write *write, struct store_collection *collection,

@@ -191,13 +191,30 @@ static void put_facet(struct store_write *w, struct write_object *o, struct slic
 	o->facet_put = true;
 }
 
-static uint32_t next_number(const struct store_write *w, const struct write_collection *c)
+static int next_number(const struct store_write *w, const struct write_collection *c,
+	uint32_t least, uint32_t *ret_number, struct err *err)
 {
 	const struct store_driver *driver = w->store->driver;
-	uint32_t number = c->row.next_number;
+	uint64_t number = MAX(c->row.next_number, least);
 	int parity = driver->number_parity ? driver->number_parity(w->txn, c->account->row.id) : -1;
-	return parity < 0 || number % 2 == (unsigned)parity || number == UINT32_MAX ? number
-										    : number + 1;
+	if (parity >= 0 && number % 2 != (unsigned)parity)
+		number++;
+	if (number >= UINT32_MAX)
+		return err_permanent(err, ERR_LIMIT, "the collection has no numbers left");
+	*ret_number = (uint32_t)number;
+	return 0;
+}
+
+int store_write_take_number(struct store_write *w, struct store_collection *collection,
+	uint32_t least, uint32_t *ret_number, struct err *err)
+{
+	struct write_collection *c;
+	int r = write_change_collection(w, collection, &c, err);
+	if (r == 0)
+		r = next_number(w, c, least, ret_number, err);
+	if (r == 0)
+		c->row.next_number = *ret_number + 1;
+	return r;
 }
 
 int store_write_object_new(struct store_write *w, struct store_collection *collection,
@@ -212,14 +229,12 @@ int store_write_object_new(struct store_write *w, struct store_collection *colle
 		r = check_name_free(w, c, object->name, err);
 	if (r == 0)
 		r = resolve_blob(w, object->blob, &new_blob, &new.blob_len, err);
-	uint32_t number = r == 0 ? next_number(w, c) : 0;
-	if (r == 0 && number >= UINT32_MAX)
-		r = err_permanent(err, ERR_LIMIT, "the collection has no numbers left");
+	if (r == 0)
+		r = next_number(w, c, 0, &new.number, err);
 	if (r == 0)
 		r = write_change_collection(w, collection, &c, err);
 	if (r < 0)
 		return r;
-	new.number = number;
 	new.change = c->row.change;
 	if (id_is_none(new.id))
 		new.id = id_new();
@@ -227,7 +242,7 @@ int store_write_object_new(struct store_write *w, struct store_collection *colle
 	if (r < 0)
 		return r;
 	o->new_blob = new_blob;
-	c->row.next_number = number + 1;
+	c->row.next_number = new.number + 1;
 	count(c, &o->now, true);
 	take_name(w, o);
 	put_facet(w, o, facet);

@@ -25,7 +25,7 @@ from history.wire import Lost
 IN_SYNC = 5.0  # seconds from the return of a node or the wire, at most
 WRITES = 4.0  # seconds that a client of a living node waits for an answer, at most
 BUSY = 3  # runnable threads a processor, from which on times say nothing of the nodes
-SETTLE = 0.3  # seconds for what a dead connection had still asked for
+SETTLE = 0.3  # seconds until the node has read what a dead connection had sent
 TOLD = 20  # broken rules of a round
 STORIES = 3
 CHANGES = ("deliver", "append", "store", "copy", "move", "expunge", "create", "rename", "delete")
@@ -55,6 +55,8 @@ class Stage:
         time.sleep(way.after)
         wrong += self.load.end()
         time.sleep(SETTLE)
+        for node in self.pair.nodes.values():
+            node.wait_until_quiet()
         self.write_down(way, times)
         events = self.load.take() + self.log.take()
         told, merged, renewed = len(self.checker.found), self.checker.merged, self.checker.renewed
