@@ -6,11 +6,16 @@
 #include "store/key.h"
 #include "store/row.h"
 
-enum { BASE_VERSION = 1 };
+enum { BASE_VERSION = 1, OFFERED = 1, TAKEN = 2 };
+
+/* Change numbers of an account; 0: none. What was changed later need not be kept. */
+struct until {
+	uint64_t parted, offered;
+};
 
 struct note {
 	const struct id *accounts;
-	uint64_t *parted; /* of each */
+	struct until *until; /* of each */
 	size_t count;
 	const struct store_driver *driver;
 	struct store_db *db;
@@ -37,12 +42,12 @@ static int get(struct note *n, struct slice key)
 }
 
 /* Accounts are few in a write. */
-static uint64_t parted_of(const struct note *n, struct id account)
+static struct until until_of(const struct note *n, struct id account)
 {
 	for (size_t i = 0; i < n->count; i++)
 		if (id_eq(n->accounts[i], account))
-			return n->parted[i];
-	return 0;
+			return n->until[i];
+	return (struct until){0};
 }
 
 static void add_time(struct buf *to, mirror_time time)
@@ -71,6 +76,32 @@ bool mirror_parted_read(struct slice row, struct mirror_parted *ret_parted)
 {
 	return cut_version(&row) && cut_time(&row, &ret_parted->since) &&
 	       bytes_cut_varint(&row, &ret_parted->change) && row.len == 0;
+}
+
+void mirror_parted_add(const struct mirror_parted *parted, struct buf *to)
+{
+	buf_add_byte(to, BASE_VERSION);
+	add_time(to, parted->since);
+	bytes_add_varint(to, parted->change);
+}
+
+void mirror_offer_add(const struct mirror_offer *offer, struct buf *to)
+{
+	buf_add_byte(to, BASE_VERSION);
+	buf_add_byte(to, offer->taken ? TAKEN : OFFERED);
+	buf_add_slice(to, id_slice(&offer->merge));
+	bytes_add_varint(to, offer->change);
+}
+
+bool mirror_offer_read(struct slice row, struct mirror_offer *ret_offer)
+{
+	struct slice kind, id;
+	if (!cut_version(&row) || !bytes_cut(&row, 1, &kind) || !bytes_cut(&row, ID_SIZE, &id) ||
+		!bytes_cut_varint(&row, &ret_offer->change) || row.len > 0)
+		return false;
+	memcpy(ret_offer->merge.bytes, id.ptr, ID_SIZE);
+	ret_offer->taken = kind.ptr[0] == TAKEN;
+	return ret_offer->taken || kind.ptr[0] == OFFERED;
 }
 
 bool mirror_was_read(struct slice row, struct mirror_was *ret_was)
@@ -111,11 +142,21 @@ static int note_account(struct note *n, struct id account, uint64_t *ret_parted)
 		return damaged(n, "the row of an account");
 	*ret_parted = row.change;
 	buf_clear(&n->made);
-	buf_add_byte(&n->made, BASE_VERSION);
-	add_time(&n->made, n->now);
-	bytes_add_varint(&n->made, row.change);
+	mirror_parted_add(&(struct mirror_parted){row.change, n->now}, &n->made);
 	store_batch_put(n->to, key_slice(&base), buf_slice(&n->made));
 	return 0;
+}
+
+static int find_offer(struct note *n, struct id account, uint64_t *ret_offered)
+{
+	struct mirror_offer offer;
+	struct key key;
+	key_of_account(&key, KEY_OFFER, account);
+	int r = get(n, key_slice(&key));
+	if (r == 0 && !mirror_offer_read(buf_slice(&n->row), &offer))
+		return damaged(n, "an offered merge");
+	*ret_offered = r == 0 && !offer.taken ? offer.change : 0;
+	return r < 0 ? r : 0;
 }
 
 static void put_was(struct note *n, struct slice base, struct slice row)
@@ -162,20 +203,28 @@ static int note_again(struct note *n, struct slice key, struct slice base, struc
 	return 0;
 }
 
-static int note_row(struct note *n, struct slice key, struct slice becomes)
+static int note_as(
+	struct note *n, enum key_tag tag, uint64_t until, struct slice key, struct slice becomes)
 {
 	struct key base = {.len = key.len};
 	memcpy(base.bytes, key.ptr, key.len);
-	base.bytes[0] = KEY_BASE;
+	base.bytes[0] = (char)tag;
 	int r = get_to(n, key_slice(&base), &n->base);
 	if (r == 0) {
 		r = note_again(n, key, key_slice(&base), becomes);
 	} else if (r == STORE_ABSENT) {
 		r = get(n, key);
-		if (r == 0 && is_older(key, buf_slice(&n->row), parted_of(n, key_account(key))))
+		if (r == 0 && is_older(key, buf_slice(&n->row), until))
 			put_was(n, key_slice(&base), buf_slice(&n->row));
 	}
 	return r < 0 ? r : 0; /* what was not there then has nothing to keep */
+}
+
+static int note_row(struct note *n, struct slice key, struct slice becomes)
+{
+	struct until until = until_of(n, key_account(key));
+	int r = note_as(n, KEY_BASE, until.parted, key, becomes);
+	return r == 0 && until.offered > 0 ? note_as(n, KEY_OFFER, until.offered, key, becomes) : r;
 }
 
 /* Whether the collection of this row is there after the batch: rows of one that goes need no
@@ -229,8 +278,11 @@ static int note_all(struct note *n)
 	enum store_op op;
 	bool bad;
 	int r = 0;
-	for (size_t i = 0; r == 0 && i < n->count; i++)
-		r = note_account(n, n->accounts[i], &n->parted[i]);
+	for (size_t i = 0; r == 0 && i < n->count; i++) {
+		r = note_account(n, n->accounts[i], &n->until[i].parted);
+		if (r == 0)
+			r = find_offer(n, n->accounts[i], &n->until[i].offered);
+	}
 	while (r == 0 && store_batch_next(&rest, &op, &key, &value, &bad))
 		r = note_change(n, op, key, value, &seen);
 	return r;
@@ -240,12 +292,12 @@ int mirror_alone_note(const struct store_driver *driver, struct store_db *db, st
 	const struct id *accounts, size_t count, const struct store_batch *batch, mirror_time now,
 	struct store_batch *to, struct err *err)
 {
-	struct note note = {accounts, alloc_zero(count + 1, sizeof(uint64_t)), count, driver, db,
-		txn, now, batch, to, BUF(ROW_MAX), BUF(2 * ROW_MAX), BUF(2 * ROW_MAX), err};
+	struct note note = {accounts, alloc_zero(count + 1, sizeof(struct until)), count, driver,
+		db, txn, now, batch, to, BUF(ROW_MAX), BUF(2 * ROW_MAX), BUF(2 * ROW_MAX), err};
 	int r = note_all(&note);
 	if (r == 0 && (to->bytes.failed || note.made.failed))
 		r = err_temporary(err, ERR_LIMIT, "too much for one write while the link is down");
-	free(note.parted);
+	free(note.until);
 	buf_free(&note.row);
 	buf_free(&note.base);
 	buf_free(&note.made);

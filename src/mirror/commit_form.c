@@ -85,6 +85,7 @@ static size_t account_at(struct slice key)
 	case KEY_REF:
 		return key.len == KEY_REF_LEN ? KEY_ACCOUNT_LEN : 0;
 	case KEY_BASE:
+	case KEY_OFFER:
 	case KEY_FORMAT:
 		break;
 	}

@@ -129,7 +129,7 @@ static bool batch_fits(struct slice batch, struct id account)
 	bool wrong = false;
 	while (store_batch_next(&batch, &op, &key, &value, &wrong)) {
 		struct id owner;
-		if (key.ptr[0] == KEY_BASE && key.len >= KEY_ACCOUNT_LEN)
+		if (mirror_is_note(key))
 			owner = key_account(key);
 		else if (!mirror_account_of(key, &owner))
 			return false;

@@ -161,15 +161,17 @@ static void begin_revival(struct merge *m, struct model_collection *to)
 		rule->revive(&m->to->arena, &to->row);
 }
 
-/* Whether the other side, which deleted the collection, knew the object. It has noted which numbers
- * it knew; else what was changed since they parted, by somebody who did not note it, is new. */
+/* Whether the other side, which deleted the collection, knew the object. What came since they
+ * parted, which is not noted, it did not; nor what has a number above those that it noted as given
+ * out. */
 static bool was_known(const struct merge *m, size_t side, const struct model_collection *c,
 	const struct store_object *object)
 {
 	struct mirror_was was;
 	struct store_collection then;
 	if (merge_noted(m, 1 - side, c->row.id, 0, &was) && row_get_collection(was.row, &then))
-		return object->number < then.next_number;
+		if (object->number >= then.next_number)
+			return false;
 	return object->change <= m->parted[side].change ||
 	       merge_noted(m, side, c->row.id, object->number, &was);
 }
@@ -201,11 +203,13 @@ static void revive(struct merge *m, size_t side, const struct model_collection *
 						   .change = m->change});
 }
 
-/* One that only `side` has. */
+/* One that only `side` has. If the other one had deleted it before a merge that it never heard of,
+ * it was revived by that. */
 static void merge_one(struct merge *m, size_t side, const struct model_collection *c)
 {
 	const struct model_collection *from[MERGE_SIDES] = {NULL, NULL};
-	if (find_gone(m, 1 - side, c->row.id)) {
+	const struct model_gone *gone = find_gone(m, 1 - side, c->row.id);
+	if (gone && gone->change > m->sides[1 - side].taken) {
 		revive(m, side, c);
 		return;
 	}

@@ -13,7 +13,15 @@ struct merge_side {
 	const struct model *model;
 	/* What the node noted while it was alone: rows of KEY_BASE, sorted. */
 	const struct mirror_rows *notes;
+	/* Up to this change number the other one is made of it: it took a merge that this one never
+	 * heard of. 0: there is no such merge. */
+	uint64_t taken;
 };
+
+/* Before a merge of a side that never heard of the last one (`taken`), when the other one has: what
+ * that joined is joined in `here` too, and in copies of its notes. */
+void mirror_follow_joins(
+	const struct model *there, struct model *here, struct mirror_rows *here_notes);
 
 /* `rules` end with kind 0. The result points into both sides. */
 int mirror_merge(const struct merge_side *first, const struct merge_side *second,

@@ -6,7 +6,7 @@
 #include "store/key.h"
 #include "store/row.h"
 
-/* In byte order; KEY_REF follows from KEY_OBJECT, and KEY_BASE is a node's own. */
+/* In byte order; KEY_REF follows from KEY_OBJECT, and notes are a node's own. */
 static const enum key_tag TAGS[] = {KEY_ACCOUNT, KEY_CHANGE, KEY_GONE, KEY_FACET, KEY_SWEEP,
 	KEY_COLLECTION, KEY_COLLECTION_NAME, KEY_OBJECT_NAME, KEY_OBJECT};
 
@@ -89,7 +89,8 @@ int mirror_rows_load(const struct store_driver *driver, struct store_db *db, str
 int mirror_rows_load_notes(const struct store_driver *driver, struct store_db *db,
 	struct store_txn *txn, struct id account, struct mirror_rows *to, struct err *err)
 {
-	return load_range(driver, db, txn, KEY_BASE, account, to, err);
+	int r = load_range(driver, db, txn, KEY_BASE, account, to, err);
+	return r < 0 ? r : load_range(driver, db, txn, KEY_OFFER, account, to, err);
 }
 
 /* References are not sent: they follow from the objects. */
@@ -104,6 +105,11 @@ void mirror_rows_add_bytes(const struct mirror_rows *rows, struct buf *to)
 	}
 }
 
+bool mirror_is_note(struct slice key)
+{
+	return key.len >= KEY_ACCOUNT_LEN && (key.ptr[0] == KEY_BASE || key.ptr[0] == KEY_OFFER);
+}
+
 /* Whether an account's row may have this key; a note is told apart by the caller. */
 static bool is_of(struct slice key, struct id account)
 {
@@ -112,7 +118,7 @@ static bool is_of(struct slice key, struct id account)
 	for (size_t i = 0; i < ARRAY_LEN(TAGS); i++)
 		if (key.ptr[0] == (char)TAGS[i])
 			return true;
-	return key.ptr[0] == KEY_BASE;
+	return mirror_is_note(key);
 }
 
 bool mirror_rows_read(
@@ -124,7 +130,7 @@ bool mirror_rows_read(
 	while (store_batch_next(&bytes, &op, &key, &value, &bad)) {
 		if (op != STORE_PUT || !is_of(key, account))
 			return false;
-		mirror_rows_add(key.ptr[0] == KEY_BASE ? notes : to, key, value);
+		mirror_rows_add(mirror_is_note(key) ? notes : to, key, value);
 	}
 	if (bad || !mirror_rows_add_references(to))
 		return false;

@@ -22,7 +22,9 @@ struct mirror_rows {
 /* Sorted. `txn` holds the account's lock, or is NULL. */
 int mirror_rows_load(const struct store_driver *driver, struct store_db *db, struct store_txn *txn,
 	struct id account, struct mirror_rows *to, struct err *err) WARN_UNUSED;
-/* What the node noted of the account while it was apart: its rows of KEY_BASE. */
+/* A row that a node notes for itself: KEY_BASE, KEY_OFFER (alone.h, offer.h). */
+bool mirror_is_note(struct slice key);
+/* What the node noted of the account while it was apart; sorted. */
 int mirror_rows_load_notes(const struct store_driver *driver, struct store_db *db,
 	struct store_txn *txn, struct id account, struct mirror_rows *to,
 	struct err *err) WARN_UNUSED;

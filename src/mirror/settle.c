@@ -100,14 +100,18 @@ static bool take_one_side(struct settling *s)
 static int merge(struct settling *s)
 {
 	struct model here = {0}, there = {0}, merged = {0};
+	struct mirror_rows notes = MIRROR_ROWS_NONE;
 	if (take_one_side(s))
 		return 0;
 	int r = model_read(&s->here.rows, &here, s->err);
 	if (r == 0)
 		r = model_read(&s->there.rows, &there, s->err);
 	if (r == 0) {
-		struct merge_side first = {&here, &s->here.notes},
-				  second = {&there, &s->there.notes};
+		struct merge_side first = {&here, &notes, s->taken},
+				  second = {&there, &s->there.notes, 0};
+		copy_rows(&s->here.notes, &notes);
+		if (s->taken > 0)
+			mirror_follow_joins(&there, &here, &notes);
 		r = mirror_merge(&first, &second, s->node->options.rules, &merged, s->err);
 		if (r == 0)
 			model_write(&merged, &s->want);
@@ -115,6 +119,7 @@ static int merge(struct settling *s)
 	}
 	model_free(&here);
 	model_free(&there);
+	mirror_rows_free(&notes);
 	return r;
 }
 
@@ -137,8 +142,6 @@ static int commit_both(struct settling *s)
 {
 	AUTO(buf_free) struct buf answer = BUF(1);
 	struct buf message;
-	if (s->there.batch.bytes.failed)
-		return err_permanent(s->err, ERR_LIMIT, "the account is too large for one write");
 	settle_begin_message(s, MIRROR_SETTLE, &message);
 	bytes_add_counted(&message, buf_slice(&s->there.batch.bytes));
 	bytes_add_counted(&message, buf_slice(&s->there.batch.released));
@@ -151,6 +154,15 @@ static int commit_both(struct settling *s)
 		mirror_lease_doubt(mirror_leases(s->node->mirror), s->account);
 	}
 	return r;
+}
+
+static int prepare_commit(struct settling *s)
+{
+	int r = settle_move_bodies(s);
+	settle_note_taken(s, &s->there.batch);
+	if (r == 0 && s->there.batch.bytes.failed)
+		r = err_permanent(s->err, ERR_LIMIT, "the account is too large for one write");
+	return r == 0 ? settle_note_offer(s) : r;
 }
 
 /* The other node need not hold it any more. When the link is gone it does not. */
@@ -174,12 +186,14 @@ static int settle_held(struct settling *s)
 		return r;
 	r = load_rows(s, buf_slice(&theirs));
 	buf_free(&theirs);
-	if (r == 0)
+	if (r == 0) {
+		settle_choose_notes(s);
 		r = merge(s);
+	}
 	if (r == 0) {
 		compare(s, &s->here);
 		compare(s, &s->there);
-		r = settle_move_bodies(s);
+		r = prepare_commit(s);
 	}
 	if (r == 0)
 		return commit_both(s);
@@ -206,11 +220,13 @@ static int settle(struct mirror_connection *c, struct id account, struct err *er
 		.c = c, .node = c->node, .account = account, .want = MIRROR_ROWS_NONE, .err = err};
 	side_init(&s.here);
 	side_init(&s.there);
+	store_batch_init(&s.offer);
 	int r = settle_fetch_ahead(&s);
 	if (r == 0)
 		r = hold_and_settle(&s);
 	side_free(&s.here);
 	side_free(&s.there);
+	store_batch_free(&s.offer);
 	mirror_rows_free(&s.want);
 	return r;
 }

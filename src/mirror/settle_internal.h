@@ -20,13 +20,24 @@ struct settling {
 	struct id account;
 	struct side here, there; /* this node's, the other one's */
 	struct mirror_rows want;
-	bool held; /* at both nodes: quick now */
+	struct id merge;          /* what is offered to the other node */
+	uint64_t taken;           /* see merge.h */
+	struct store_batch offer; /* what this one notes before */
+	bool held;                /* at both nodes: quick now */
 	struct err *err;
 };
 
 void settle_begin_message(struct settling *s, enum mirror_message kind, struct buf *message);
 /* Asks for the message; what it answers goes to `answer`. */
 int settle_ask(struct settling *s, struct buf *message, struct buf *answer) WARN_UNUSED;
+
+/* Of what this node noted, keeps what holds now: when the last merge that it sent turns out to have
+ * been taken, what it noted since. Gives this merge its name. */
+void settle_choose_notes(struct settling *s);
+/* To be on this node's disk before the other one can take the merge. */
+int settle_note_offer(struct settling *s) WARN_UNUSED;
+/* What the other node notes with it. */
+void settle_note_taken(const struct settling *s, struct store_batch *to);
 
 /* Moves what most likely will be needed, while everybody may still write to the account. */
 int settle_fetch_ahead(struct settling *s) WARN_UNUSED;

@@ -176,6 +176,84 @@ static void what_is_gone_is_kept_and_what_is_new_is_not(void **state)
 	assert_int_equal(read_row(f, &key, &row), STORE_ABSENT);
 }
 
+/* As the first node notes it before it sends a merge. */
+static void note_offer(struct fixture *f, uint64_t change, bool taken)
+{
+	AUTO(buf_free) struct buf row = BUF(64);
+	struct store_db *db;
+	struct store_txn *txn;
+	struct store_batch batch;
+	struct key key;
+	const struct store_driver *driver = store_driver_of(f->store, &db);
+	mirror_offer_add(&(struct mirror_offer){taken, id_new(), change}, &row);
+	key_of_account(&key, KEY_OFFER, f->account);
+	store_batch_init(&batch);
+	store_batch_put(&batch, key_slice(&key), buf_slice(&row));
+	done(driver->begin(db, &f->account, 1, &txn, &f->err));
+	done(driver->commit(txn, &batch, NULL, 0, &f->err));
+	store_batch_free(&batch);
+}
+
+static void assert_noted(struct fixture *f, enum key_tag tag, uint32_t number, const char *data)
+{
+	AUTO(buf_free) struct buf row = BUF(ROW_MAX);
+	struct mirror_was was;
+	struct store_object object;
+	struct key key;
+	key_of_object(&key, tag, f->account, f->inbox, number);
+	int r = read_row(f, &key, &row);
+	assert_int_equal(r, data ? 0 : STORE_ABSENT);
+	if (!data)
+		return;
+	assert_true(mirror_was_read(buf_slice(&row), &was));
+	assert_true(row_get_object(was.row, &object));
+	assert_true(slice_eq(object.data, slice_str(data)));
+}
+
+static void since_a_merge_was_offered_what_was_then_is_kept_too(void **state)
+{
+	struct fixture *f = *state;
+	pair_cut(f->pair);
+	change(f, 1, "before");
+	uint32_t third = deliver(f);
+	note_offer(f, 5, false);
+	change(f, 1, "after");
+	change(f, 1, "long after");
+	change(f, third, "after");
+	uint32_t fourth = deliver(f);
+	change(f, fourth, "after");
+	assert_noted(f, KEY_BASE, 1, "as delivered");
+	assert_noted(f, KEY_OFFER, 1, "before");
+	assert_noted(f, KEY_BASE, third, NULL);
+	assert_noted(f, KEY_OFFER, third, "as delivered");
+	assert_noted(f, KEY_OFFER, 2, NULL);
+	assert_noted(f, KEY_OFFER, fourth, NULL);
+}
+
+static void of_a_merge_that_was_taken_nothing_more_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	pair_cut(f->pair);
+	note_offer(f, 3, true);
+	change(f, 1, "after");
+	assert_noted(f, KEY_BASE, 1, "as delivered");
+	assert_noted(f, KEY_OFFER, 1, NULL);
+}
+
+static void offers_that_do_not_parse_are_told(void **state)
+{
+	AUTO(buf_free) struct buf row = BUF(64);
+	struct mirror_offer offer = {true, id_new(), 300}, read;
+	mirror_offer_add(&offer, &row);
+	assert_true(mirror_offer_read(buf_slice(&row), &read));
+	assert_true(read.taken && id_eq(read.merge, offer.merge));
+	assert_int_equal(read.change, 300);
+	for (size_t len = 0; len < row.len; len++)
+		assert_false(mirror_offer_read(slice(row.data, len), &read));
+	row.data[1] = 3;
+	assert_false(mirror_offer_read(buf_slice(&row), &read));
+}
+
 static void a_mailbox_that_is_deleted_is_kept_and_its_objects_are_not(void **state)
 {
 	struct fixture *f = *state;
@@ -313,6 +391,9 @@ int main(void)
 		ALONE_TEST(what_happens_in_a_mailbox_is_no_change_of_it),
 		ALONE_TEST(a_new_name_or_new_data_of_a_mailbox_is_a_change_of_it),
 		ALONE_TEST(who_did_not_have_the_lease_skips_numbers),
+		ALONE_TEST(since_a_merge_was_offered_what_was_then_is_kept_too),
+		ALONE_TEST(of_a_merge_that_was_taken_nothing_more_is_kept),
+		cmocka_unit_test(offers_that_do_not_parse_are_told),
 		cmocka_unit_test(rows_that_do_not_parse_are_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

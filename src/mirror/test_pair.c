@@ -341,6 +341,8 @@ static size_t print_missing(
 {
 	size_t count = 0;
 	for (size_t i = 0; i < a->count; i++) {
+		if (a->list[i].key.ptr[0] == KEY_OFFER) /* the second node's, of the last merge */
+			continue;
 		const struct mirror_row *there = mirror_rows_find(b, a->list[i].key);
 		if (there && slice_eq(there->value, a->list[i].value))
 			continue;

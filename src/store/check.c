@@ -7,9 +7,9 @@
 enum { PROGRESS_EVERY = 4096 };
 
 /* In byte order, so that gaps between them can be looked into. */
-static const enum key_tag TAGS[] = {KEY_ACCOUNT, KEY_BASE, KEY_CHANGE, KEY_GONE, KEY_FACET,
-	KEY_SWEEP, KEY_COLLECTION, KEY_COLLECTION_NAME, KEY_OBJECT_NAME, KEY_OBJECT, KEY_REF,
-	KEY_FORMAT};
+static const enum key_tag TAGS[] = {KEY_ACCOUNT, KEY_BASE, KEY_CHANGE, KEY_GONE, KEY_OFFER,
+	KEY_FACET, KEY_SWEEP, KEY_COLLECTION, KEY_COLLECTION_NAME, KEY_OBJECT_NAME, KEY_OBJECT,
+	KEY_REF, KEY_FORMAT};
 
 bool check_go_on(struct check *c)
 {
@@ -245,8 +245,8 @@ int store_check(struct store *store, store_report *report_finding, store_progres
 	if (r == 0)
 		r = check_accounts(&c);
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(TAGS); i++)
-		if (TAGS[i] != KEY_ACCOUNT && TAGS[i] != KEY_BASE && TAGS[i] != KEY_REF &&
-			TAGS[i] != KEY_FORMAT)
+		if (TAGS[i] != KEY_ACCOUNT && TAGS[i] != KEY_BASE && TAGS[i] != KEY_OFFER &&
+			TAGS[i] != KEY_REF && TAGS[i] != KEY_FORMAT)
 			r = check_owners(&c, TAGS[i]);
 	key_of_tag(&refs, KEY_REF);
 	if (r == 0)

@@ -11,6 +11,7 @@ enum key_tag {
 	KEY_BASE = 'b',               /* account [collection [number(4)]]; the mirror's */
 	KEY_CHANGE = 'c',             /* account collection change(8) number(4) */
 	KEY_GONE = 'd',               /* account change(8) collection */
+	KEY_OFFER = 'e',              /* account [collection [number(4)]]; the mirror's */
 	KEY_FACET = 'f',              /* account collection number(4) */
 	KEY_SWEEP = 'g',              /* account [collection] */
 	KEY_COLLECTION = 'k',         /* account collection */

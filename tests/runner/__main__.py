@@ -19,6 +19,7 @@ from part import ROOT, Part, run_all  # noqa: E402
 FUZZ_SECONDS = 30
 TORTURE_ROUNDS = 20
 MIRROR_ROUNDS = 6
+SIMULATED_SEEDS = 10000
 
 
 def source_checks(tidy: bool) -> list[Part]:
@@ -54,9 +55,11 @@ def main() -> int:
 
     if chosen.ci:
         parts = source_checks(tidy=True) + tests("release", None, True)
-        if (ROOT / "script" / "torture").exists():
-            parts.append(Part("torture", lambda: system.torture(TORTURE_ROUNDS)))
-            parts.append(Part("torture mirror", lambda: system.torture_mirror(MIRROR_ROUNDS)))
+        parts += [
+            Part("torture", lambda: system.torture(TORTURE_ROUNDS)),
+            Part("torture mirror", lambda: system.torture_mirror(MIRROR_ROUNDS)),
+            Part("simulation", lambda: unit.simulate(SIMULATED_SEEDS)),
+        ]
         parts.append(Part("instructions", system.instructions))
         parts += tests("asan", None, True) + tests("tsan", None, False)
         parts.append(Part("fuzz", lambda: system.fuzz(FUZZ_SECONDS)))

@@ -45,6 +45,13 @@ def unit(kind: str, only: str | None) -> Outcome:
     return count(log.read_text())
 
 
+def simulate(seeds: int) -> Outcome:
+    """Two mirrored nodes on a simulated network, disk and clock: each seed is a story of its own."""
+    program = ROOT / FOLDERS["release"] / "tests" / "test_mirror_sim"
+    status, said = command([str(program), "--seeds", str(seeds)], timeout=600)
+    return Outcome(0, 1, said) if status else Outcome(1)
+
+
 def count(log: str) -> Outcome:
     """Adds up the lines of Meson's log, one JSON object a test program."""
     total = Outcome()

@@ -14,6 +14,7 @@
 #include "mirror/sim/view.h"
 #include "mirror/sim/watch.h"
 
+#include "mirror/alone.h"
 #include "mirror/rows.h"
 #include "store/key.h"
 
@@ -62,6 +63,13 @@ static void tell_staged(struct sim *sim, size_t node, struct slice key)
 	sim_tell(sim, "node %zu still has blob %s staged", node, blob);
 }
 
+static bool is_taken(const struct mirror_row *row)
+{
+	struct mirror_offer offer;
+	return row->key.len == KEY_ACCOUNT_LEN && mirror_offer_read(row->value, &offer) &&
+	       offer.taken;
+}
+
 static void compare_rows(struct sim *sim)
 {
 	struct mirror_rows rows[SIM_NODES] = {MIRROR_ROWS_NONE, MIRROR_ROWS_NONE};
@@ -73,6 +81,11 @@ static void compare_rows(struct sim *sim)
 			if (row->key.ptr[0] == KEY_BASE) {
 				if (!id_eq(key_account(row->key), STORE_STAGING_ACCOUNT))
 					sim_broken(sim, "node %zu has notes left", i);
+				continue;
+			}
+			if (row->key.ptr[0] == KEY_OFFER) {
+				if (!is_taken(row))
+					sim_broken(sim, "node %zu has an offer left", i);
 				continue;
 			}
 			if (is_staged(row->key)) {

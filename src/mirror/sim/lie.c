@@ -2,6 +2,7 @@
 #include "mirror/sim/lie.h"
 
 #include "mirror/frame.h"
+#include "mirror/rows.h"
 #include "store/key.h"
 #include "store/row.h"
 
@@ -77,7 +78,7 @@ void sim_lie_leave_out_notes(const struct store_batch *batch, struct store_batch
 	while (store_batch_next(&rest, &op, &key, &value, &bad)) {
 		if (op == STORE_DELETE)
 			store_batch_delete(to, key);
-		else if (key.ptr[0] != KEY_BASE || key.len < KEY_COLLECTION_LEN)
+		else if (!mirror_is_note(key) || key.len < KEY_COLLECTION_LEN)
 			store_batch_put(to, key, value);
 	}
 }

@@ -13,7 +13,6 @@
 enum {
 	OUTPUT = 64 << 10,
 	CONNECT_MS = 3000,
-	SPIKE_MS = 1500,
 	SPIKE_TIMES = 300, /* once in so many pieces */
 	SWAP_TIMES = 8,
 };
@@ -162,8 +161,8 @@ static int64_t latency(struct sim_net *net, unsigned from)
 	struct sim_sched *sched = net->sim->sched;
 	int64_t ms = net->latency[from] + net->slower;
 	ms += (int64_t)sim_small(sched, (uint64_t)net->jitter);
-	if (sim_once_in(sched, SPIKE_TIMES))
-		ms += (int64_t)sim_small(sched, SPIKE_MS);
+	if (sim_once_in(sched, SPIKE_TIMES) && !net->sim->load_over)
+		ms += (int64_t)sim_small(sched, SIM_NET_SPIKE_MS);
 	return ms;
 }
 

@@ -7,6 +7,9 @@
 
 struct sim_net;
 
+/* That something comes late at most, now and then, while there is load. */
+enum { SIM_NET_SPIKE_MS = 1500 };
+
 struct sim_net *sim_net_new(struct sim *sim);
 /* No connection is left. */
 void sim_net_free(struct sim_net *net);

@@ -36,8 +36,8 @@ enum {
 	STORIES = 6,   /* broken rules told of a seed */
 	STUCK_S = 100, /* real time for one seed */
 	POLL_MS = 25,
-	WIND_DOWN_MS = 120 * 1000, /* until who writes has ended */
-	HEARD_MS = 300,            /* until both know of the last thing that broke */
+	WIND_DOWN_MS = 120 * 1000,   /* until who writes has ended */
+	HEARD_MS = SIM_NET_SPIKE_MS, /* until nothing is late any more */
 	SYNC_MS = 60 * 1000,
 	HASH_SEED = 1, /* of tables: a seed's run must not hang on it */
 	PATH_SIZE = 64,
