@@ -147,6 +147,7 @@ static int commit(struct mirror_node *node, struct id account, struct slice rest
 		rest.len > 0 || released.len % ID_SIZE != 0 || !batch_fits(batch, account))
 		return bad(err);
 	store_batch_init(&rows);
+	rows.bytes.max = MIRROR_MESSAGE_MAX;
 	buf_add_slice(&rows.bytes, batch);
 	buf_add_slice(&rows.released, released);
 	int r = mirror_stage_settle(node->mirror, account, &rows, err);

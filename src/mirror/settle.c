@@ -19,6 +19,7 @@ static void side_init(struct side *side)
 {
 	*side = (struct side){.rows = MIRROR_ROWS_NONE, .notes = MIRROR_ROWS_NONE};
 	store_batch_init(&side->batch);
+	side->batch.bytes.max = MIRROR_MESSAGE_MAX; /* a whole account */
 }
 
 static void side_free(struct side *side)
