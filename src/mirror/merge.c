@@ -180,7 +180,8 @@ static void revive(struct merge *m, size_t side, const struct model_collection *
 	struct model_collection *to = NULL;
 	for (size_t i = 0; i < c->object_count; i++) {
 		struct model_object object = c->objects[i];
-		if (was_known(m, side, c, &object.row) || lives_at(m, 1 - side, object.row.id))
+		if (was_known(m, side, c, &object.row) || lives_at(m, 1 - side, object.row.id) ||
+			!merge_take_moved(m, side, c->row.kind, &object))
 			continue;
 		if (!to) {
 			to = model_add_collection(m->to, &c->row);
@@ -464,10 +465,12 @@ int mirror_merge(const struct merge_side *first, const struct merge_side *second
 	*ret_model = (struct model){.arena = ARENA_EMPTY};
 	read_parted(&m);
 	sort_gone(&m);
+	merge_moves_init(&m);
 	merge_collections(&m);
 	merge_gone(&m);
 	for (size_t i = 0; i < MERGE_SIDES; i++)
 		free(m.gone[i]);
+	merge_moves_deinit(&m);
 	join_names(&m);
 	for (size_t i = 0; i < ret_model->collection_count; i++) {
 		part_names(&m, &ret_model->collections[i]);

@@ -13,6 +13,7 @@ struct merge {
 	const struct store_merge_rule *rules;
 	struct id account;
 	uint64_t change; /* of all that differs */
+	struct merge_moves *moves; /* of each side; NULL: nothing was ever moved */
 	struct model *to;
 };
 
@@ -30,6 +31,12 @@ static inline uint32_t merge_number(struct store_collection *to)
 	to->next_number = number + 1;
 	return number;
 }
+/* An object of `kind` that only `side` has and the other one never had under this id. False: it was
+ * moved, and goes. Else the object gets what the other side changed of what it was. */
+bool merge_take_moved(
+	struct merge *m, size_t side, enum store_kind kind, struct model_object *object);
+void merge_moves_init(struct merge *m);
+void merge_moves_deinit(struct merge *m);
 /* The objects and tombstones of a collection that both sides have, or one of them only. */
 void merge_objects(struct merge *m, const struct model_collection *const from[MERGE_SIDES],
 	struct model_collection *to);

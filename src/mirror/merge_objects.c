@@ -205,6 +205,15 @@ static void take_new(struct objects *o, size_t side, const struct model_object *
 		o->to, &(struct model_gone){.number = object->row.number, .change = o->m->change});
 }
 
+static void take_only(struct objects *o, size_t side, const struct model_object *object)
+{
+	struct model_object taken = *object;
+	if (merge_take_moved(o->m, side, o->to->row.kind, &taken))
+		take_new(o, side, &taken);
+	else
+		give_up_number(o, object->row.number, object->row.id);
+}
+
 static void take_objects(struct objects *o, size_t side)
 {
 	const struct model_collection *c = o->from[side];
@@ -214,7 +223,7 @@ static void take_objects(struct objects *o, size_t side)
 		if (there && side == 0)
 			take_both(o, object, there);
 		else if (!there && !is_gone(&o->by_id[1 - side], object->row.id))
-			take_new(o, side, object);
+			take_only(o, side, object);
 		else if (!there)
 			give_up_number(o, object->row.number, object->row.id);
 	}
