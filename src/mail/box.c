@@ -89,10 +89,8 @@ int mail_box_add(struct store_write *write, struct mail_box *box, struct id blob
 {
 	AUTO(buf_free) struct buf data = BUF(MAIL_RECORD_MAX);
 	mail_record_write(record, &data);
-	*ret_object = (struct store_object){.origin = origin,
-		.flags = STORE_COUNTED,
-		.blob = blob,
-		.data = buf_slice(&data)};
+	*ret_object = (struct store_object){
+		.origin = origin, .flags = STORE_COUNTED, .blob = blob, .data = buf_slice(&data)};
 	int r = store_write_object_new(write, box->collection, ret_object, facet, err);
 	if (r == 0)
 		mail_box_count(box, record->flags);

@@ -12,7 +12,7 @@ struct merge {
 	const struct model_gone **gone[MERGE_SIDES]; /* collections', by id */
 	const struct store_merge_rule *rules;
 	struct id account;
-	uint64_t change; /* of all that differs */
+	uint64_t change;           /* of all that differs */
 	struct merge_moves *moves; /* of each side; NULL: nothing was ever moved */
 	struct model *to;
 };

@@ -130,6 +130,13 @@ static bool had(const struct merge *m, size_t side, const struct store_object *o
 	return is_gone(&m->moves[side], object->id) || (was && id_eq(was->was.id, object->id));
 }
 
+/* Whether it came after the two had parted. */
+static bool is_new(const struct merge *m, size_t side, const struct store_object *object)
+{
+	const struct known *was = noted(m, side, store_object_identity(object));
+	return object->change > m->parted[side].change && !(was && id_eq(was->was.id, object->id));
+}
+
 /* `there` is what the other side has of it. */
 static bool holds(const struct merge *m, size_t side, const struct store_object *object,
 	const struct store_object *there)
@@ -137,8 +144,11 @@ static bool holds(const struct merge *m, size_t side, const struct store_object 
 	const struct known *here = noted(m, side, store_object_identity(object)),
 			   *other = noted(m, 1 - side, store_object_identity(object));
 	mirror_time mine = here ? here->changed : 0, yours = other ? other->changed : 0;
+	bool new = is_new(m, side, object), other_new = is_new(m, 1 - side, there);
 	if (id_is_none(there->origin) || had(m, side, there))
 		return true; /* of that this one was made */
+	if (new != other_new)
+		return new;
 	if (had(m, 1 - side, object))
 		return false;
 	if (mine != yours)
@@ -184,8 +194,8 @@ static void take_changes(struct merge *m, size_t side, const struct store_merge_
 {
 	struct id identity = store_object_identity(&to->row);
 	const struct known *here = noted(m, side, identity), *other = noted(m, 1 - side, identity);
-	const struct known *was = !here || (other && other->was.change < here->was.change) ? other
-											     : here;
+	const struct known *was =
+		!here || (other && other->was.change < here->was.change) ? other : here;
 	struct model_object before = *to;
 	if (!was || same_content(&was->was, &there->row))
 		return;
@@ -208,8 +218,8 @@ bool merge_take_moved(
 {
 	if (id_is_none(object->row.origin))
 		return true; /* it was not moved */
-	const struct known *there =
-		find(m->moves[1 - side].living, m->moves[1 - side].living_count, object->row.origin);
+	const struct known *there = find(
+		m->moves[1 - side].living, m->moves[1 - side].living_count, object->row.origin);
 	if (!there)
 		return !is_expunged(m, side, object->row.origin);
 	if (id_eq(there->object->row.id, object->row.id))

@@ -71,13 +71,13 @@ struct store_collection {
 
 enum store_object_flag {
 	STORE_COUNTED = 1, /* counts for the account's quota */
-	/* 2 is taken: see row.c */
+			   /* 2 is taken: see row.c */
 };
 
 struct store_object {
 	struct id id;
-	/* Of one that was moved, which makes another object of it: the id of the first one. ID_NONE:
-	 * it was never moved. */
+	/* Of one that was moved, which makes another object of it: the id of the first one.
+	 * ID_NONE: it was never moved. */
 	struct id origin;
 	uint32_t
 		number; /* unique in the collection, ascending, never used again: a mailbox's UID */
@@ -181,9 +181,9 @@ int store_write_collection_gone(struct store_write *write, struct store_collecti
 	struct err *err) WARN_UNUSED;
 /* Stores `object` as new: number, change are given out and set in *object, blob_len too; id when it
  * is none. When the object that it was is gone in the same write, origin says so:
- * store_object_identity() of that one. `blob` must be added in this write or belong to an object of an account that this write
- * locks (else it may be gone by the commit). ERR_EXISTS when the name is taken; ERR_ABSENT when
- * there is no such blob. */
+ * store_object_identity() of that one. `blob` must be added in this write or belong to an object of
+ * an account that this write locks (else it may be gone by the commit). ERR_EXISTS when the name is
+ * taken; ERR_ABSENT when there is no such blob. */
 int store_write_object_new(struct store_write *write, struct store_collection *collection,
 	struct store_object *object, struct slice facet, struct err *err) WARN_UNUSED;
 /* The collection's next number, which no object gets then: for what is counted and is no object. At
@@ -196,9 +196,9 @@ int store_write_get_object(struct store_write *write, struct store_collection *c
 	uint32_t number, struct store_object *ret_object, struct err *err) WARN_UNUSED;
 int store_write_find_object(struct store_write *write, struct store_collection *collection,
 	struct slice name, struct store_object *ret_object, struct err *err) WARN_UNUSED;
-/* Stores changed flags, blob, name or data (not origin) of an object that was read inside this write (after
- * begin); its change is set. The facet stays; to change it, pass it (ptr NULL: leave). STORE_ABSENT
- * when it is gone; ERR_EXISTS when the name is taken. */
+/* Stores changed flags, blob, name or data (not origin) of an object that was read inside this
+ * write (after begin); its change is set. The facet stays; to change it, pass it (ptr NULL: leave).
+ * STORE_ABSENT when it is gone; ERR_EXISTS when the name is taken. */
 int store_write_object(struct store_write *write, struct store_collection *collection,
 	struct store_object *object, struct slice facet, struct err *err) WARN_UNUSED;
 /* STORE_ABSENT when it is gone already. */
