@@ -217,7 +217,7 @@ class PairChecker(Checker):
     def on_together(self, event: Event) -> None:
         assert self.window
         for (account, name), message in self.live.items():
-            self.merge(account, name, message)
+            self.merge(account, name, message, deleted_boxes(self.trees[account]))
         for tree in self.trees.values():
             tree.parts = 1
             for box, mailbox in tree.boxes.items():
@@ -228,12 +228,14 @@ class PairChecker(Checker):
                     floors.add(self.both, event["end"], floors.at(self.both, event["start"]))
         self.window.is_over = True
 
-    def merge(self, account: str, name: str, message: Message) -> None:
+    def merge(self, account: str, name: str, message: Message,
+              deleted: merging.Deleted) -> None:  # fmt: skip
         """What came while they were apart appears above what the other side had announced."""
         for box in message.boxes():
             if all(merging.arrived(state, box) for state in message.states):
                 self.appears(account, name, message, box)
-        message.states = {(w,) for s in message.states for w in merging.world(s, self.rule)}
+        message.states = {(world,) for state in message.states
+                          for world in merging.world(state, self.rule, deleted)}  # fmt: skip
 
     def appears(self, account: str, name: str, message: Message, box: str) -> None:
         assert self.window
@@ -331,6 +333,13 @@ class PairChecker(Checker):
 def id_key(text: str) -> list[int]:
     """Ids begin with the time at which they were made."""
     return [ID_ALPHABET.index(letter) for letter in text]
+
+
+def deleted_boxes(tree: Tree) -> merging.Deleted:
+    """Mailboxes that may have been deleted since the two parted."""
+    return {part: {box for box, mailbox in tree.boxes.items() for state in mailbox.states
+                   if state[WAS] is not None and state[part] is None}
+            for part in (FIRST, SECOND)}  # fmt: skip
 
 
 def moved(world: frozenset[Copy], gone: str, box: str) -> frozenset[Copy]:
