@@ -41,4 +41,15 @@ void merge_moves_deinit(struct merge *m);
 void merge_objects(struct merge *m, const struct model_collection *const from[MERGE_SIDES],
 	struct model_collection *to);
 
+/* merge_names.c: names of objects. Those that follow a collection's name (names_in) get the one
+ * that holds. */
+void merge_follow_names(struct merge *m);
+/* Of two objects with one name the older keeps it. */
+void merge_part_names(struct merge *m, struct model_collection *c);
+/* `other` is what one side made of an object that is now as the other side has it. False: there
+ * need be no copy of that; else the number is to be given to it. */
+bool merge_make_copy(struct merge *m, enum store_kind kind, const struct model_object *holds,
+	const struct model_object *other, struct model_object *ret_copy);
+bool merge_lives_at(const struct merge *m, size_t side, struct id object);
+
 #endif

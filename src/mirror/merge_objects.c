@@ -147,6 +147,16 @@ static uint32_t joint_number(
 	return number;
 }
 
+static void put_copy(
+	struct objects *o, const struct model_object *holds, const struct model_object *other)
+{
+	struct model_object copy;
+	if (!merge_make_copy(o->m, o->to->row.kind, holds, other, &copy))
+		return;
+	copy.row.number = merge_number(&o->to->row);
+	put(o, &copy);
+}
+
 /* Both sides have it, and not the same. */
 static void put_merged(
 	struct objects *o, const struct model_object *first, const struct model_object *second)
@@ -165,8 +175,11 @@ static void put_merged(
 		later = first_stayed ? second : first;
 	struct model_object merged = *later;
 	/* When nobody noted anything, the later one was made of the other. */
-	if (rule->merge && known && !first_stayed && !second_stayed)
+	bool both_changed = known && !first_stayed && !second_stayed;
+	if (rule->merge && both_changed)
 		rule->merge(&was, &first->row, &second->row, &o->m->to->arena, &merged.row);
+	else if (both_changed)
+		put_copy(o, later, later == first ? second : first);
 	merged.row.number = joint_number(o, first, second);
 	put(o, &merged);
 }

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 
-enum { SEEDS = 100, STEPS = 30, ROUNDS = 3, NODES = PAIR_NODES, UNKNOWN_KIND = 99 };
+enum { SEEDS = 100, STEPS = 30, ROUNDS = 3, NODES = PAIR_NODES };
 
 static const char *const NAMES[] = {"one", "two", "three", "four"};
 

@@ -319,7 +319,7 @@ static int delete_box(struct sim_operation *op)
 	return store_write_collection_gone(op->write, box, &op->err);
 }
 
-/* Of a kind that has no rules: objects with names. */
+/* Of a kind of which the later holds: objects with names. */
 static int set(struct sim_operation *op)
 {
 	struct store_collection *box;
