@@ -146,8 +146,10 @@ class PairChecker(Checker):
         return self.sees() if self.event["op"] in READS else self.nodes()
 
     def outcome(self, name: str, box: str) -> str:
-        """By a UID that the merge changes, maybe just now, nothing is found."""
+        """By a UID that the merge changes, maybe just now, nothing is found; by POP3 it is."""
         outcome = super().outcome(name, box)
+        if self.event["op"] == "expunge" and self.event["box"] is None:
+            return outcome
         if outcome == ACKNOWLEDGED and self.is_merging and self.is_new(name, box):
             return UNKNOWN
         return outcome

@@ -12,6 +12,7 @@ import pytest
 import shape as shapes
 from imap_client import Imap
 from mirror import Mirror
+from pop3_client import Pop3
 from shape import Node, User, wait_for_mail
 
 SILENCE = 2  # seconds, the default
@@ -235,6 +236,35 @@ def test_uids_that_are_told_while_apart_are_right(own_mirror: Mirror) -> None:
         there = client.ok("FETCH 1:* (UID)").fetched()
         assert sorted(items["UID"] for items in there.values()) == numbers(given)
     m.command(m.a, "mirror", "resume")
+    m.assert_equal()
+
+
+def test_pop3_deletes_what_got_another_uid_before_quit(own_mirror: Mirror) -> None:
+    m, user = own_mirror, own_mirror.shape.users[0]
+    m.a.send([user], mail("before"))
+    m.command(m.a, "mirror", "pause")
+    for node in (m.a, m.b):
+        m.await_state(node, "paused", "alone")
+        for number in range(3):
+            node.send([user], mail(f"{node.name}{number}"))
+        wait_for_mail(node, user, 4)
+    told = {node: sorted(flags(imap(node, user))) for node in (m.a, m.b)}
+    pops = {node: Pop3(node, user, tls=True) for node in (m.a, m.b)}
+    for node, pop in pops.items():
+        assert len(pop.listing("LIST")) == 4
+        for number in (3, 4):  # the second and the third of those that came there
+            pop.ok(f"DELE {number}")
+    m.command(m.a, "mirror", "resume")
+    m.await_sync()
+    merged = set(flags(imap(m.a, user)))
+    changed = [node for node, uids in told.items() if told[node][1] not in merged]
+    assert changed, "no UID has changed"
+    for node in changed:  # what can't be found is not promised
+        pops[node].err("DELE 2")
+    for pop in pops.values():
+        pop.ok("QUIT")
+    for node in (m.a, m.b):
+        assert subjects(imap(node, user)) == ["a0", "b0", "before"]
     m.assert_equal()
 
 
