@@ -102,6 +102,10 @@ class PairChecker(Checker):
     def is_merging(self) -> bool:
         return self.window is not None and self.window.merging(self.event)
 
+    @property
+    def is_by_pop3(self) -> bool:
+        return bool(self.event["op"] == "expunge" and self.event["box"] is None)
+
     def part(self, other: bool = False) -> int:
         index = self.both.index(self.event["node"])
         return (FIRST, SECOND)[index ^ other]
@@ -122,8 +126,8 @@ class PairChecker(Checker):
         if event["end"] < window.cut or (acknowledged and event["node"] == window.dead
                                          and event["start"] < window.parted):  # fmt: skip
             return (ALL,)
-        if event["start"] > window.parted:
-            return (here,)
+        if event["start"] > window.parted:  # by POP3 also what has just come from the other node
+            return (here, ALL) if self.is_merging and self.is_by_pop3 else (here,)
         return (here, ALL) if acknowledged else (here, there, ALL)
 
     def view(self) -> Look:
@@ -148,7 +152,7 @@ class PairChecker(Checker):
     def outcome(self, name: str, box: str) -> str:
         """By a UID that the merge changes, maybe just now, nothing is found; by POP3 it is."""
         outcome = super().outcome(name, box)
-        if self.event["op"] == "expunge" and self.event["box"] is None:
+        if self.is_by_pop3:
             return outcome
         if outcome == ACKNOWLEDGED and self.is_merging and self.is_new(name, box):
             return UNKNOWN

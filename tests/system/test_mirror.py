@@ -3,10 +3,12 @@
 import contextlib
 import json
 import os
+import shutil
 import smtplib
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import shape as shapes
@@ -295,6 +297,28 @@ def test_a_new_disk_is_filled_while_the_other_node_serves(own_mirror: Mirror) ->
     m.command(m.b, "mirror", "pair", first, key)
     m.assert_equal()
     assert subjects(imap(m.b, user)) == ["before", "meanwhile"]
+
+
+@pytest.mark.parametrize("other_is_there", [True, False])
+def test_an_empty_store_of_a_pair_that_wants_both_disks_starts(own_mirror: Mirror, other_is_there: bool) -> None:
+    m, user = own_mirror, own_mirror.shape.users[0]
+    configure(m, m.b, "ack both-or-tempfail;")
+    m.await_sync()
+    m.a.send([user], mail("before"))
+    m.b.do("stop")
+    if not other_is_there:
+        m.a.do("stop")
+    shutil.rmtree(m.shape.folder / "b" / "data" / "store" / "mail")
+    starting = Thread(target=m.b.do, args=("start",))  # until it is green
+    starting.start()
+    if not other_is_there:
+        while starting.is_alive() and m.run(m.b, "mirror", "status").returncode:
+            time.sleep(0.02)
+        m.await_state(m.b, "alone")
+        m.a.do("start")
+    starting.join()
+    m.assert_equal()
+    assert subjects(imap(m.b, user)) == ["before"]
 
 
 def test_a_machine_that_was_replaced_does_not_come_back(own_mirror: Mirror) -> None:
