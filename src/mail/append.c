@@ -19,7 +19,7 @@ static int add_one(struct store_write *write, struct mail_box *box, const struct
 		.header_len = prepared->header_len,
 		.keywords = message->keywords,
 	};
-	int r = mail_box_add(write, box, store_write_blob(write, message->bytes), &record,
+	int r = mail_box_add(write, box, store_write_blob(write, message->bytes), ID_NONE, &record,
 		mail_prepared_facet(prepared), &object, err);
 	if (r == 0 && nth == 0)
 		*added = (struct mail_added){.uid_validity = box->record.uid_validity,

@@ -68,6 +68,18 @@ int mail_expunge(struct mail *mail, struct id account, struct id mailbox,
 	const struct mail_set *uids, bool any, struct mail_set *ret_expunged, uint64_t *ret_change,
 	struct err *err) WARN_UNUSED;
 
+/* A message as somebody saw it. Its UID may be another one by now (docs/mirror.md), its id is not.
+ */
+struct mail_seen {
+	struct id id;
+	uint32_t uid;
+};
+/* Expunges those, under whatever UID they are; one that is not in the mailbox is gone already. The
+ * list is put in another order. ERR_ABSENT: there is no such mailbox. */
+int mail_expunge_seen(struct mail *mail, struct id account, struct id mailbox,
+	struct mail_seen *messages, size_t count, size_t *ret_expunged,
+	struct err *err) WARN_UNUSED;
+
 /* Copies keep flags, keywords, internal date; bytes are shared, not copied. ret_from[i] became
  * first_uid + i. With `move` the originals are expunged in the same transaction. Missing UIDs are
  * ignored. Same account only. The caller frees *ret_from. ERR_OVER_QUOTA (copy only). */

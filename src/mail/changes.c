@@ -42,3 +42,27 @@ int mail_vanished(struct mail *mail, struct id account, struct id mailbox, uint6
 	free(gone.uids);
 	return r == STORE_ABSENT ? MAIL_ABSENT : r;
 }
+
+struct leaving {
+	uint32_t uid;
+	bool left;
+};
+
+/* The tombstone of a number that an object gave up has no id: the object lives. */
+static bool see_leave(void *context, const struct store_change *change)
+{
+	struct leaving *leaving = context;
+	if (change->number != leaving->uid)
+		return true;
+	leaving->left = change->gone && !id_is_none(change->id);
+	return false;
+}
+
+int mail_has_left(struct mail *mail, struct id account, struct id mailbox, uint64_t since,
+	uint32_t uid, bool *ret_left, struct err *err)
+{
+	struct leaving leaving = {.uid = uid};
+	int r = store_scan_changes(mail->store, account, mailbox, since, see_leave, &leaving, err);
+	*ret_left = leaving.left;
+	return r < 0 ? r : 0;
+}

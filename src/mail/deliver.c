@@ -87,8 +87,8 @@ static int deliver_one(struct job *job, struct mail_delivery *delivery, struct e
 	if (r == 0 && id_is_none(job->blob))
 		job->blob = store_write_blob(job->write, job->bytes);
 	if (r == 0)
-		r = mail_box_add(
-			job->write, &box, job->blob, &job->record, job->facet, &object, err);
+		r = mail_box_add(job->write, &box, job->blob, ID_NONE, &job->record, job->facet,
+			&object, err);
 	if (r < 0) {
 		quota_release(job->mail, &delivery->limits, job->bytes.len, 1);
 		return r;

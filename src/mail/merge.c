@@ -161,11 +161,13 @@ static void complete(struct store_collection *const *all, size_t count, struct a
 
 const struct store_merge_rule mail_merge_rules[] = {
 	{.kind = STORE_MAILBOX,
+		.names_in = STORE_SUBSCRIPTIONS,
 		.merge = merge_message,
 		.merge_collection = merge_mailbox,
 		.join = join_mailboxes,
 		.revive = revive_mailbox,
 		.count = count_messages,
 		.complete = complete},
+	{.kind = STORE_SUBSCRIPTIONS, .later_only = true},
 	{0},
 };

@@ -8,6 +8,9 @@
  * When that makes more than MAIL_KEYWORDS_MAX keywords, those of the later side stay, and of the
  * other one's as many as fit, in the order of their names.
  *
+ * Subscriptions follow mailboxes: when both sides renamed one, or one side renamed what the other
+ * subscribed to, the name that holds is the one that is subscribed to.
+ *
  * A mailbox's counters follow from its messages: they are counted anew. When two mailboxes become
  * one, UIDVALIDITY grows unless it was the larger one: at the other side the UIDs have meant
  * something else. One that is revived gets a larger one too, and the younger of two that were given

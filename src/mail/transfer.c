@@ -1,6 +1,6 @@
-/* Copies refer to the same bytes; row and facet are copied.
- * Facets are read
- * a window of rows at a time. */
+/* Copies refer to the same bytes; row and facet are copied. What is moved is another object then,
+ * which knows the one that it was (docs/mirror.md says what for). Facets are read a window of rows
+ * at a time. */
 #include "mail/transfer_internal.h"
 
 #include "mail/each_internal.h"
@@ -62,11 +62,15 @@ static int transfer_one(
 {
 	struct store_object original, copy;
 	struct mail_record record;
+	struct id origin = ID_NONE;
 	int r = mail_box_get(transfer->write, transfer->from, uid, &original, &record, err);
 	if (r < 0)
 		return r;
 	record.saved = clock_wall();
-	r = mail_box_add(transfer->write, transfer->to, original.blob, &record, facet, &copy, err);
+	if (transfer->move)
+		origin = store_object_identity(&original);
+	r = mail_box_add(
+		transfer->write, transfer->to, original.blob, origin, &record, facet, &copy, err);
 	if (r == 0 && transfer->move)
 		r = mail_box_remove(transfer->write, transfer->from, &original, record.flags, err);
 	if (r != 0)

@@ -142,8 +142,7 @@ static void revive_gone(
 	}
 }
 
-/* Under another collection, which it was joined with by a merge that this side has not heard of. */
-static bool lives_at(const struct merge *m, size_t side, struct id id)
+bool merge_lives_at(const struct merge *m, size_t side, struct id id)
 {
 	const struct model *model = m->sides[side].model;
 	for (size_t c = 0; c < model->collection_count; c++)
@@ -176,13 +175,17 @@ static bool was_known(const struct merge *m, size_t side, const struct model_col
 	       merge_noted(m, side, c->row.id, object->number, &was);
 }
 
-/* What came that the other side did not know, of a collection that it deleted meanwhile. */
+/* What came that the other side did not know, of a collection that it deleted meanwhile. An object
+ * may live under another one there, which this one was joined with by a merge that this side has
+ * not heard of. */
 static void revive(struct merge *m, size_t side, const struct model_collection *c)
 {
 	struct model_collection *to = NULL;
 	for (size_t i = 0; i < c->object_count; i++) {
 		struct model_object object = c->objects[i];
-		if (was_known(m, side, c, &object.row) || lives_at(m, 1 - side, object.row.id))
+		if (was_known(m, side, c, &object.row) ||
+			merge_lives_at(m, 1 - side, object.row.id) ||
+			!merge_take_moved(m, side, c->row.kind, &object))
 			continue;
 		if (!to) {
 			to = model_add_collection(m->to, &c->row);
@@ -326,69 +329,6 @@ static void join_names(struct merge *m)
 	to->collection_count = kept;
 }
 
-static int by_name(const void *a, const void *b)
-{
-	const struct model_object *x = *(const struct model_object *const *)a,
-				  *y = *(const struct model_object *const *)b;
-	int order = slice_cmp(x->row.name, y->row.name);
-	return order != 0 ? order : id_cmp(x->row.id, y->row.id);
-}
-
-/* A copy beside the other one. */
-static void rename_copy(struct merge *m, struct store_object *o)
-{
-	char id[ID_TEXT_SIZE + 1];
-	AUTO(buf_free) struct buf name = BUF(STORE_NAME_MAX);
-	id_to_text(o->id, id);
-	buf_add_slice(&name, slice(o->name.ptr, MIN(o->name.len, (size_t)STORE_NAME_MAX - 64)));
-	buf_printf(&name, " (conflict %s)", id);
-	o->name = arena_copy(&m->to->arena, buf_slice(&name));
-	o->change = m->change;
-}
-
-static bool says_the_same(const struct store_object *a, const struct store_object *b)
-{
-	return a->flags == b->flags && id_eq(a->blob, b->blob) && slice_eq(a->data, b->data);
-}
-
-static void drop_objects(struct merge *m, struct model_collection *c)
-{
-	size_t kept = 0;
-	for (size_t i = 0; i < c->object_count; i++) {
-		const struct store_object *o = &c->objects[i].row;
-		if (!id_is_none(o->id)) {
-			c->objects[kept++] = c->objects[i];
-			continue;
-		}
-		model_add_gone(c, &(struct model_gone){.number = o->number, .change = m->change});
-	}
-	c->object_count = kept;
-}
-
-/* Of two objects with one name the older keeps it. The other one goes when it says the same (both
- * sides subscribed to one mailbox), else it is a copy. */
-static void part_names(struct merge *m, struct model_collection *c)
-{
-	struct model_object **named = alloc_zero(c->object_count + 1, sizeof(*named));
-	size_t count = 0;
-	for (size_t i = 0; i < c->object_count; i++)
-		if (c->objects[i].row.name.len > 0)
-			named[count++] = &c->objects[i];
-	qsort(named, count, sizeof(*named), by_name);
-	for (size_t i = 1; i < count; i++) {
-		struct store_object *older = &named[i - 1]->row, *o = &named[i]->row;
-		if (!slice_eq(o->name, older->name))
-			continue;
-		c->row.change = m->change;
-		if (says_the_same(o, older))
-			o->id = ID_NONE;
-		else
-			rename_copy(m, o);
-	}
-	free(named);
-	drop_objects(m, c);
-}
-
 /* What a collection's data says of its objects. */
 static void count_objects(struct merge *m, struct model_collection *c)
 {
@@ -468,13 +408,16 @@ int mirror_merge(const struct merge_side *first, const struct merge_side *second
 	*ret_model = (struct model){.arena = ARENA_EMPTY};
 	read_parted(&m);
 	sort_gone(&m);
+	merge_moves_init(&m);
 	merge_collections(&m);
 	merge_gone(&m);
 	for (size_t i = 0; i < MERGE_SIDES; i++)
 		free(m.gone[i]);
+	merge_moves_deinit(&m);
+	merge_follow_names(&m);
 	join_names(&m);
 	for (size_t i = 0; i < ret_model->collection_count; i++) {
-		part_names(&m, &ret_model->collections[i]);
+		merge_part_names(&m, &ret_model->collections[i]);
 		count_objects(&m, &ret_model->collections[i]);
 	}
 	complete(&m);

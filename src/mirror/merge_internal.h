@@ -12,7 +12,8 @@ struct merge {
 	const struct model_gone **gone[MERGE_SIDES]; /* collections', by id */
 	const struct store_merge_rule *rules;
 	struct id account;
-	uint64_t change; /* of all that differs */
+	uint64_t change;           /* of all that differs */
+	struct merge_moves *moves; /* of each side; NULL: nothing was ever moved */
 	struct model *to;
 };
 
@@ -30,8 +31,25 @@ static inline uint32_t merge_number(struct store_collection *to)
 	to->next_number = number + 1;
 	return number;
 }
+/* An object of `kind` that only `side` has and the other one never had under this id. False: it was
+ * moved, and goes. Else the object gets what the other side changed of what it was. */
+bool merge_take_moved(
+	struct merge *m, size_t side, enum store_kind kind, struct model_object *object);
+void merge_moves_init(struct merge *m);
+void merge_moves_deinit(struct merge *m);
 /* The objects and tombstones of a collection that both sides have, or one of them only. */
 void merge_objects(struct merge *m, const struct model_collection *const from[MERGE_SIDES],
 	struct model_collection *to);
+
+/* merge_names.c: names of objects. Those that follow a collection's name (names_in) get the one
+ * that holds. */
+void merge_follow_names(struct merge *m);
+/* Of two objects with one name the older keeps it. */
+void merge_part_names(struct merge *m, struct model_collection *c);
+/* `other` is what one side made of an object that is now as the other side has it. False: there
+ * need be no copy of that; else the number is to be given to it. */
+bool merge_make_copy(struct merge *m, enum store_kind kind, const struct model_object *holds,
+	const struct model_object *other, struct model_object *ret_copy);
+bool merge_lives_at(const struct merge *m, size_t side, struct id object);
 
 #endif

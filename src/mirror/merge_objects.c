@@ -147,6 +147,16 @@ static uint32_t joint_number(
 	return number;
 }
 
+static void put_copy(
+	struct objects *o, const struct model_object *holds, const struct model_object *other)
+{
+	struct model_object copy;
+	if (!merge_make_copy(o->m, o->to->row.kind, holds, other, &copy))
+		return;
+	copy.row.number = merge_number(&o->to->row);
+	put(o, &copy);
+}
+
 /* Both sides have it, and not the same. */
 static void put_merged(
 	struct objects *o, const struct model_object *first, const struct model_object *second)
@@ -165,8 +175,11 @@ static void put_merged(
 		later = first_stayed ? second : first;
 	struct model_object merged = *later;
 	/* When nobody noted anything, the later one was made of the other. */
-	if (rule->merge && known && !first_stayed && !second_stayed)
+	bool both_changed = known && !first_stayed && !second_stayed;
+	if (rule->merge && both_changed)
 		rule->merge(&was, &first->row, &second->row, &o->m->to->arena, &merged.row);
+	else if (both_changed)
+		put_copy(o, later, later == first ? second : first);
 	merged.row.number = joint_number(o, first, second);
 	put(o, &merged);
 }
@@ -205,6 +218,15 @@ static void take_new(struct objects *o, size_t side, const struct model_object *
 		o->to, &(struct model_gone){.number = object->row.number, .change = o->m->change});
 }
 
+static void take_only(struct objects *o, size_t side, const struct model_object *object)
+{
+	struct model_object taken = *object;
+	if (merge_take_moved(o->m, side, o->to->row.kind, &taken))
+		take_new(o, side, &taken);
+	else
+		give_up_number(o, object->row.number, object->row.id);
+}
+
 static void take_objects(struct objects *o, size_t side)
 {
 	const struct model_collection *c = o->from[side];
@@ -214,7 +236,7 @@ static void take_objects(struct objects *o, size_t side)
 		if (there && side == 0)
 			take_both(o, object, there);
 		else if (!there && !is_gone(&o->by_id[1 - side], object->row.id))
-			take_new(o, side, object);
+			take_only(o, side, object);
 		else if (!there)
 			give_up_number(o, object->row.number, object->row.id);
 	}

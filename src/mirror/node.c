@@ -71,8 +71,6 @@ int mirror_node_open(
 	mirror_node_enter(node, !node->paired          ? MIRROR_UNPAIRED
 				: node->pairing.paused ? MIRROR_PAUSED
 						       : MIRROR_ALONE);
-	mirror_refuse_alone(
-		node->mirror, node->paired && node->options.ack == MIRROR_ACK_BOTH_OR_TEMPFAIL);
 	*ret_node = node;
 	return 0;
 }
@@ -86,6 +84,9 @@ void mirror_node_attach(struct mirror_node *node, struct store *store)
 {
 	node->store = store;
 	mirror_attach(node->mirror, store);
+	/* Not before: opening an empty store writes what format it has. */
+	mirror_refuse_alone(
+		node->mirror, node->paired && node->options.ack == MIRROR_ACK_BOTH_OR_TEMPFAIL);
 }
 
 void mirror_node_free(struct mirror_node *node)

@@ -8,6 +8,8 @@
 #include "store/merge_rule.h"
 
 enum { BITS = 16, MARKED = 1 }; /* flags */
+/* Kinds: one without a rule, one of which the later object holds. */
+enum { UNKNOWN_KIND = 99, PLAIN_KIND = 98 };
 
 struct box {
 	unsigned bits;
@@ -90,7 +92,8 @@ static const struct store_merge_rule BOX_RULES[] = {{.kind = STORE_MAILBOX,
 							    .merge = merge_object,
 							    .merge_collection = merge_collection,
 							    .join = join_collections,
-							    .count = count_objects},
-	{0}};
+							    .count = count_objects,
+							    .names_in = STORE_SUBSCRIPTIONS},
+	{.kind = (enum store_kind)PLAIN_KIND, .later_only = true}, {0}};
 
 #endif

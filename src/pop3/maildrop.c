@@ -1,8 +1,10 @@
-/* The maildrop: INBOX as it was at the login. Deletions are done at QUIT. */
+/* The maildrop: INBOX as it was at the login. Deletions are done at QUIT: of messages by their ids,
+ * since UIDs may be other ones by then, when two nodes of a mirror have become one
+ * (docs/mirror.md). */
 #include "pop3/session_internal.h"
 
 #include "envelope/dots.h"
-#include "mail/change.h"
+#include "mail/changes.h"
 #include "mail/mailbox.h"
 
 enum { PIECE = 64 * 1024 };
@@ -32,6 +34,12 @@ enum pop3_run pop3_open_maildrop(struct pop3_session *s, const struct directory_
 	return POP3_GO_ON;
 }
 
+static void forget_deletions(struct pop3_session *s)
+{
+	mail_set_free(&s->deleted);
+	buf_free(&s->doomed);
+}
+
 void pop3_close_maildrop(struct pop3_session *s)
 {
 	if (s->locked)
@@ -39,7 +47,7 @@ void pop3_close_maildrop(struct pop3_session *s)
 	s->locked = false;
 	mail_view_unref(s->view);
 	s->view = NULL;
-	mail_set_free(&s->deleted);
+	forget_deletions(s);
 }
 
 /* A message number that is there and not deleted; 0 otherwise. */
@@ -125,18 +133,52 @@ enum pop3_run pop3_cmd_uidl(struct pop3_session *s, struct slice argument)
 	return list(s, argument, write_uid);
 }
 
+static int remember_id(struct pop3_session *s, const struct mail_message *message, struct err *err)
+{
+	struct mail_seen seen = {message->id, message->uid};
+	s->doomed.max = mail_view_count(s->view) * sizeof(seen);
+	buf_add(&s->doomed, &seen, sizeof(seen));
+	if (!s->doomed.failed)
+		return 0;
+	s->doomed.failed = false;
+	return err_temporary(err, ERR_OTHER, "no memory to delete more");
+}
+
+/* At QUIT. One that is gone already is deleted for all who ask. */
+static enum pop3_run doom(struct pop3_session *s, uint32_t n)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct mail_message message;
+	struct err err;
+	uint32_t uid = mail_view_row(s->view, n)->uid;
+	bool left = false;
+	int r = mail_message_get(
+		s->service->mail, s->account, s->mailbox, uid, &arena, &message, &err);
+	bool absent = r == MAIL_ABSENT;
+	if (r == 0)
+		r = remember_id(s, &message, &err);
+	else if (absent)
+		r = mail_has_left(s->service->mail, s->account, s->mailbox,
+			mail_view_change(s->view), uid, &left, &err);
+	if (r < 0)
+		return pop3_failed(s, &err);
+	if (absent && !left)
+		return pop3_err(s, NULL, "That message has another UID now: log in again");
+	mail_set_add(&s->deleted, n, n);
+	return pop3_ok(s, "Will be deleted at QUIT");
+}
+
 enum pop3_run pop3_cmd_dele(struct pop3_session *s, struct slice argument)
 {
 	uint32_t n = number_of(s, argument);
 	if (!n)
 		return no_such(s);
-	mail_set_add(&s->deleted, n, n);
-	return pop3_ok(s, "Will be deleted at QUIT");
+	return doom(s, n);
 }
 
 enum pop3_run pop3_cmd_rset(struct pop3_session *s, struct slice argument)
 {
-	mail_set_free(&s->deleted);
+	forget_deletions(s);
 	return pop3_ok(s, "Nothing will be deleted");
 }
 
@@ -222,26 +264,39 @@ enum pop3_run pop3_send_on(struct pop3_session *s)
 	return POP3_GO_ON;
 }
 
+static int expunge(struct pop3_session *s, size_t *ret_expunged, struct err *err)
+{
+	return mail_expunge_seen(s->service->mail, s->account, s->mailbox,
+		(struct mail_seen *)(void *)s->doomed.data,
+		s->doomed.len / sizeof(struct mail_seen), ret_expunged, err);
+}
+
+/* INBOX may be part of another mailbox now, which has the same messages. */
+static int expunge_anew(struct pop3_session *s, size_t *ret_expunged, struct err *err)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct mail_mailbox inbox;
+	int r = mail_mailbox_find(
+		s->service->mail, s->account, SLICE("INBOX"), &arena, &inbox, err);
+	if (r != 0)
+		return r < 0 ? r : 0; /* and there is none */
+	s->mailbox = inbox.id;
+	return expunge(s, ret_expunged, err);
+}
+
 /* RFC 1939 section 6: deletes, then lets the mailbox go. */
 enum pop3_run pop3_cmd_quit(struct pop3_session *s, struct slice argument)
 {
-	struct mail_set uids = {0}, gone = {0};
-	uint64_t change;
+	size_t expunged = 0;
 	struct err err;
 	int r = 0;
-	for (uint32_t i = 0; i < s->deleted.count; i++)
-		for (uint32_t n = s->deleted.ranges[i].first; n <= s->deleted.ranges[i].last; n++) {
-			uint32_t uid = mail_view_row(s->view, n)->uid;
-			mail_set_add(&uids, uid, uid);
-		}
-	if (uids.count > 0) {
-		r = mail_expunge(s->service->mail, s->account, s->mailbox, &uids, true, &gone,
-			&change, &err);
+	if (s->doomed.len > 0) {
+		r = expunge(s, &expunged, &err);
+		if (r < 0 && err.kind == ERR_ABSENT)
+			r = expunge_anew(s, &expunged, &err);
 		atomic_fetch_add_explicit(
-			&s->service->figures.deleted, mail_set_size(&gone), memory_order_relaxed);
+			&s->service->figures.deleted, expunged, memory_order_relaxed);
 	}
-	mail_set_free(&uids);
-	mail_set_free(&gone);
 	if (r < 0)
 		(void)pop3_failed(s, &err);
 	else

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "directory/login.h"
+#include "mail/change.h"
 #include "mail/message.h"
 #include "mail/set.h"
 #include "mail/view.h"
@@ -36,6 +37,7 @@ struct pop3_session {
 	struct id account, mailbox;
 	struct mail_view *view;  /* does not change during the session */
 	struct mail_set deleted; /* message numbers */
+	struct buf doomed;       /* struct mail_seen of each of them */
 	/* LIST or UIDL under way: the line of a message, and which is next. */
 	void (*list_line)(struct pop3_session *s, uint32_t n);
 	uint32_t list_next;

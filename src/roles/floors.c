@@ -3,13 +3,26 @@
 
 #include "base/errno_here.h"
 
+#include "base/must.h"
 #include "directory/internal.h"
+#include "directory/merge.h"
 #include "mail/merge.h"
 #include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { ADOPT_OPEN_MAX = 16 };
+
+static void add_merge_rules(const struct store_merge_rule *rules, struct floors *f)
+{
+	size_t count = 0;
+	while (f->merge_rules[count].kind)
+		count++;
+	for (; rules->kind; rules++) {
+		must(count + 1 < FLOORS_MERGE_RULES_MAX);
+		f->merge_rules[count++] = *rules;
+	}
+}
 
 static int open_store(
 	const struct conf_store *conf, const char *folder, struct floors *f, struct err *err)
@@ -25,13 +38,15 @@ static int open_store(
 				.segment_bytes = conf->segment_size,
 				.cache_bytes = conf->cache_size,
 			},
-		.rules = mail_merge_rules,
+		.rules = f->merge_rules,
 		.listen = conf->mirror.listen,
 		.version = ROOKERY_VERSION,
 		.ack = conf->mirror.ack == CONF_ACK_BOTH ? MIRROR_ACK_BOTH
 							 : MIRROR_ACK_BOTH_OR_TEMPFAIL,
 		.silence_ms = (unsigned)conf->mirror.silence_ms,
 	};
+	add_merge_rules(mail_merge_rules, f);
+	add_merge_rules(directory_merge_rules, f);
 	if (mirror_node_open(&mirror, &f->mirror, err) < 0)
 		return -1;
 	struct store_options store = {.driver = &mirror_driver, .db = mirror_node_db(f->mirror)};

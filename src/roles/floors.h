@@ -8,9 +8,14 @@
 #include "mail/mail.h"
 #include "mirror/node.h"
 #include "roles/sandbox.h"
+#include "store/merge_rule.h"
+
+enum { FLOORS_MERGE_RULES_MAX = 16 };
 
 struct floors {
 	struct mirror_node *mirror; /* on which the store lies */
+	/* Of mail and directory, for the mirror; ended by kind 0. */
+	struct store_merge_rule merge_rules[FLOORS_MERGE_RULES_MAX];
 	struct store *store;
 	struct mail *mail;
 	struct directory *directory; /* the internal one */

@@ -39,7 +39,8 @@ static void fuzz_object(struct slice row)
 	row_add_object(&written, &object);
 	must(row_get_object(buf_slice(&written), &again));
 	must(again.change == object.change && again.flags == object.flags);
-	must(id_eq(again.id, object.id) && slice_eq(again.data, object.data));
+	must(id_eq(again.id, object.id) && id_eq(again.origin, object.origin));
+	must(slice_eq(again.data, object.data));
 }
 
 static void fuzz_batch(struct slice rest)

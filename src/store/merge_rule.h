@@ -12,6 +12,12 @@
 /* A table of them ends with kind 0. Functions may be NULL. */
 struct store_merge_rule {
 	enum store_kind kind; /* of collections, and of what is in them */
+	/* Of a named object that both sides changed the later one holds, and that is all. Else,
+	 * and without merge(), the other one stays as a copy beside it, "NAME (conflict ID)". */
+	bool later_only;
+	/* Objects of that kind are named as collections of this one. When one is called otherwise
+	 * than a side called it, names that only this side has given follow. 0: none. */
+	enum store_kind names_in;
 	/* An object that both sides changed, each in its way; `was` is NULL when nobody knows.
 	 * `to` is the later of the two. May change ->data. */
 	void (*merge)(const struct store_object *was, const struct store_object *first,

@@ -4,8 +4,8 @@
 #include "base/bytes.h"
 
 enum { ACCOUNT_GONE = 1 };
-/* Flags of an object on disk: the lowest bit tells whether a blob follows, then store.h's. */
-enum { OBJECT_HAS_BLOB = 1, OBJECT_FLAGS_SHIFT = 1 };
+/* Flags of an object on disk: two tell what follows, the others are store.h's. */
+enum { OBJECT_HAS_BLOB = 1, OBJECT_MOVED = 4, OBJECT_FLAGS_SHIFT = 1 };
 
 /* The part of a row before its name and data, whose size is bounded; gathered here, so that a row
  * costs few calls. */
@@ -148,13 +148,15 @@ bool row_get_collection(struct slice row, struct store_collection *ret_collectio
 
 void row_add_object(struct buf *to, const struct store_object *object)
 {
-	bool has_blob = !id_is_none(object->blob);
+	bool has_blob = !id_is_none(object->blob), moved = !id_is_none(object->origin);
 	struct head head;
 	head_begin(&head);
-	head_varint(&head,
-		(uint64_t)object->flags << OBJECT_FLAGS_SHIFT | (has_blob ? OBJECT_HAS_BLOB : 0));
+	head_varint(&head, (uint64_t)object->flags << OBJECT_FLAGS_SHIFT |
+				   (has_blob ? OBJECT_HAS_BLOB : 0) | (moved ? OBJECT_MOVED : 0));
 	head_varint(&head, object->change);
 	head_id(&head, object->id);
+	if (moved)
+		head_id(&head, object->origin);
 	if (has_blob) {
 		head_id(&head, object->blob);
 		head_varint(&head, object->blob_len);
@@ -171,9 +173,12 @@ bool row_get_object(struct slice row, struct store_object *ret_object)
 			&flags) ||
 		!cut_number(&row, ROW_CHANGE_MAX, &o->change) || !cut_id(&row, &o->id))
 		return false;
-	o->flags = (unsigned)(flags >> OBJECT_FLAGS_SHIFT);
+	o->flags = (unsigned)((flags & ~(uint64_t)OBJECT_MOVED) >> OBJECT_FLAGS_SHIFT);
+	o->origin = ID_NONE;
 	o->blob = ID_NONE;
 	o->blob_len = 0;
+	if ((flags & OBJECT_MOVED) && (!cut_id(&row, &o->origin) || id_is_none(o->origin)))
+		return false;
 	if ((flags & OBJECT_HAS_BLOB) &&
 		(!cut_id(&row, &o->blob) || !bytes_cut_varint(&row, &o->blob_len)))
 		return false;

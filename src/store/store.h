@@ -71,10 +71,14 @@ struct store_collection {
 
 enum store_object_flag {
 	STORE_COUNTED = 1, /* counts for the account's quota */
+			   /* 2 is taken: see row.c */
 };
 
 struct store_object {
 	struct id id;
+	/* Of one that was moved, which makes another object of it: the id of the first one.
+	 * ID_NONE: it was never moved. */
+	struct id origin;
 	uint32_t
 		number; /* unique in the collection, ascending, never used again: a mailbox's UID */
 	unsigned flags; /* enum store_object_flag */
@@ -84,6 +88,11 @@ struct store_object {
 	struct slice name; /* unique in the collection; empty when objects of this kind have none */
 	struct slice data; /* the upper floor's own; small; opaque here */
 };
+/* What stays the same however often an object is moved. */
+static inline struct id store_object_identity(const struct store_object *object)
+{
+	return id_is_none(object->origin) ? object->id : object->origin;
+}
 
 /* Reading. Slices in results point into `arena`. All return 0, STORE_ABSENT or negative. */
 int store_get_account(struct store *store, struct id account, struct store_account *ret_account,
@@ -171,9 +180,10 @@ int store_write_collection_new(struct store_write *write, struct id account, enu
 int store_write_collection_gone(struct store_write *write, struct store_collection *collection,
 	struct err *err) WARN_UNUSED;
 /* Stores `object` as new: number, change are given out and set in *object, blob_len too; id when it
- * is none. `blob` must be added in this write or belong to an object of an account that this write
- * locks (else it may be gone by the commit). ERR_EXISTS when the name is taken; ERR_ABSENT when
- * there is no such blob. */
+ * is none. When the object that it was is gone in the same write, origin says so:
+ * store_object_identity() of that one. `blob` must be added in this write or belong to an object of
+ * an account that this write locks (else it may be gone by the commit). ERR_EXISTS when the name is
+ * taken; ERR_ABSENT when there is no such blob. */
 int store_write_object_new(struct store_write *write, struct store_collection *collection,
 	struct store_object *object, struct slice facet, struct err *err) WARN_UNUSED;
 /* The collection's next number, which no object gets then: for what is counted and is no object. At
@@ -186,9 +196,9 @@ int store_write_get_object(struct store_write *write, struct store_collection *c
 	uint32_t number, struct store_object *ret_object, struct err *err) WARN_UNUSED;
 int store_write_find_object(struct store_write *write, struct store_collection *collection,
 	struct slice name, struct store_object *ret_object, struct err *err) WARN_UNUSED;
-/* Stores changed flags, blob, name or data of an object that was read inside this write (after
- * begin); its change is set. The facet stays; to change it, pass it (ptr NULL: leave). STORE_ABSENT
- * when it is gone; ERR_EXISTS when the name is taken. */
+/* Stores changed flags, blob, name or data (not origin) of an object that was read inside this
+ * write (after begin); its change is set. The facet stays; to change it, pass it (ptr NULL: leave).
+ * STORE_ABSENT when it is gone; ERR_EXISTS when the name is taken. */
 int store_write_object(struct store_write *write, struct store_collection *collection,
 	struct store_object *object, struct slice facet, struct err *err) WARN_UNUSED;
 /* STORE_ABSENT when it is gone already. */

@@ -268,6 +268,7 @@ static void a_store_of_a_newer_format_is_refused(void **state)
 static void a_row_comes_back_as_it_was_and_no_cut_of_it_passes(void **state)
 {
 	struct store_object o = {.id = id_new(),
+		.origin = id_new(),
 		.flags = 0x80000001u,
 		.change = ROW_CHANGE_MAX,
 		.blob = id_new(),
@@ -278,7 +279,7 @@ static void a_row_comes_back_as_it_was_and_no_cut_of_it_passes(void **state)
 	AUTO(buf_free) struct buf row = BUF(1000);
 	row_add_object(&row, &o);
 	assert_true(row_get_object(buf_slice(&row), &got));
-	assert_true(id_eq(got.id, o.id) && id_eq(got.blob, o.blob));
+	assert_true(id_eq(got.id, o.id) && id_eq(got.origin, o.origin) && id_eq(got.blob, o.blob));
 	assert_int_equal(got.flags, o.flags);
 	assert_true(got.change == o.change && got.blob_len == o.blob_len);
 	assert_slice(got.name, "n");

@@ -331,6 +331,7 @@ class Checker:
             for box in sorted(boxes, key=lambda box: (box not in here, box)):
                 self.look(name, box, here.get(box))
             message.moved = None
+            message.settle()
             message.refused_in.clear()
             message.blurred.clear()
             message.stamps = {box: message.stamps[box] for box in here if box in message.stamps}

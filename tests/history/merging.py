@@ -1,5 +1,5 @@
 """What becomes of a message or a mailbox that two nodes changed apart from each other, by the rules
-of docs/mirror.md; a MOVE is a copy, and an expunge."""
+of docs/mirror.md."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -8,6 +8,8 @@ from history.mailboxes import Name
 from history.states import State
 from history.worlds import Copy, Flags, World, find
 
+FIRST, SECOND = 1, 2  # parts of a state
+Deleted = dict[int, set[str]]  # mailboxes that may be, by part
 RULES = ("per-flag", "later")  # "later": of two sets of flags one holds, as there is no rule yet
 
 
@@ -29,22 +31,48 @@ def arrived(state: State[World], box: str) -> dict[int, Copy]:
             if was is None or was.uid not in (None, each.uid)}  # fmt: skip
 
 
-def copies(state: State[World], box: str, rule: str) -> list[Copy | None]:
-    """What may be in the mailbox."""
-    was, one, other = (find(part, box) for part in state)
-    for new in arrived(state, box).values():
-        return [Copy(box, None, new.flags)]  # its UID may be one that the other side gave out
-    if not (was and one and other):
-        return [None]  # expunge wins
-    uid = one.uid if one.uid == other.uid else None
-    found = sorted(flags(was.flags, one.flags, other.flags, rule), key=sorted)
-    return [Copy(box, uid, each) for each in found]
+def is_moved(was: Copy, now: Copy) -> bool:
+    """Maybe away and back."""
+    return was.box != now.box or was.uid not in (None, now.uid)
 
 
-def world(state: State[World], rule: str) -> Iterator[World]:
+def both_have(was: Copy | None, one: Copy, other: Copy, rule: str) -> list[Copy | None]:
+    """Something at both sides: it is at one place, and each flag is as somebody wants it."""
+    base = was or one
+    moved = [each for each in (one, other) if is_moved(base, each)]
+    uid = one.uid if one.uid == other.uid and not moved else None
+    found = sorted(flags(base.flags, one.flags, other.flags, rule), key=sorted)
+    boxes = sorted({each.box for each in moved or [one]})
+    return [Copy(box, uid, each) for box in boxes for each in found]
+
+
+def one_has(was: Copy | None, there: Copy, deleted: set[str]) -> list[Copy | None]:
+    """Something at one side only: it is new, or the other side expunged it. What was deleted there
+    with its mailbox may have been moved out of that here."""
+    lives = Copy(there.box, None, there.flags)  # its UID may be one that the other side gave out
+    if was is None:
+        return [lives]
+    return [None, lives] if is_moved(was, there) and was.box in deleted else [None]
+
+
+def copies(state: State[World], thing: str, rule: str, deleted: Deleted) -> list[Copy | None]:
+    """What may become of one thing."""
+    was, one, other = (find_thing(part, thing) for part in state)
+    if one and other:
+        return both_have(was, one, other, rule)
+    if one:
+        return one_has(was, one, deleted[SECOND])
+    return one_has(was, other, deleted[FIRST]) if other else [None]
+
+
+def find_thing(world: World, thing: str) -> Copy | None:
+    return next((copy for copy in world if copy.thing == thing), None)
+
+
+def world(state: State[World], rule: str, deleted: Deleted) -> Iterator[World]:
     """All that may come of it."""
-    boxes = sorted({each.box for part in state for each in part})
-    choices = [copies(state, box, rule) for box in boxes]
+    things = sorted({each.thing for part in state for each in part})
+    choices = [copies(state, thing, rule, deleted) for thing in things]
     for chosen in product(*choices):
         yield frozenset(each for each in chosen if each)
 

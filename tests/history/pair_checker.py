@@ -102,6 +102,10 @@ class PairChecker(Checker):
     def is_merging(self) -> bool:
         return self.window is not None and self.window.merging(self.event)
 
+    @property
+    def is_by_pop3(self) -> bool:
+        return bool(self.event["op"] == "expunge" and self.event["box"] is None)
+
     def part(self, other: bool = False) -> int:
         index = self.both.index(self.event["node"])
         return (FIRST, SECOND)[index ^ other]
@@ -122,8 +126,8 @@ class PairChecker(Checker):
         if event["end"] < window.cut or (acknowledged and event["node"] == window.dead
                                          and event["start"] < window.parted):  # fmt: skip
             return (ALL,)
-        if event["start"] > window.parted:
-            return (here,)
+        if event["start"] > window.parted:  # by POP3 also what has just come from the other node
+            return (here, ALL) if self.is_merging and self.is_by_pop3 else (here,)
         return (here, ALL) if acknowledged else (here, there, ALL)
 
     def view(self) -> Look:
@@ -146,8 +150,10 @@ class PairChecker(Checker):
         return self.sees() if self.event["op"] in READS else self.nodes()
 
     def outcome(self, name: str, box: str) -> str:
-        """By a UID that the merge changes, maybe just now, nothing is found."""
+        """By a UID that the merge changes, maybe just now, nothing is found; by POP3 it is."""
         outcome = super().outcome(name, box)
+        if self.is_by_pop3:
+            return outcome
         if outcome == ACKNOWLEDGED and self.is_merging and self.is_new(name, box):
             return UNKNOWN
         return outcome
@@ -217,7 +223,7 @@ class PairChecker(Checker):
     def on_together(self, event: Event) -> None:
         assert self.window
         for (account, name), message in self.live.items():
-            self.merge(account, name, message)
+            self.merge(account, name, message, deleted_boxes(self.trees[account]))
         for tree in self.trees.values():
             tree.parts = 1
             for box, mailbox in tree.boxes.items():
@@ -228,12 +234,14 @@ class PairChecker(Checker):
                     floors.add(self.both, event["end"], floors.at(self.both, event["start"]))
         self.window.is_over = True
 
-    def merge(self, account: str, name: str, message: Message) -> None:
+    def merge(self, account: str, name: str, message: Message,
+              deleted: merging.Deleted) -> None:  # fmt: skip
         """What came while they were apart appears above what the other side had announced."""
         for box in message.boxes():
             if all(merging.arrived(state, box) for state in message.states):
                 self.appears(account, name, message, box)
-        message.states = {(w,) for s in message.states for w in merging.world(s, self.rule)}
+        message.states = {(world,) for state in message.states
+                          for world in merging.world(state, self.rule, deleted)}  # fmt: skip
 
     def appears(self, account: str, name: str, message: Message, box: str) -> None:
         assert self.window
@@ -331,6 +339,13 @@ class PairChecker(Checker):
 def id_key(text: str) -> list[int]:
     """Ids begin with the time at which they were made."""
     return [ID_ALPHABET.index(letter) for letter in text]
+
+
+def deleted_boxes(tree: Tree) -> merging.Deleted:
+    """Mailboxes that may have been deleted since the two parted."""
+    return {part: {box for box, mailbox in tree.boxes.items() for state in mailbox.states
+                   if state[WAS] is not None and state[part] is None}
+            for part in (FIRST, SECOND)}  # fmt: skip
 
 
 def moved(world: frozenset[Copy], gone: str, box: str) -> frozenset[Copy]:

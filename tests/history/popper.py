@@ -18,12 +18,11 @@ class Popper(Client):
         self.left_alone.clear()
 
     def session(self) -> None:
-        account, epoch = self.account, self.phase.epoch
+        account = self.account
         pop = Pop3(self.place.connect("pop3"), account.user, account.password)
         try:
             chosen = self.mark(pop)
-            is_sure = self.phase.epoch == epoch and self.phase.name != "merging"
-            self.leave(pop, chosen, is_sure)
+            self.leave(pop, chosen)
         finally:
             pop.close()
         self.over.wait(self.chance.random() * 0.2)
@@ -41,10 +40,10 @@ class Popper(Client):
                 break
         return chosen
 
-    def leave(self, pop: Pop3, chosen: list[str], is_sure: bool) -> None:
+    def leave(self, pop: Pop3, chosen: list[str]) -> None:
         start, outcome = record.now(), record.REFUSED
         try:
-            if self.chance.random() < 0.8 and is_sure:
+            if self.chance.random() < 0.8:
                 outcome = record.UNKNOWN
                 if pop.ask("QUIT").startswith(b"+OK"):
                     outcome = record.ACKNOWLEDGED

@@ -5,7 +5,8 @@ mailbox. A change with an unknown outcome doubles the worlds; what is seen leave
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import count
 
 from history.states import TOGETHER, Reach, State, part_ways, step
 
@@ -16,9 +17,15 @@ ANY = "*"  # in place of a flag: whichever
 
 @dataclass(frozen=True)
 class Copy:
+    """`thing` stays the same wherever it is moved; copies of one message are several things."""
+
     box: str
     uid: int | None
     flags: Flags
+    thing: str = ""
+
+
+NUMBERS = count(1)  # of things
 
 
 World = frozenset[Copy]
@@ -67,7 +74,7 @@ class Message:
             return
         self.been_in.add(box)
         self.stamps[box] = Stamp()
-        copy = {Copy(box, uid, flags)}
+        copy = {Copy(box, uid, flags, f"{next(NUMBERS)}")}
         self.change(lambda world: without(world, box) | copy, outcome, reach)
 
     def remove(self, box: str, outcome: str, reach: Reach = TOGETHER) -> None:
@@ -82,8 +89,11 @@ class Message:
         self.been_in.add(target)
         self.stamps[target] = Stamp()
 
+        new = f"{next(NUMBERS)}"
+
         def change(world: World) -> World:
-            there = {Copy(target, uid, copy.flags) for copy in world if copy.box == box}
+            there = {Copy(target, uid, copy.flags, new if keep else copy.thing)
+                     for copy in world if copy.box == box}  # fmt: skip
             rest = without(world, target) if there else world
             return (rest if keep else without(rest, box)) | there
 
@@ -106,6 +116,11 @@ class Message:
     def part_ways(self) -> None:
         self.states = part_ways(self.states)
 
+    def settle(self) -> None:
+        """It was seen where it is: how it came there does not matter any more."""
+        self.states = {tuple(frozenset(replace(copy, thing=copy.box) for copy in world)
+                             for world in state) for state in self.states}  # fmt: skip
+
 
 def find(world: World, box: str) -> Copy | None:
     return next((copy for copy in world if copy.box == box), None)
@@ -116,7 +131,7 @@ def without(world: World, box: str) -> World:
 
 
 def with_flags(copy: Copy, mode: str, flags: Flags) -> Copy:
-    return Copy(copy.box, copy.uid, copy.flags | flags if mode == "+" else copy.flags - flags)
+    return replace(copy, flags=copy.flags | flags if mode == "+" else copy.flags - flags)
 
 
 @dataclass(frozen=True)
@@ -152,7 +167,7 @@ def narrow(
     def take(state: State[World]) -> State[World]:
         old = find(state[look.part], box)
         return tuple(
-            without(world, box) | ({seen} if seen else set())
+            without(world, box) | ({same_thing(seen, find(world, box))} if seen else set())
             if number == look.part or (good and old and find(world, box) == old)
             else world
             for number, world in enumerate(state)
@@ -162,6 +177,10 @@ def narrow(
     if seen:
         message.been_in.add(box)
     return found
+
+
+def same_thing(seen: Copy, known: Copy | None) -> Copy:
+    return replace(seen, thing=known.thing if known else f"{next(NUMBERS)}")
 
 
 def broken(message: Message, box: str, seen: Copy | None, part: int) -> tuple[str, str]:

@@ -3,15 +3,18 @@
 import contextlib
 import json
 import os
+import shutil
 import smtplib
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import shape as shapes
 from imap_client import Imap
 from mirror import Mirror
+from pop3_client import Pop3
 from shape import Node, User, wait_for_mail
 
 SILENCE = 2  # seconds, the default
@@ -238,6 +241,35 @@ def test_uids_that_are_told_while_apart_are_right(own_mirror: Mirror) -> None:
     m.assert_equal()
 
 
+def test_pop3_deletes_what_got_another_uid_before_quit(own_mirror: Mirror) -> None:
+    m, user = own_mirror, own_mirror.shape.users[0]
+    m.a.send([user], mail("before"))
+    m.command(m.a, "mirror", "pause")
+    for node in (m.a, m.b):
+        m.await_state(node, "paused", "alone")
+        for number in range(3):
+            node.send([user], mail(f"{node.name}{number}"))
+        wait_for_mail(node, user, 4)
+    told = {node: sorted(flags(imap(node, user))) for node in (m.a, m.b)}
+    pops = {node: Pop3(node, user, tls=True) for node in (m.a, m.b)}
+    for node, pop in pops.items():
+        assert len(pop.listing("LIST")) == 4
+        for number in (3, 4):  # the second and the third of those that came there
+            pop.ok(f"DELE {number}")
+    m.command(m.a, "mirror", "resume")
+    m.await_sync()
+    merged = set(flags(imap(m.a, user)))
+    changed = [node for node, uids in told.items() if told[node][1] not in merged]
+    assert changed, "no UID has changed"
+    for node in changed:  # what can't be found is not promised
+        pops[node].err("DELE 2")
+    for pop in pops.values():
+        pop.ok("QUIT")
+    for node in (m.a, m.b):
+        assert subjects(imap(node, user)) == ["a0", "b0", "before"]
+    m.assert_equal()
+
+
 @needs_root
 def test_a_cut_of_a_moment_is_not_noticed(own_mirror: Mirror) -> None:
     m, user = own_mirror, own_mirror.shape.users[0]
@@ -265,6 +297,28 @@ def test_a_new_disk_is_filled_while_the_other_node_serves(own_mirror: Mirror) ->
     m.command(m.b, "mirror", "pair", first, key)
     m.assert_equal()
     assert subjects(imap(m.b, user)) == ["before", "meanwhile"]
+
+
+@pytest.mark.parametrize("other_is_there", [True, False])
+def test_an_empty_store_of_a_pair_that_wants_both_disks_starts(own_mirror: Mirror, other_is_there: bool) -> None:
+    m, user = own_mirror, own_mirror.shape.users[0]
+    configure(m, m.b, "ack both-or-tempfail;")
+    m.await_sync()
+    m.a.send([user], mail("before"))
+    m.b.do("stop")
+    if not other_is_there:
+        m.a.do("stop")
+    shutil.rmtree(m.shape.folder / "b" / "data" / "store" / "mail")
+    starting = Thread(target=m.b.do, args=("start",))  # until it is green
+    starting.start()
+    if not other_is_there:
+        while starting.is_alive() and m.run(m.b, "mirror", "status").returncode:
+            time.sleep(0.02)
+        m.await_state(m.b, "alone")
+        m.a.do("start")
+    starting.join()
+    m.assert_equal()
+    assert subjects(imap(m.b, user)) == ["before"]
 
 
 def test_a_machine_that_was_replaced_does_not_come_back(own_mirror: Mirror) -> None:

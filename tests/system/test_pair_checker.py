@@ -67,6 +67,9 @@ class History:
     def move(self, node: str, target: str, uid: int) -> None:
         self.do("move", node, box=INBOX, target=target, messages=[[1, "m"]], pairs={1: uid})
 
+    def copy(self, node: str, target: str, uid: int) -> None:
+        self.do("copy", node, box=INBOX, target=target, messages=[[1, "m"]], pairs={1: uid})
+
     def see(self, *boxes: dict[str, Any], other: list[dict[str, Any]] | None = None) -> None:
         """At the end: the same at both, unless `other` says what the second one holds."""
         if self.events:
@@ -109,6 +112,9 @@ SAME_FLAG = apart_then(flagged_at("a", "k1"), flagged_at("b", "k1"), lambda h: h
 GONE = apart_then(lambda h: h.expunge("a"), flagged_at("b", "k2"))
 ARRIVED = apart_then(lambda h: h.append("a", 2, "x"), lambda h: h.append("b", 1026, "y"))
 MOVED = apart_then(lambda h: h.move("a", ARCHIVE, 2), lambda h: h.move("b", OWN, 3))
+COPIED = apart_then(lambda h: h.copy("a", ARCHIVE, 2), lambda h: h.move("b", OWN, 3))
+MOVED_FLAGGED = apart_then(lambda h: h.move("a", ARCHIVE, 2), flagged_at("b", "k1"))
+MOVED_EXPUNGED = apart_then(lambda h: h.move("a", ARCHIVE, 2), lambda h: h.expunge("b"))
 
 
 @pytest.mark.parametrize(
@@ -118,7 +124,11 @@ MOVED = apart_then(lambda h: h.move("a", ARCHIVE, 2), lambda h: h.move("b", OWN,
         (SAME_FLAG, holds(row(1, flags=("k1",)))),
         (GONE, holds()),
         (ARRIVED, holds(row(1), row(1026, "y"), row(1027, "x"), uid_next=1028)),
-        (MOVED, [box(INBOX), box(ARCHIVE, row(2)), box(OWN, row(3))]),
+        (MOVED, [box(INBOX), box(ARCHIVE, row(2)), box(OWN)]),
+        (MOVED, [box(INBOX), box(ARCHIVE), box(OWN, row(3))]),
+        (COPIED, [box(INBOX), box(ARCHIVE, row(2)), box(OWN, row(3))]),
+        (MOVED_FLAGGED, [box(INBOX), box(ARCHIVE, row(2, flags=("k1",))), box(OWN)]),
+        (MOVED_EXPUNGED, [box(INBOX), box(ARCHIVE), box(OWN)]),
     ],
 )  # fmt: skip
 def test_what_merging_makes_of_two_sides_passes(
@@ -135,8 +145,12 @@ def test_what_merging_makes_of_two_sides_passes(
         ("resurrected", GONE, holds(row(1, flags=("k2",)))),
         ("lost", ARRIVED, holds(row(1), row(1026, "y"), uid_next=1028)),
         ("doubled", ARRIVED, holds(row(1), row(2, "x"), row(1026, "y"), row(1027, "x"), uid_next=1028)),
-        ("lost", MOVED, [box(INBOX), box(ARCHIVE, row(2)), box(OWN)]),
-        ("resurrected", MOVED, [box(INBOX, row(1)), box(ARCHIVE, row(2)), box(OWN, row(3))]),
+        ("lost", MOVED, [box(INBOX), box(ARCHIVE), box(OWN)]),
+        ("resurrected", MOVED, [box(INBOX, row(1)), box(ARCHIVE, row(2)), box(OWN)]),
+        ("resurrected", MOVED, [box(INBOX), box(ARCHIVE, row(2)), box(OWN, row(3))]),
+        ("lost", COPIED, [box(INBOX), box(ARCHIVE), box(OWN, row(3))]),
+        ("flag-lost", MOVED_FLAGGED, [box(INBOX), box(ARCHIVE, row(2)), box(OWN)]),
+        ("resurrected", MOVED_EXPUNGED, [box(INBOX), box(ARCHIVE, row(2)), box(OWN)]),
     ],
 )  # fmt: skip
 def test_what_merging_must_not_do_is_found(

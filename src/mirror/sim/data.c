@@ -147,5 +147,6 @@ const struct store_merge_rule sim_rules[] = {
 		.join = join,
 		.revive = revive,
 		.count = count},
+	{.kind = STORE_SETTINGS, .later_only = true},
 	{0},
 };

@@ -22,6 +22,7 @@ struct sim_object {
 	struct id id;
 	uint32_t message;
 	bool tried; /* to make it */
+	bool moved; /* it is not the first one of its message */
 	bool gone;  /* it was expunged or moved away, and that was acknowledged */
 	bool found;
 };

@@ -129,15 +129,19 @@ static int pick_object(struct sim_operation *op, unsigned account, struct store_
 	return r;
 }
 
-/* A new object of the message, in the box. */
+/* A new object of the message, in the box. `moved` is what it was, or NULL. */
 static int add_object(struct sim_operation *op, struct store_collection *box, uint32_t message,
-	struct id blob, struct slice name)
+	struct id blob, struct slice name, const struct store_object *moved)
 {
+	struct sim_object_data was;
 	uint32_t object = sim_new_object(op->history, message);
 	struct sim_object_data data = {.object = object, .message = message};
 	for (size_t i = 0; i < SIM_FLAGS; i++)
 		data.flags[i] = sim_new_operation(op->history);
+	if (moved && sim_read_object(op->history, moved->data, &was))
+		memcpy(data.flags, was.flags, sizeof(data.flags));
 	struct store_object row = {.id = op->history->objects[object].id,
+		.origin = moved ? store_object_identity(moved) : ID_NONE,
 		.flags = STORE_COUNTED,
 		.blob = blob,
 		.name = name,
@@ -147,6 +151,7 @@ static int add_object(struct sim_operation *op, struct store_collection *box, ui
 	if (r != 0)
 		return r;
 	op->history->objects[object].tried = true;
+	op->history->objects[object].moved = moved != NULL;
 	struct sim_collection_data of_box = data_of(op, box);
 	add_effect(op, (struct sim_effect){.kind = SIM_NUMBERED,
 			       .what = object,
@@ -184,7 +189,7 @@ static int deliver_to(
 	if (r == STORE_ABSENT)
 		r = find_inbox(op, account, &box);
 	if (r == 0)
-		r = add_object(op, box, message, blob, SLICE_NONE);
+		r = add_object(op, box, message, blob, SLICE_NONE, NULL);
 	if (r == 0)
 		add_effect(op, (struct sim_effect){.kind = SIM_DELIVERED, .what = message});
 	return r;
@@ -235,7 +240,8 @@ static int expunge(struct sim_operation *op)
 	return drop_object(op, box, &object, &data);
 }
 
-/* As mail does it: another object with the same body, in the same write. */
+/* As mail does it: another object with the same body, in the same write; one that was moved knows
+ * what it was. */
 static int take_over(struct sim_operation *op, bool move)
 {
 	struct store_collection *from, *to;
@@ -254,7 +260,7 @@ static int take_over(struct sim_operation *op, bool move)
 		message = sim_new_message(op->history, op->accounts[0], body);
 		add_effect(op, (struct sim_effect){.kind = SIM_DELIVERED, .what = message});
 	}
-	r = add_object(op, to, message, object.blob, SLICE_NONE);
+	r = add_object(op, to, message, object.blob, SLICE_NONE, move ? &object : NULL);
 	return r == 0 && move ? drop_object(op, from, &object, &data) : r;
 }
 
@@ -313,7 +319,7 @@ static int delete_box(struct sim_operation *op)
 	return store_write_collection_gone(op->write, box, &op->err);
 }
 
-/* Of a kind that has no rules: objects with names. */
+/* Of a kind of which the later holds: objects with names. */
 static int set(struct sim_operation *op)
 {
 	struct store_collection *box;
@@ -327,7 +333,7 @@ static int set(struct sim_operation *op)
 	if (r == STORE_ABSENT) {
 		uint32_t message = sim_new_message(op->history, op->accounts[0], 0);
 		add_effect(op, (struct sim_effect){.kind = SIM_DELIVERED, .what = message});
-		return add_object(op, box, message, ID_NONE, name);
+		return add_object(op, box, message, ID_NONE, name, NULL);
 	}
 	if (r != 0 || !sim_read_object(op->history, object.data, &data))
 		return -1;
