@@ -164,6 +164,6 @@ int mirror_apply(struct mirror *mirror, uint64_t linking, const struct mirror_co
 		.context = &still};
 	int r = store_apply(m->store, m->inner, m->db, &apply, err);
 	if (r == 0)
-		(void)atomic_fetch_add(&m->applied, 1);
+		(void)atomic_fetch_add(&m->applied, MAX(commit->joined, (size_t)1));
 	return r;
 }

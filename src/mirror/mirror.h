@@ -18,6 +18,7 @@ struct mirror_commit {
 	const struct store_batch *batch;
 	const struct store_new_blob *blobs;
 	size_t blob_count;
+	size_t joined; /* of how many it was made; 0: it is one */
 };
 
 /* In the memory of who ships; `rc` and `err` are set before `done` is told, once: 0 when the other
