@@ -123,8 +123,9 @@ static void tell_lost(struct mirror_shipment *shipment)
 	wait_done(&shipment->done);
 }
 
-void link_send_message(
-	struct mirror_link *link, struct buf *bytes, struct mirror_shipment *shipment)
+/* `tell`: that there is output. */
+static void send_message(struct mirror_link *link, struct buf *bytes,
+	struct mirror_shipment *shipment, void (*tell)(void *context))
 {
 	struct link_message *m = ALLOC(struct link_message);
 	m->shipment = shipment;
@@ -135,7 +136,7 @@ void link_send_message(
 	bool sent = fits && !link->ended;
 	if (sent) {
 		queue_add(&link->queued, m);
-		link->ops->has_output(link->context);
+		tell(link->context);
 	}
 	link_unlock(link);
 	if (sent)
@@ -144,12 +145,18 @@ void link_send_message(
 	tell_lost(shipment);
 }
 
+void link_send_message(
+	struct mirror_link *link, struct buf *bytes, struct mirror_shipment *shipment)
+{
+	send_message(link, bytes, shipment, link->ops->has_output);
+}
+
 void mirror_link_ship(struct mirror_link *link, const struct mirror_commit *commit,
 	struct mirror_shipment *shipment)
 {
 	struct buf bytes = BUF(MIRROR_MESSAGE_MAX);
 	mirror_commit_add(&bytes, commit);
-	link_send_message(link, &bytes, shipment);
+	send_message(link, &bytes, shipment, link->ops->has_commit);
 }
 
 int mirror_link_ask(

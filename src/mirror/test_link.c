@@ -72,7 +72,7 @@ static bool linked(void *context)
 }
 
 static const struct mirror_link_ops OPS = {
-	has_output, spawn, apply, serve, greeted, wanted, given, linked};
+	has_output, has_output, spawn, apply, serve, greeted, wanted, given, linked};
 
 static int set_up(void **state)
 {

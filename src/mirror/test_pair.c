@@ -104,7 +104,7 @@ static bool linked(void *context)
 }
 
 static const struct mirror_link_ops LINK_OPS = {
-	has_output, spawn, apply, serve, greeted, wanted, given, linked};
+	has_output, has_output, spawn, apply, serve, greeted, wanted, given, linked};
 
 static void send_want(void *context, struct id account)
 {
