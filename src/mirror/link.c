@@ -120,7 +120,7 @@ static void tell_lost(struct mirror_shipment *shipment)
 		return;
 	shipment->lost = true;
 	shipment->rc = err_temporary(&shipment->err, ERR_UNAVAILABLE, "the link is down");
-	wait_done(&shipment->done);
+	mirror_shipment_tell(shipment);
 }
 
 /* `tell`: that there is output. */

@@ -67,7 +67,7 @@ static int end_request(struct mirror_link *link, uint64_t number, int rc, struct
 				  (int)MIN(why.len, (size_t)180), why.ptr);
 	shipment->answer = BUF(MIRROR_MESSAGE_MAX);
 	buf_add_slice(&shipment->answer, answer);
-	wait_done(&shipment->done);
+	mirror_shipment_tell(shipment);
 	return 0;
 }
 

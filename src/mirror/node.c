@@ -73,6 +73,7 @@ int mirror_node_open(
 						       : MIRROR_ALONE);
 	mirror_refuse_alone(
 		node->mirror, node->paired && node->options.ack == MIRROR_ACK_BOTH_OR_TEMPFAIL);
+	mirror_answer_ahead(node->mirror, options->ack == MIRROR_ACK_ONE);
 	*ret_node = node;
 	return 0;
 }
