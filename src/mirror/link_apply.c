@@ -1,15 +1,20 @@
 /* Commits that came are applied together: all that wait when an applier looks, as one write, with
  * one sync and one answer to the other node for all. What comes meanwhile waits for the next turn;
- * so the busier a link is the more share a sync.
+ * so the busier a link is the more share a sync. After a turn of many the applier waits a moment
+ * for as many to come again: a sync costs as much for few.
  *
  * That is allowed because commits that are under way at once are of different accounts: none needs
  * to be on the disk before another one. */
 #include "mirror/link_internal.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
+#include "base/must.h"
 
 enum {
-	APPLIERS = 1,
+	APPLIERS = 1, /* a second one gets half of the commits, and syncs as often */
+	MANY = 4,     /* commits; below that nobody is kept waiting */
+	GATHER_MS = 1,
 	JOINED_MAX = 128,
 	JOINED_BYTES = 4 << 20, /* one that is larger goes alone */
 };
@@ -73,12 +78,32 @@ static void apply(struct mirror_link *link, struct joined *joined)
 		}
 }
 
+/* Fewer wait than were applied the last time. */
+static bool are_fewer(struct mirror_link *link, size_t last)
+{
+	size_t count = 0;
+	link_lock(link);
+	for (struct link_incoming *one = link->commits; one && count < last; one = one->next)
+		count++;
+	link_unlock(link);
+	return count < last;
+}
+
+/* Where many write, more commits come in a moment. */
+static void gather(struct mirror_link *link, size_t last)
+{
+	struct wait moment = {0};
+	if (last >= MANY && are_fewer(link, last) &&
+		wait_until(&moment, clock_mono_ms() + GATHER_MS))
+		must(!"nobody says so");
+}
+
 static void run(struct mirror_job *job)
 {
 	struct mirror_link *link = job->link;
 	struct joined *joined = ALLOC(struct joined);
 	free(job);
-	while (take(link, joined)) {
+	for (; take(link, joined); gather(link, joined->count)) {
 		apply(link, joined);
 		link_send_all(link, joined->answers, joined->count);
 		for (size_t i = 0; i < joined->count; i++)
