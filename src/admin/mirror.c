@@ -110,6 +110,14 @@ int admin_mirror_status(
 		result, "this_is", json_string(s.is_first ? "the first node" : "the second node"));
 	(void)json_object_set_new(
 		result, "on_this_disk_only", json_integer((json_int_t)s.unmirrored));
+	if (f->commits.ahead > 0) {
+		(void)json_object_set_new(
+			result, "under_way", json_integer((json_int_t)f->commits.ahead));
+		(void)json_object_set_new(result, "under_way_messages",
+			json_integer((json_int_t)f->commits.ahead_bodies));
+		(void)json_object_set_new(result, "under_way_bytes",
+			json_integer((json_int_t)f->commits.ahead_bytes));
+	}
 	(void)json_object_set_new(
 		result, "accounts_apart", json_integer((json_int_t)f->leases.apart));
 	(void)json_object_set_new(result, "accounts_merged", json_integer((json_int_t)s.merged));

@@ -248,12 +248,16 @@ const struct conf_option conf_options[] = {
 		.help = "Where the other node connects to, over TLS with the key of the pairing. "
 			"Opened only when this node is the first of a pair. Both nodes use the "
 			"same port, 1024 or above."},
-	{"store.mirror", "ack", CONF_CHOICE, CONF_RESTART, .choices = "both both-or-tempfail",
+	{"store.mirror", "ack", CONF_CHOICE, CONF_RESTART, .choices = "both both-or-tempfail one",
 		FIELD(store.mirror.ack), .fallback = "both",
 		.help = "When a client gets its answer. both: when both disks have what it wrote; "
 			"while the other node is away, when this disk has it. both-or-tempfail: "
 			"only when both disks have it; while the other node is away all changes "
-			"are refused for now (4xx, NO [UNAVAILABLE])."},
+			"are refused for now (4xx, NO [UNAVAILABLE]). one: when this disk has it; "
+			"what "
+			"is on its way then, at most 64 MB, is lost if this machine is, and "
+			"`rookery "
+			"mirror status` says how much that is."},
 	{"store.mirror", "silence", CONF_DURATION, CONF_RESTART, 200, MINUTE,
 		FIELD(store.mirror.silence_ms), .fallback = "2s",
 		.help = "How long the other node may say nothing before it is taken for dead. "

@@ -86,7 +86,7 @@ struct conf_mx {
 };
 
 /* In the order of the option's words. */
-enum conf_ack { CONF_ACK_BOTH, CONF_ACK_BOTH_OR_TEMPFAIL };
+enum conf_ack { CONF_ACK_BOTH, CONF_ACK_BOTH_OR_TEMPFAIL, CONF_ACK_ONE };
 
 /* Of two stores that are kept equal; in force once this one is paired. */
 struct conf_mirror {

@@ -42,19 +42,33 @@ static int commit_noted(struct store_txn *txn, const struct mirror_commit *commi
 	return r;
 }
 
-/* Waits for the other disk; `r` is what ours said. What only one of them took is told apart when
- * the two meet again. */
+void mirror_shipment_tell(struct mirror_shipment *shipment)
+{
+	if (shipment->over)
+		shipment->over(shipment);
+	else
+		wait_done(&shipment->done);
+}
+
+/* What only one of them took is told apart when the two meet again. */
+void mirror_commit_judge(struct store_db *m, const struct mirror_shipment *shipment, int64_t since,
+	int r, const struct err *err)
+{
+	(void)atomic_fetch_add(&m->shipped, 1);
+	(void)atomic_fetch_add(&m->ship_ns, (uint64_t)(clock_mono_ns() - since));
+	if ((r == 0) == (shipment->rc == 0))
+		return;
+	(void)atomic_fetch_add(&m->differing, 1);
+	if (!shipment->lost)
+		m->peer->differ(m->peer_context, r < 0 ? err : &shipment->err);
+}
+
+/* Waits for the other disk; `r` is what ours said. */
 static int both_done(struct store_db *m, struct mirror_shipment *shipment, int64_t since, int r,
 	const struct err *err)
 {
 	wait_for(&shipment->done);
-	(void)atomic_fetch_add(&m->shipped, 1);
-	(void)atomic_fetch_add(&m->ship_ns, (uint64_t)(clock_mono_ns() - since));
-	if ((r == 0) == (shipment->rc == 0))
-		return r;
-	(void)atomic_fetch_add(&m->differing, 1);
-	if (!shipment->lost)
-		m->peer->differ(m->peer_context, r < 0 ? err : &shipment->err);
+	mirror_commit_judge(m, shipment, since, r, err);
 	return r;
 }
 
@@ -68,8 +82,7 @@ static int one_only(
 	return STORE_UNCERTAIN;
 }
 
-/* Ours was not taken, and the other one's may have been: it has numbers that we do not know. */
-static void doubt(struct store_db *m, const struct id *accounts, size_t count, int r,
+void mirror_commit_doubt(struct store_db *m, const struct id *accounts, size_t count, int r,
 	const struct mirror_shipment *shipment)
 {
 	for (size_t i = 0; r < 0 && (shipment->rc == 0 || shipment->lost) && i < count; i++)
@@ -84,7 +97,7 @@ static int commit_both(struct store_txn *txn, const struct mirror_commit *commit
 	m->peer->ship(m->peer_context, commit, &shipment);
 	int r = commit_here(txn, commit, commit->batch, err);
 	r = both_done(m, &shipment, since, r, err);
-	doubt(m, commit->accounts, commit->account_count, r, &shipment);
+	mirror_commit_doubt(m, commit->accounts, commit->account_count, r, &shipment);
 	return one_only(m, r, &shipment, err);
 }
 
@@ -101,12 +114,13 @@ static int commit_mixed(struct store_txn *txn, const struct mirror_commit *commi
 	m->peer->ship(m->peer_context, &share.commit, &shipment);
 	int r = commit_noted(txn, commit, apart, apart_count, err);
 	r = both_done(m, &shipment, since, r, err);
-	doubt(m, linked, linked_count, r, &shipment);
+	mirror_commit_doubt(m, linked, linked_count, r, &shipment);
 	mirror_share_free(&share);
 	return r;
 }
 
-int mirror_commit_write(struct store_txn *txn, const struct mirror_commit *commit, struct err *err)
+static int commit_and_wait(
+	struct store_txn *txn, const struct mirror_commit *commit, struct err *err)
 {
 	struct store_db *m = txn->mirror;
 	bool all_apart = !atomic_load(&m->linked);
@@ -139,6 +153,15 @@ int mirror_commit_write(struct store_txn *txn, const struct mirror_commit *commi
 	return r;
 }
 
+int mirror_commit_write(struct store_txn *txn, const struct mirror_commit *commit, struct err *err)
+{
+	if (mirror_may_go_ahead(txn, commit))
+		return mirror_commit_ahead(txn, commit, err);
+	int r = commit_and_wait(txn, commit, err);
+	mirror_txn_end(txn);
+	return r;
+}
+
 struct linking {
 	struct mirror_leases *leases;
 	uint64_t epoch;
@@ -164,6 +187,6 @@ int mirror_apply(struct mirror *mirror, uint64_t linking, const struct mirror_co
 		.context = &still};
 	int r = store_apply(m->store, m->inner, m->db, &apply, err);
 	if (r == 0)
-		(void)atomic_fetch_add(&m->applied, 1);
+		(void)atomic_fetch_add(&m->applied, MAX(commit->joined, (size_t)1));
 	return r;
 }

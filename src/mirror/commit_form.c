@@ -153,3 +153,56 @@ bool mirror_commit_read(struct slice bytes, struct arena *arena, struct mirror_c
 	*ret_commit = commit;
 	return batch_fits(&commit);
 }
+
+static int by_id(const void *a, const void *b)
+{
+	return id_cmp(*(const struct id *)a, *(const struct id *)b);
+}
+
+/* Sorted, each once. */
+static void join_accounts(
+	const struct mirror_commit *commits, size_t count, struct id *to, size_t *ret_count)
+{
+	size_t all = 0, kept = 0;
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < commits[i].account_count; k++)
+			to[all++] = commits[i].accounts[k];
+	qsort(to, all, sizeof(*to), by_id);
+	for (size_t i = 0; i < all; i++)
+		if (kept == 0 || !id_eq(to[kept - 1], to[i]))
+			to[kept++] = to[i];
+	*ret_count = kept;
+}
+
+static char *append(char *to, const struct buf *bytes)
+{
+	return bytes->len > 0 ? (char *)memcpy(to, bytes->data, bytes->len) + bytes->len : to;
+}
+
+void mirror_commit_join(const struct mirror_commit *commits, size_t count, struct arena *arena,
+	struct mirror_commit *ret_commit)
+{
+	size_t accounts = 0, bytes = 0, released = 0, blobs = 0, at = 0;
+	for (size_t i = 0; i < count; i++) {
+		accounts += commits[i].account_count;
+		bytes += commits[i].batch->bytes.len;
+		released += commits[i].batch->released.len;
+		blobs += commits[i].blob_count;
+	}
+	struct id *all_accounts = ARENA_ARRAY(arena, struct id, accounts);
+	struct store_new_blob *all_blobs = ARENA_ARRAY(arena, struct store_new_blob, blobs);
+	char *all_bytes = arena_alloc(arena, bytes + released), *to = all_bytes;
+	for (size_t i = 0; i < count; i++)
+		to = append(to, &commits[i].batch->bytes);
+	for (size_t i = 0; i < count; i++)
+		to = append(to, &commits[i].batch->released);
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < commits[i].blob_count; k++)
+			all_blobs[at++] = commits[i].blobs[k];
+	join_accounts(commits, count, all_accounts, &accounts);
+	struct store_batch *batch = ARENA_NEW(arena, struct store_batch);
+	batch->bytes = borrowed(slice(all_bytes, bytes));
+	batch->released = borrowed(slice(all_bytes + bytes, released));
+	*ret_commit = (struct mirror_commit){
+		all_accounts, accounts, batch, all_blobs, blobs, .joined = count};
+}

@@ -129,6 +129,12 @@ static void has_output(void *context)
 	c->wire->wake(c->socket);
 }
 
+static void has_commit(void *context)
+{
+	struct mirror_connection *c = context;
+	(c->wire->wake_behind ? c->wire->wake_behind : c->wire->wake)(c->socket);
+}
+
 static void run_job(struct mirror_connection *c, void *context)
 {
 	mirror_job_run(context);
@@ -244,6 +250,7 @@ static bool linked(void *context)
 
 static const struct mirror_link_ops LINK_OPS = {
 	.has_output = has_output,
+	.has_commit = has_commit,
 	.spawn = spawn,
 	.apply = apply,
 	.serve = serve,

@@ -90,7 +90,7 @@ static void drop_leases(struct store_txn *txn, size_t count)
 		mirror_lease_drop(&txn->mirror->leases, txn->accounts[count]);
 }
 
-static void end(struct store_txn *txn)
+void mirror_txn_end(struct store_txn *txn)
 {
 	drop_leases(txn, txn->count);
 	mirror_gate_leave(&txn->mirror->gate);
@@ -165,7 +165,7 @@ static int driver_begin(struct store_db *m, const struct id *accounts, size_t co
 	}
 	r = m->inner->begin(m->db, txn->accounts, txn->count, &txn->inner, err);
 	if (r < 0)
-		end(txn);
+		mirror_txn_end(txn);
 	else
 		*ret_txn = txn;
 	return r;
@@ -174,16 +174,14 @@ static int driver_begin(struct store_db *m, const struct id *accounts, size_t co
 static void driver_abort(struct store_txn *txn)
 {
 	txn->mirror->inner->abort(txn->inner);
-	end(txn);
+	mirror_txn_end(txn);
 }
 
 static int driver_commit(struct store_txn *txn, const struct store_batch *batch,
 	const struct store_new_blob *blobs, size_t blob_count, struct err *err)
 {
 	struct mirror_commit commit = {txn->accounts, txn->count, batch, blobs, blob_count};
-	int r = mirror_commit_write(txn, &commit, err);
-	end(txn);
-	return r;
+	return mirror_commit_write(txn, &commit, err);
 }
 
 static struct store_txn *inner_of(struct store_txn *txn)
@@ -330,6 +328,11 @@ void mirror_refuse_alone(struct mirror *mirror, bool refuse)
 	atomic_store(&db_of(mirror)->refuses_alone, refuse);
 }
 
+void mirror_answer_ahead(struct mirror *mirror, bool ahead)
+{
+	atomic_store(&db_of(mirror)->answers_ahead, ahead);
+}
+
 uint64_t mirror_linked(struct mirror *mirror, const struct id *apart, size_t count)
 {
 	uint64_t linking = mirror_leases_linked(&db_of(mirror)->leases, apart, count);
@@ -351,6 +354,9 @@ struct mirror_commits mirror_commits(struct mirror *mirror)
 		.applied = atomic_load(&m->applied),
 		.differing = atomic_load(&m->differing),
 		.alone = atomic_load(&m->alone),
+		.ahead = atomic_load(&m->ahead),
+		.ahead_bodies = atomic_load(&m->ahead_bodies),
+		.ahead_bytes = atomic_load(&m->ahead_bytes),
 	};
 }
 

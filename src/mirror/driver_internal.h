@@ -1,5 +1,5 @@
-/* The mirror's inside, for driver.c (what a store calls) and commit.c (how a write is committed).
- */
+/* The mirror's inside, for driver.c (what a store calls), commit.c (how a write is committed) and
+ * ahead.c (what is answered before the other disk has it). */
 #ifndef MIRROR_DRIVER_INTERNAL_H
 #define MIRROR_DRIVER_INTERNAL_H
 
@@ -17,8 +17,10 @@ struct store_db {
 	struct store *store; /* that lies on it */
 	atomic_bool paired, linked;
 	atomic_bool refuses_alone; /* ack = both-or-tempfail */
+	atomic_bool answers_ahead; /* ack = one */
 	_Atomic mirror_time clock; /* the last one given out */
 	atomic_uint_least64_t shipped, applied, differing, alone, ship_ns;
+	atomic_uint_least64_t ahead, ahead_bodies, ahead_bytes; /* right now */
 };
 
 struct store_txn {
@@ -31,8 +33,24 @@ struct store_txn {
 
 /* Later than all before, and never the other node's. */
 mirror_time mirror_next_time(struct store_db *m);
-/* The inner transaction is over then; leases are still held. */
+/* Gives the leases back; the inner transaction is over. Must not wait. */
+void mirror_txn_end(struct store_txn *txn);
+/* The transaction is over then, or will be when the other disk has it. */
 int mirror_commit_write(
+	struct store_txn *txn, const struct mirror_commit *commit, struct err *err) WARN_UNUSED;
+
+/* What a commit to both disks has come to: `r` here, the shipment there. Counts it, and sees to
+ * what only one of them took. */
+void mirror_commit_judge(struct store_db *m, const struct mirror_shipment *shipment, int64_t since,
+	int r, const struct err *err);
+/* Ours was not taken, and the other one's may have been: it has numbers that we do not know. */
+void mirror_commit_doubt(struct store_db *m, const struct id *accounts, size_t count, int r,
+	const struct mirror_shipment *shipment);
+
+/* ahead.c: may this write be answered before the other disk has it? Then commit it so. */
+WARN_UNUSED bool mirror_may_go_ahead(
+	const struct store_txn *txn, const struct mirror_commit *commit);
+int mirror_commit_ahead(
 	struct store_txn *txn, const struct mirror_commit *commit, struct err *err) WARN_UNUSED;
 
 /* Of a commit, what concerns some of its accounts: they go with their rows, and with the blobs that

@@ -76,5 +76,9 @@ WARN_UNUSED bool mirror_account_of(struct slice key, struct id *ret_account);
  * commit, or one that touches rows of other accounts than it names, or a driver's own. */
 WARN_UNUSED bool mirror_commit_read(
 	struct slice bytes, struct arena *arena, struct mirror_commit *ret_commit);
+/* Several as one, in their order: it has all of it or nothing. It points into them, and into the
+ * arena. */
+void mirror_commit_join(const struct mirror_commit *commits, size_t count, struct arena *arena,
+	struct mirror_commit *ret_commit);
 
 #endif

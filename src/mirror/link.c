@@ -48,6 +48,7 @@ struct mirror_link *mirror_link_new(const struct mirror_link_identity *identity,
 	link->control = BUF(SIZE_MAX);
 	queue_init(&link->queued);
 	queue_init(&link->outgoing);
+	link->last_commit = &link->commits;
 	mirror_frame_add(&link->control, &(struct mirror_frame){.type = MIRROR_HELLO,
 						 .first_version = MIRROR_VERSION,
 						 .last_version = MIRROR_VERSION,
@@ -60,31 +61,37 @@ struct mirror_link *mirror_link_new(const struct mirror_link_identity *identity,
 
 void mirror_link_free(struct mirror_link *link)
 {
-	must(link->ended && !link->outgoing.first && !link->queued.first);
+	must(link->ended && !link->outgoing.first && !link->queued.first && !link->commits);
 	link_drop_incoming(link);
 	buf_free(&link->control);
 	(void)pthread_mutex_destroy(&link->lock);
 	free(link);
 }
 
-static void lock(struct mirror_link *link)
+void link_lock(struct mirror_link *link)
 {
 	(void)pthread_mutex_lock(&link->lock);
 }
 
-static void unlock(struct mirror_link *link)
+void link_unlock(struct mirror_link *link)
 {
 	(void)pthread_mutex_unlock(&link->lock);
 }
 
-void link_send(struct mirror_link *link, const struct mirror_frame *frame)
+void link_send_all(struct mirror_link *link, const struct mirror_frame *frames, size_t count)
 {
-	lock(link);
+	link_lock(link);
 	if (!link->ended) {
-		mirror_frame_add(&link->control, frame);
+		for (size_t i = 0; i < count; i++)
+			mirror_frame_add(&link->control, &frames[i]);
 		link->ops->has_output(link->context);
 	}
-	unlock(link);
+	link_unlock(link);
+}
+
+void link_send(struct mirror_link *link, const struct mirror_frame *frame)
+{
+	link_send_all(link, frame, 1);
 }
 
 void mirror_link_ping(struct mirror_link *link)
@@ -113,28 +120,35 @@ static void tell_lost(struct mirror_shipment *shipment)
 		return;
 	shipment->lost = true;
 	shipment->rc = err_temporary(&shipment->err, ERR_UNAVAILABLE, "the link is down");
-	wait_done(&shipment->done);
+	mirror_shipment_tell(shipment);
 }
 
-void link_send_message(
-	struct mirror_link *link, struct buf *bytes, struct mirror_shipment *shipment)
+/* `tell`: that there is output. */
+static void send_message(struct mirror_link *link, struct buf *bytes,
+	struct mirror_shipment *shipment, void (*tell)(void *context))
 {
 	struct link_message *m = ALLOC(struct link_message);
 	m->shipment = shipment;
 	m->bytes = *bytes;
 	*bytes = BUF(0);
 	bool fits = !m->bytes.failed && m->bytes.len <= MIRROR_MESSAGE_MAX;
-	lock(link);
+	link_lock(link);
 	bool sent = fits && !link->ended;
 	if (sent) {
 		queue_add(&link->queued, m);
-		link->ops->has_output(link->context);
+		tell(link->context);
 	}
-	unlock(link);
+	link_unlock(link);
 	if (sent)
 		return;
 	message_free(m);
 	tell_lost(shipment);
+}
+
+void link_send_message(
+	struct mirror_link *link, struct buf *bytes, struct mirror_shipment *shipment)
+{
+	send_message(link, bytes, shipment, link->ops->has_output);
 }
 
 void mirror_link_ship(struct mirror_link *link, const struct mirror_commit *commit,
@@ -142,7 +156,7 @@ void mirror_link_ship(struct mirror_link *link, const struct mirror_commit *comm
 {
 	struct buf bytes = BUF(MIRROR_MESSAGE_MAX);
 	mirror_commit_add(&bytes, commit);
-	link_send_message(link, &bytes, shipment);
+	send_message(link, &bytes, shipment, link->ops->has_commit);
 }
 
 int mirror_link_ask(
@@ -177,7 +191,7 @@ static void leave(struct mirror_link *link, const struct link_message *m)
 struct mirror_shipment *link_take_waiting(struct mirror_link *link, uint64_t number)
 {
 	struct mirror_shipment *shipment = NULL;
-	lock(link);
+	link_lock(link);
 	struct link_message **at = waiting_place(link, number), *m = *at;
 	if (m && m->at == m->bytes.len) { /* else it is answered before it was sent */
 		*at = m->next_waiting;
@@ -185,7 +199,7 @@ struct mirror_shipment *link_take_waiting(struct mirror_link *link, uint64_t num
 		leave(link, m);
 		message_free(m);
 	}
-	unlock(link);
+	link_unlock(link);
 	return shipment;
 }
 
@@ -239,13 +253,13 @@ static bool add_control(struct mirror_link *link, struct buf *to, size_t max)
 bool mirror_link_output(struct mirror_link *link, struct buf *to, size_t max)
 {
 	size_t before = to->len;
-	lock(link);
+	link_lock(link);
 	if (link->control.len == 0 || add_control(link, to, max)) {
 		begin_queued(link);
 		while (link->outgoing.first && to->len - before < max)
 			add_part(link, to);
 	}
-	unlock(link);
+	link_unlock(link);
 	return to->len > before;
 }
 
@@ -265,7 +279,7 @@ void mirror_link_end(struct mirror_link *link, const char *why)
 {
 	struct link_message *lost = NULL, *m;
 	struct link_queue queued = {NULL, NULL}, outgoing = {NULL, NULL};
-	lock(link);
+	link_lock(link);
 	link->ended = true;
 	if (link->control_at == 0) { /* else the rest of a frame would be missing before it */
 		buf_clear(&link->control);
@@ -283,7 +297,7 @@ void mirror_link_end(struct mirror_link *link, const char *why)
 			m->next_waiting = lost;
 			lost = m;
 		}
-	unlock(link);
+	link_unlock(link);
 	drop_unsent(&queued, true);
 	drop_unsent(&outgoing, false); /* requests that were begun are among the waiting */
 	while ((m = lost) != NULL) {

@@ -14,6 +14,8 @@ struct mirror_job; /* a request that came whole */
 struct mirror_link_ops {
 	/* There is something to send. Called with a lock held; must not wait or call the link. */
 	void (*has_output)(void *context);
+	/* The same, and it gains by waiting a moment for more: a commit. */
+	void (*has_commit)(void *context);
 	/* Calls mirror_job_run(job) soon, where waiting is allowed; jobs need no order. Each is run
 	 * once, even when the connection has ended meanwhile. */
 	void (*spawn)(void *context, struct mirror_job *job);

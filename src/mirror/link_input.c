@@ -1,4 +1,5 @@
-/* What came: frames, parts that become messages, requests that are served. */
+/* What came: frames, parts that become messages, requests that are served. Commits go to
+ * link_apply.c. */
 #include "mirror/link_internal.h"
 
 #include "base/alloc.h"
@@ -7,12 +8,6 @@
 enum {
 	INCOMING_MAX = 4096, /* messages of which parts came; the other node has as many writers */
 	INCOMING_BYTES = MIRROR_MESSAGE_MAX, /* of all of them; past it the connection ends */
-};
-
-struct mirror_job {
-	struct mirror_link *link;
-	uint64_t number;
-	struct buf bytes;
 };
 
 static int out_of_step(struct err *err, const char *what)
@@ -72,14 +67,45 @@ static int end_request(struct mirror_link *link, uint64_t number, int rc, struct
 				  (int)MIN(why.len, (size_t)180), why.ptr);
 	shipment->answer = BUF(MIRROR_MESSAGE_MAX);
 	buf_add_slice(&shipment->answer, answer);
-	wait_done(&shipment->done);
+	mirror_shipment_tell(shipment);
 	return 0;
+}
+
+void link_incoming_free(struct link_incoming *incoming)
+{
+	buf_free(&incoming->bytes);
+	free(incoming);
+}
+
+static void serve(struct mirror_job *job)
+{
+	struct mirror_link *link = job->link;
+	struct slice bytes = buf_slice(&job->bytes);
+	struct buf answer = BUF(MIRROR_MESSAGE_MAX);
+	struct err err = {0};
+	buf_add_byte(&answer, MIRROR_ANSWER);
+	bytes_add_varint(&answer, job->number);
+	size_t head = answer.len;
+	int r = link->ops->serve(
+		link->context, (unsigned char)bytes.ptr[0], slice_from(bytes, 1), &answer, &err);
+	if (r == 0 && answer.failed)
+		r = err_temporary(&err, ERR_LIMIT, "the answer is too large");
+	if (r == 0 && answer.len > head)
+		link_send_message(link, &answer, NULL);
+	else
+		link_send(link, &(struct mirror_frame){.type = MIRROR_DONE,
+					.number = job->number,
+					.taken = r == 0,
+					.why = r == 0 ? SLICE_NONE : slice_str(err.text)});
+	buf_free(&answer);
+	buf_free(&job->bytes);
+	free(job);
 }
 
 static void spawn(struct mirror_link *link, struct link_incoming *whole)
 {
 	struct mirror_job *job = ALLOC(struct mirror_job);
-	*job = (struct mirror_job){link, whole->number, whole->bytes};
+	*job = (struct mirror_job){link, serve, whole->number, whole->bytes};
 	whole->bytes = BUF(0);
 	link->ops->spawn(link->context, job);
 }
@@ -94,16 +120,19 @@ static int take_message(struct mirror_link *link, struct link_incoming **at, str
 	*at = whole->next;
 	link->incoming_count--;
 	link->incoming_bytes -= whole->bytes.len;
-	if (!bytes_cut(&rest, 1, &kind))
+	if (!bytes_cut(&rest, 1, &kind)) {
 		r = out_of_step(err, "an empty message");
-	else if (kind.ptr[0] != MIRROR_ANSWER)
+	} else if (kind.ptr[0] == MIRROR_COMMIT) {
+		link_add_commit(link, whole);
+		return 0;
+	} else if (kind.ptr[0] != MIRROR_ANSWER) {
 		spawn(link, whole);
-	else if (bytes_cut_varint(&rest, &number))
+	} else if (bytes_cut_varint(&rest, &number)) {
 		r = end_request(link, number, 0, SLICE_NONE, rest, err);
-	else
+	} else {
 		r = out_of_step(err, "an answer without a number");
-	buf_free(&whole->bytes);
-	free(whole);
+	}
+	link_incoming_free(whole);
 	return r;
 }
 
@@ -156,7 +185,7 @@ static int take(struct mirror_link *link, const struct mirror_frame *f, struct e
 	return 0; /* of a later version */
 }
 
-int mirror_link_input(struct mirror_link *link, struct slice *bytes, struct err *err)
+static int take_all(struct mirror_link *link, struct slice *bytes, struct err *err)
 {
 	for (;;) {
 		struct mirror_frame frame;
@@ -170,40 +199,16 @@ int mirror_link_input(struct mirror_link *link, struct slice *bytes, struct err 
 	}
 }
 
-static int apply(struct mirror_link *link, struct slice bytes, struct err *err)
+int mirror_link_input(struct mirror_link *link, struct slice *bytes, struct err *err)
 {
-	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
-	struct mirror_commit commit;
-	if (!mirror_commit_read(bytes, &arena, &commit))
-		return err_permanent(err, ERR_BAD_INPUT, "this is no commit");
-	return link->ops->apply(link->context, &commit, err);
+	int r = take_all(link, bytes, err);
+	link_apply_commits(link);
+	return r;
 }
 
 void mirror_job_run(struct mirror_job *job)
 {
-	struct mirror_link *link = job->link;
-	struct slice bytes = buf_slice(&job->bytes);
-	unsigned kind = (unsigned char)bytes.ptr[0];
-	struct buf answer = BUF(MIRROR_MESSAGE_MAX);
-	struct err err = {0};
-	buf_add_byte(&answer, MIRROR_ANSWER);
-	bytes_add_varint(&answer, job->number);
-	size_t head = answer.len;
-	int r = kind == MIRROR_COMMIT ? apply(link, bytes, &err)
-				      : link->ops->serve(link->context, kind, slice_from(bytes, 1),
-						&answer, &err);
-	if (r == 0 && answer.failed)
-		r = err_temporary(&err, ERR_LIMIT, "the answer is too large");
-	if (r == 0 && answer.len > head)
-		link_send_message(link, &answer, NULL);
-	else
-		link_send(link, &(struct mirror_frame){.type = MIRROR_DONE,
-					.number = job->number,
-					.taken = r == 0,
-					.why = r == 0 ? SLICE_NONE : slice_str(err.text)});
-	buf_free(&answer);
-	buf_free(&job->bytes);
-	free(job);
+	job->run(job);
 }
 
 void link_drop_incoming(struct mirror_link *link)
@@ -211,8 +216,7 @@ void link_drop_incoming(struct mirror_link *link)
 	struct link_incoming *incoming;
 	while ((incoming = link->incoming) != NULL) {
 		link->incoming = incoming->next;
-		buf_free(&incoming->bytes);
-		free(incoming);
+		link_incoming_free(incoming);
 	}
 	link->incoming_count = link->incoming_bytes = 0;
 }

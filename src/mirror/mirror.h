@@ -11,28 +11,35 @@
 #include "mirror/lease.h"
 #include "store/store.h"
 
-/* A commit as it crosses the wire. Borrowed until the shipment is done. */
+/* A commit as it crosses the wire. Borrowed while it is shipped or applied. */
 struct mirror_commit {
 	const struct id *accounts;
 	size_t account_count;
 	const struct store_batch *batch;
 	const struct store_new_blob *blobs;
 	size_t blob_count;
+	size_t joined; /* of how many it was made; 0: it is one */
 };
 
-/* In the memory of who ships; `rc` and `err` are set before `done` is told, once: 0 when the other
+/* In the memory of who ships; `rc` and `err` are set before it is told, once: 0 when the other
  * node's disk has it and its readers see it, negative when it has not or nobody knows. */
 struct mirror_shipment {
 	struct wait done;
+	/* Called instead, if nobody waits: by whoever learns of it, who must not wait. The
+	 * shipment's memory is its own from then on. */
+	void (*over)(struct mirror_shipment *shipment);
 	int rc;
 	bool lost; /* with the link: nobody knows what became of it */
 	struct err err;
 	struct buf answer; /* of a request (mirror/link.h); whoever asked frees it */
 };
 
+void mirror_shipment_tell(struct mirror_shipment *shipment);
+
 struct mirror_peer_ops {
 	struct mirror_lease_ops lease;
-	/* Begins; must not wait. When the link is lost, shipments under way are told -1. */
+	/* Begins; must not wait. Has its own copy of the commit when it returns. When the link is
+	 * lost, shipments under way are told -1. */
 	void (*ship)(void *context, const struct mirror_commit *commit,
 		struct mirror_shipment *shipment);
 	/* One disk took a commit and the other did not: the link must end, so that the two meet
@@ -73,6 +80,9 @@ void mirror_unpair(struct mirror *mirror);
 bool mirror_is_first(struct mirror *mirror); /* of the two */
 /* Writes fail while it is alone. */
 void mirror_refuse_alone(struct mirror *mirror, bool refuse);
+/* Writers are answered when this disk has what they wrote, as long as not too much of it is on its
+ * way to the other one. */
+void mirror_answer_ahead(struct mirror *mirror, bool ahead);
 /* Both nodes hold the same but for the accounts that are `apart`, and nobody writes here: from now
  * on both commit everything else. Returns which linking this is. */
 uint64_t mirror_linked(struct mirror *mirror, const struct id *apart, size_t count);
@@ -89,6 +99,8 @@ struct mirror_commits {
 	uint64_t shipped, applied;
 	uint64_t differing; /* that one disk took and the other did not, while linked */
 	uint64_t alone;     /* that only this disk has, maybe until it was merged */
+	/* Right now: answered, and on their way to the other disk; with their new bodies. */
+	uint64_t ahead, ahead_bodies, ahead_bytes;
 };
 struct mirror_commits mirror_commits(struct mirror *mirror);
 

@@ -71,6 +71,7 @@ int mirror_node_open(
 	mirror_node_enter(node, !node->paired          ? MIRROR_UNPAIRED
 				: node->pairing.paused ? MIRROR_PAUSED
 						       : MIRROR_ALONE);
+	mirror_answer_ahead(node->mirror, options->ack == MIRROR_ACK_ONE);
 	*ret_node = node;
 	return 0;
 }

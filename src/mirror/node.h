@@ -17,6 +17,7 @@ struct mirror_node;
 enum mirror_ack {
 	MIRROR_ACK_BOTH,             /* on both disks; alone, on this one */
 	MIRROR_ACK_BOTH_OR_TEMPFAIL, /* on both disks */
+	MIRROR_ACK_ONE,              /* on this one */
 };
 
 struct mirror_node_options {
@@ -71,12 +72,12 @@ struct mirror_status {
 	int64_t since_s; /* seconds since 1970 */
 	bool is_first, listening;
 	char peer[256];
-	char error[256];            /* why the link was last lost or could not be made; or empty */
-	char merge_error[256];      /* why an account can't be merged; or empty */
-	char software[64];          /* the other node's */
-	int64_t clock_ahead_ms;     /* the other node's clock */
-	uint64_t unmirrored;        /* commits that are on this disk only */
-	uint64_t merged, in_flight; /* accounts since the start; bytes */
+	char error[256];        /* why the link was last lost or could not be made; or empty */
+	char merge_error[256];  /* why an account can't be merged; or empty */
+	char software[64];      /* the other node's */
+	int64_t clock_ahead_ms; /* the other node's clock */
+	uint64_t unmirrored;    /* commits that are on this disk only */
+	uint64_t merged;        /* accounts since the start */
 	struct mirror_figures figures;
 };
 void mirror_node_status(struct mirror_node *node, struct mirror_status *ret_status);

@@ -31,6 +31,8 @@ struct mirror_wire {
 	void (*wake)(void *socket); /* there is output, or the connection has ended */
 	void (*cut)(void *socket);  /* closes it at once */
 	void (*unref)(void *socket);
+	/* As wake, but behind what is there to be done already; NULL: wake does. */
+	void (*wake_behind)(void *socket);
 };
 
 /* Where a node runs. */

@@ -169,7 +169,7 @@ void mirror_node_status(struct mirror_node *node, struct mirror_status *s)
 	s->is_first = node->pairing.is_first;
 	s->listening = node->listening;
 	s->clock_ahead_ms = node->clock_ahead_ms;
-	s->unmirrored = s->figures.commits.alone - node->alone_before;
+	s->unmirrored = s->figures.commits.alone - node->alone_before + s->figures.commits.ahead;
 	s->merged = node->merged;
 	if (node->paired)
 		memcpy(s->peer, node->pairing.peer, sizeof(s->peer));

@@ -25,7 +25,7 @@ static void ship(
 	struct mirror_connection *c = mirror_connection_current(context);
 	if (!c) {
 		shipment->lost = true;
-		wait_done(&shipment->done);
+		mirror_shipment_tell(shipment);
 		return;
 	}
 	mirror_link_ship(c->link, commit, shipment);

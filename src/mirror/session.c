@@ -10,6 +10,11 @@ static void wake(void *socket)
 	net_session_wake(socket);
 }
 
+static void wake_behind(void *socket)
+{
+	net_session_wake_behind(socket);
+}
+
 static void cut(void *socket)
 {
 	net_session_cut(socket);
@@ -20,7 +25,7 @@ static void unref(void *socket)
 	net_session_unref(socket);
 }
 
-static const struct mirror_wire WIRE = {wake, cut, unref};
+static const struct mirror_wire WIRE = {wake, cut, unref, wake_behind};
 
 /* The session's state is a pointer to the connection. */
 static struct mirror_connection *of(struct net_session *net)

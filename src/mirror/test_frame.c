@@ -161,6 +161,32 @@ static void rows_that_are_not_the_accounts_are_refused(void **state)
 	store_batch_free(&t.batch);
 }
 
+static void joined_commits_have_all_of_each(void **state)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct commit_of_test first, second;
+	struct mirror_commit joined;
+	set_up_commit(&first);
+	set_up_commit(&second);
+	second.accounts[1].bytes[0] = 3; /* the other one is an account of both */
+	struct mirror_commit both[] = {second.commit, first.commit};
+	mirror_commit_join(both, 2, &arena, &joined);
+	assert_int_equal(joined.joined, 2);
+	assert_int_equal(joined.account_count, 3);
+	for (size_t i = 0; i < joined.account_count; i++)
+		assert_int_equal(joined.accounts[i].bytes[0], i + 1);
+	struct slice bytes = buf_slice(&joined.batch->bytes);
+	size_t len = second.batch.bytes.len;
+	assert_true(slice_eq(slice_sub(bytes, 0, len), buf_slice(&second.batch.bytes)));
+	assert_true(slice_eq(slice_from(bytes, len), buf_slice(&first.batch.bytes)));
+	assert_int_equal(joined.batch->released.len, 2 * ID_SIZE);
+	assert_int_equal(joined.blob_count, 4);
+	assert_true(id_eq(joined.blobs[0].id, second.blob));
+	assert_true(id_eq(joined.blobs[2].id, first.blob));
+	store_batch_free(&first.batch);
+	store_batch_free(&second.batch);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +195,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_frame_is_refused),
 		cmocka_unit_test(a_commit_comes_back),
 		cmocka_unit_test(rows_that_are_not_the_accounts_are_refused),
+		cmocka_unit_test(joined_commits_have_all_of_each),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,8 @@ struct fixture {
 	struct mirror_link_identity identity;
 	struct id account;
 	unsigned outputs, applied, wanted, greeted;
+	size_t accounts; /* of the commit that was applied last, when `many` */
+	bool many;
 	struct mirror_job *job;
 	bool refuses;
 	struct err err;
@@ -31,8 +33,8 @@ static void spawn(void *context, struct mirror_job *job)
 static int apply(void *context, const struct mirror_commit *commit, struct err *err)
 {
 	struct fixture *f = context;
-	assert_int_equal(commit->account_count, 1);
-	assert_true(id_eq(commit->accounts[0], f->account));
+	f->accounts = commit->account_count;
+	assert_true(f->many || (f->accounts == 1 && id_eq(commit->accounts[0], f->account)));
 	f->applied++;
 	return f->refuses ? err_temporary(err, ERR_LIMIT, "no room") : 0;
 }
@@ -70,7 +72,7 @@ static bool linked(void *context)
 }
 
 static const struct mirror_link_ops OPS = {
-	has_output, spawn, apply, serve, greeted, wanted, given, linked};
+	has_output, has_output, spawn, apply, serve, greeted, wanted, given, linked};
 
 static int set_up(void **state)
 {
@@ -281,7 +283,7 @@ static void a_commit_that_came_is_applied_and_answered(void **state)
 	assert_int_equal(say(f, &part), 0);
 	run_job(f, false);
 	part.number = 7;
-	part.bytes = SLICE("no commit");
+	part.bytes = SLICE("\1no commit");
 	assert_int_equal(say(f, &part), 0);
 	run_job(f, false);
 	assert_int_equal(f->applied, 2);
@@ -289,6 +291,82 @@ static void a_commit_that_came_is_applied_and_answered(void **state)
 	part.last = false;
 	assert_int_equal(say(f, &part), 0); /* and then the connection ends */
 	store_batch_free(&sent.batch);
+}
+
+/* Adds the frame that brings a commit to another account. */
+static void add_commit(struct fixture *f, uint64_t number, struct buf *to)
+{
+	AUTO(buf_free) struct buf bytes = BUF(10000);
+	struct sent sent;
+	f->account = id_new();
+	make_commit(f, &sent, SLICE("body"));
+	mirror_commit_add(&bytes, &sent.commit);
+	mirror_frame_add(to, &(struct mirror_frame){.type = MIRROR_PART,
+				     .number = number,
+				     .last = true,
+				     .bytes = buf_slice(&bytes)});
+	store_batch_free(&sent.batch);
+}
+
+/* Each of `count` numbers from 1 on has its answer, of which only one says no. */
+static void check_answers(struct buf *out, uint64_t count, uint64_t refused)
+{
+	struct slice input = buf_slice(out);
+	struct mirror_frame frame;
+	for (uint64_t i = 1; i <= count; i++) {
+		assert_int_equal(mirror_frame_next(&input, &frame), 1);
+		assert_int_equal(frame.type, MIRROR_DONE);
+		assert_int_equal(frame.number, i);
+		assert_int_equal(frame.taken, i != refused);
+	}
+	assert_int_equal(input.len, 0);
+}
+
+static void commits_that_came_together_are_applied_as_one(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(buf_free) struct buf in = BUF(SIZE_MAX), out = BUF(SIZE_MAX);
+	enum { COUNT = 20, BAD = 7 };
+	greet(f);
+	f->many = true;
+	for (uint64_t i = 1; i <= COUNT; i++)
+		if (i == BAD)
+			mirror_frame_add(&in, &(struct mirror_frame){.type = MIRROR_PART,
+						      .number = i,
+						      .last = true,
+						      .bytes = SLICE("\1no commit")});
+		else
+			add_commit(f, i, &in);
+	struct slice input = buf_slice(&in);
+	assert_int_equal(mirror_link_input(f->link, &input, &f->err), 0);
+	f->outputs = 0;
+	mirror_job_run(f->job);
+	f->job = NULL;
+	assert_int_equal(f->applied, 1);
+	assert_int_equal(f->accounts, COUNT - 1);
+	assert_int_equal(f->outputs, 1);
+	assert_true(mirror_link_output(f->link, &out, BIG));
+	check_answers(&out, COUNT, BAD);
+}
+
+/* What comes while commits are applied goes with the next ones. */
+static void one_job_applies_all_that_came_until_it_runs(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(buf_free) struct buf in = BUF(SIZE_MAX), out = BUF(SIZE_MAX);
+	greet(f);
+	f->many = true;
+	for (uint64_t i = 1; i <= 3; i++) {
+		buf_clear(&in);
+		add_commit(f, i, &in);
+		struct slice input = buf_slice(&in);
+		assert_int_equal(mirror_link_input(f->link, &input, &f->err), 0);
+	}
+	mirror_job_run(f->job); /* spawn() saw to it that there is no second one */
+	f->job = NULL;
+	assert_int_equal(f->applied, 1);
+	assert_true(mirror_link_output(f->link, &out, BIG));
+	check_answers(&out, 3, 0);
 }
 
 /* The parts of one message, put together. */
@@ -365,6 +443,8 @@ int main(void)
 		LINK_TEST(a_small_commit_overtakes_a_large_one),
 		LINK_TEST(what_is_under_way_at_the_end_is_told),
 		LINK_TEST(a_commit_that_came_is_applied_and_answered),
+		LINK_TEST(commits_that_came_together_are_applied_as_one),
+		LINK_TEST(one_job_applies_all_that_came_until_it_runs),
 		LINK_TEST(a_request_is_answered_in_parts),
 		LINK_TEST(what_the_other_node_has_no_room_for_waits),
 	};

@@ -159,23 +159,48 @@ static void *write_on(void *context)
 	return NULL;
 }
 
-static void many_writers_at_both_nodes_leave_both_equal(void **state)
+static struct mirror_commits commits_of(struct pair *pair, size_t number)
+{
+	return mirror_commits(pair_node(pair, number)->mirror);
+}
+
+static void wait_until_none_is_ahead(struct pair *pair)
+{
+	for (size_t i = 0; i < PAIR_NODES; i++)
+		while (commits_of(pair, i).ahead > 0)
+			(void)usleep(1000);
+}
+
+static void have_many_write_at_both(struct pair *pair)
 {
 	struct writer writers[PAIR_NODES * WRITERS];
-	pair_link(*state);
+	pair_link(pair);
 	for (unsigned i = 0; i < ARRAY_LEN(writers); i++) {
-		writers[i] = (struct writer){.pair = *state, .number = i};
+		writers[i] = (struct writer){.pair = pair, .number = i};
 		done(pthread_create(&writers[i].thread, NULL, write_on, &writers[i]));
 	}
 	for (size_t i = 0; i < ARRAY_LEN(writers); i++)
 		(void)pthread_join(writers[i].thread, NULL);
-	pair_assert_equal(*state);
+	wait_until_none_is_ahead(pair);
+	pair_assert_equal(pair);
 	for (size_t i = 0; i < PAIR_NODES; i++) {
-		struct mirror_figures figures = mirror_figures(pair_node(*state, i)->mirror);
+		struct mirror_figures figures = mirror_figures(pair_node(pair, i)->mirror);
 		assert_true(figures.commits.shipped > 0 && figures.commits.applied > 0);
 		assert_int_equal(figures.commits.differing, 0);
 		assert_int_equal(figures.leases.waiting, 0);
 	}
+}
+
+static void many_writers_at_both_nodes_leave_both_equal(void **state)
+{
+	have_many_write_at_both(*state);
+}
+
+static void many_that_are_answered_ahead_leave_both_equal(void **state)
+{
+	for (size_t i = 0; i < PAIR_NODES; i++)
+		mirror_answer_ahead(pair_node(*state, i)->mirror, true);
+	have_many_write_at_both(*state);
 }
 
 static void alone_each_goes_on_by_itself(void **state)
@@ -251,6 +276,102 @@ static void held_writes_wait(void **state)
 	done(store_get_account(pair_node(pair, 0)->store, accounts[0], &account, &err));
 }
 
+static bool has_account(struct pair *pair, size_t number, size_t account)
+{
+	struct store_account found;
+	struct err err;
+	return store_get_account(pair_node(pair, number)->store, accounts[account], &found, &err) ==
+	       0;
+}
+
+static void begin_ahead(struct pair *pair)
+{
+	mirror_answer_ahead(pair_node(pair, 0)->mirror, true);
+	pair_link(pair);
+	pair_stall(pair, 1, true);
+}
+
+static void *put_there(void *context)
+{
+	assert_int_equal(
+		put(pair_node(context, 1)->store, accounts[0], STORE_MAILBOX, "INBOX", SLICE("y")),
+		2);
+	return NULL;
+}
+
+/* And its lease does not move before. */
+static void ahead_is_answered_before_the_other_disk_has_it(void **state)
+{
+	struct pair *pair = *state;
+	struct store *here = pair_node(pair, 0)->store;
+	pthread_t thread;
+	begin_ahead(pair);
+	(void)put(here, accounts[0], STORE_MAILBOX, "INBOX", SLICE("x"));
+	(void)put(here, accounts[1], STORE_MAILBOX, "INBOX", SLICE("x"));
+	struct mirror_commits commits = commits_of(pair, 0);
+	assert_int_equal(commits.ahead, 2);
+	assert_int_equal(commits.ahead_bodies, 2);
+	assert_true(commits.ahead_bytes > 2);
+	assert_true(has_account(pair, 0, 1) && !has_account(pair, 1, 1));
+	done(pthread_create(&thread, NULL, put_there, pair));
+	(void)usleep(20 * 1000);
+	assert_false(has_account(pair, 1, 0));
+	pair_stall(pair, 1, false);
+	(void)pthread_join(thread, NULL);
+	wait_until_none_is_ahead(pair);
+	commits = commits_of(pair, 0);
+	assert_int_equal(commits.ahead_bodies + commits.ahead_bytes, 0);
+	assert_int_equal(commits.alone, 0);
+	pair_assert_equal(pair);
+}
+
+static void who_would_have_too_much_under_way_waits(void **state)
+{
+	enum { MUCH = 65 << 20 };
+	struct pair *pair = *state;
+	AUTO(buf_free) struct buf body = BUF(MUCH);
+	pthread_t thread;
+	assert_non_null(buf_reserve(&body, MUCH));
+	memset(body.data, 'x', MUCH);
+	body.len = MUCH;
+	begin_ahead(pair);
+	(void)put(pair_node(pair, 0)->store, accounts[1], STORE_MAILBOX, "INBOX", buf_slice(&body));
+	assert_int_equal(commits_of(pair, 0).ahead, 1);
+	done(pthread_create(&thread, NULL, put_one, pair));
+	while (!has_account(pair, 0, 0))
+		(void)usleep(1000);
+	assert_int_equal(commits_of(pair, 0).ahead, 1);
+	assert_int_equal(commits_of(pair, 0).shipped, 0);
+	pair_stall(pair, 1, false);
+	(void)pthread_join(thread, NULL);
+	wait_until_none_is_ahead(pair);
+	assert_int_equal(commits_of(pair, 0).shipped, 2);
+	pair_assert_equal(pair);
+}
+
+static void *release_later(void *context)
+{
+	(void)usleep(50 * 1000);
+	pair_stall(context, 1, false);
+	return NULL;
+}
+
+static void what_is_ahead_when_the_link_is_lost_is_on_one_disk(void **state)
+{
+	struct pair *pair = *state;
+	pthread_t thread;
+	begin_ahead(pair);
+	(void)put(pair_node(pair, 0)->store, accounts[0], STORE_MAILBOX, "INBOX", SLICE("x"));
+	done(pthread_create(&thread, NULL, release_later, pair));
+	pair_cut(pair);
+	(void)pthread_join(thread, NULL);
+	struct mirror_commits commits = commits_of(pair, 0);
+	assert_int_equal(commits.ahead, 0);
+	assert_int_equal(commits.alone, 1);
+	assert_false(has_account(pair, 1, 0));
+	(void)put(pair_node(pair, 0)->store, accounts[0], STORE_MAILBOX, "INBOX", SLICE("x"));
+}
+
 int main(void)
 {
 #define MIRROR_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -264,6 +385,10 @@ int main(void)
 		MIRROR_TEST(what_one_disk_refuses_is_counted),
 		MIRROR_TEST(a_commit_of_an_earlier_linking_is_not_taken),
 		MIRROR_TEST(held_writes_wait),
+		MIRROR_TEST(many_that_are_answered_ahead_leave_both_equal),
+		MIRROR_TEST(ahead_is_answered_before_the_other_disk_has_it),
+		MIRROR_TEST(who_would_have_too_much_under_way_waits),
+		MIRROR_TEST(what_is_ahead_when_the_link_is_lost_is_on_one_disk),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

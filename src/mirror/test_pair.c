@@ -8,6 +8,8 @@
 #include "base/alloc.h"
 #include "base/test.h"
 
+#include <unistd.h>
+
 #define done(call) assert_int_equal((call), 0)
 
 enum { AT_ONCE = 100 * 1000 }; /* bytes that a wire takes; cuts frames anywhere */
@@ -24,7 +26,7 @@ struct end {
 	pthread_rwlock_t lock;    /* of link */
 	struct mirror_link *link; /* NULL: alone */
 	uint64_t linking;
-	atomic_bool refuses;
+	atomic_bool refuses, stalls;
 	/* From here to the other. */
 	pthread_t carrier;
 	/* Guards the rest. */
@@ -70,6 +72,8 @@ static void spawn(void *context, struct mirror_job *mirror_job)
 static int apply(void *context, const struct mirror_commit *commit, struct err *err)
 {
 	struct end *end = context;
+	while (atomic_load(&end->stalls))
+		(void)usleep(1000);
 	if (atomic_load(&end->refuses))
 		return err_temporary(err, ERR_LIMIT, "no room");
 	return mirror_apply(end->node.mirror, end->linking, commit, err);
@@ -104,7 +108,7 @@ static bool linked(void *context)
 }
 
 static const struct mirror_link_ops LINK_OPS = {
-	has_output, spawn, apply, serve, greeted, wanted, given, linked};
+	has_output, has_output, spawn, apply, serve, greeted, wanted, given, linked};
 
 static void send_want(void *context, struct id account)
 {
@@ -132,7 +136,7 @@ static void ship(
 	if (end->link)
 		mirror_link_ship(end->link, commit, shipment);
 	else
-		wait_done(&shipment->done);
+		mirror_shipment_tell(shipment);
 	(void)pthread_rwlock_unlock(&end->lock);
 }
 
@@ -306,6 +310,11 @@ void pair_cut(struct pair *pair)
 void pair_refuse(struct pair *pair, size_t number, bool refuse)
 {
 	atomic_store(&pair->ends[number].refuses, refuse);
+}
+
+void pair_stall(struct pair *pair, size_t number, bool stall)
+{
+	atomic_store(&pair->ends[number].stalls, stall);
 }
 
 /* All rows of a store; but what a node notes for itself. */

@@ -24,6 +24,8 @@ void pair_link(struct pair *pair);
 void pair_cut(struct pair *pair);
 /* The other node refuses commits from now on, as if its disk were full. */
 void pair_refuse(struct pair *pair, size_t number, bool refuse);
+/* The other node's commits wait here. */
+void pair_stall(struct pair *pair, size_t number, bool stall);
 /* Fails the test when a row or a blob is on one side only, or differs. */
 void pair_assert_equal(struct pair *pair);
 void stores_assert_equal(struct store *a, struct store *b);

@@ -68,6 +68,18 @@ void net_ready_push_later(struct net_ready *ready, struct net_task *task)
 	(void)pthread_mutex_unlock(&ready->lock);
 }
 
+void net_ready_push_behind(struct net_ready *ready, struct net_task *task)
+{
+	(void)pthread_mutex_lock(&ready->lock);
+	task->next = ready->later_first;
+	ready->later_first = task;
+	if (!task->next)
+		ready->later_last = &task->next;
+	(void)atomic_fetch_add(&ready->later_count, 1);
+	(void)pthread_mutex_unlock(&ready->lock);
+	net_ready_call(ready);
+}
+
 struct net_task *net_ready_pop_later(struct net_ready *ready)
 {
 	if (!net_ready_any_later(ready))

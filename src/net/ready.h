@@ -1,6 +1,6 @@
 /* Work that is ready to run and did not come out of epoll: woken sessions, due timers, jobs. A
  * queue, and an eventfd in the epoll set that gets an idle worker up. And a second queue, of what
- * has computed for long and comes after events. */
+ * comes after events: who has computed for long, and output that gains by waiting for more. */
 #ifndef NET_READY_H
 #define NET_READY_H
 
@@ -39,6 +39,8 @@ void net_ready_push(struct net_ready *ready, struct net_task *task);
 struct net_task *net_ready_pop(struct net_ready *ready);
 /* Of a worker, which goes on to take what is ready. */
 void net_ready_push_later(struct net_ready *ready, struct net_task *task);
+/* Any thread: the next one of what comes after events. */
+void net_ready_push_behind(struct net_ready *ready, struct net_task *task);
 struct net_task *net_ready_pop_later(struct net_ready *ready);
 /* Gets an idle worker up. */
 void net_ready_call(struct net_ready *ready);

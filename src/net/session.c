@@ -252,6 +252,13 @@ void net_session_wake(struct net_session *session)
 		net_session_queue(session);
 }
 
+void net_session_wake_behind(struct net_session *session)
+{
+	must(session->magic == NET_SESSION_MAGIC);
+	if (net_slots_post(&session->loop->slots, session->id, NET_SLOT_WOKEN))
+		net_ready_push_behind(&session->loop->ready, &session->task);
+}
+
 void net_session_cut(struct net_session *session)
 {
 	must(session->magic == NET_SESSION_MAGIC);

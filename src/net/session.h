@@ -117,6 +117,9 @@ const struct net_tls_info *net_tls_info(const struct net_session *session);
 /* From any thread: run() will be called with NET_WOKEN. Never lost; several may fold into one.
  * Legal until unref, also when the connection is gone. */
 void net_session_wake(struct net_session *session);
+/* The same, for output that is better sent together: behind the events that are there already, as
+ * many as a worker takes at most before it looks. */
+void net_session_wake_behind(struct net_session *session);
 /* From any thread: the connection is cut, whatever it waits for. As net_session_wake() else. */
 void net_session_cut(struct net_session *session);
 struct net_session *net_session_ref(struct net_session *session);

@@ -201,11 +201,20 @@ static void limits_count_the_clients_behind_a_proxy(void **state)
 
 enum { KEPT = 8, WAKES = 3000 };
 
+/* By either way. */
+static void wake(struct test_server *server, unsigned i)
+{
+	struct net_session *session = atomic_load(&server->kept[i % KEPT]);
+	if (i / KEPT % 2 == 0)
+		net_session_wake(session);
+	else
+		net_session_wake_behind(session);
+}
+
 static void *wake_many(void *context)
 {
-	struct test_server *server = context;
 	for (unsigned i = 0; i < WAKES; i++)
-		net_session_wake(atomic_load(&server->kept[i % KEPT]));
+		wake(context, i);
 	return NULL;
 }
 
@@ -249,8 +258,8 @@ static void waking_under_load_is_never_lost(void **state)
 		while (strcmp(test_line(peers[i]), "last") != 0)
 			;
 	}
-	for (int round = 0; round < 200; round++) {
-		net_session_wake(atomic_load(&server->kept[round % KEPT]));
+	for (unsigned round = 0; round < 200; round++) {
+		wake(server, round);
 		assert_line(peers[round % KEPT], "woken");
 	}
 	for (size_t i = 0; i < KEPT; i++)

@@ -24,6 +24,12 @@ static void add_merge_rules(const struct store_merge_rule *rules, struct floors 
 	}
 }
 
+static const enum mirror_ack ACKS[] = {
+	[CONF_ACK_BOTH] = MIRROR_ACK_BOTH,
+	[CONF_ACK_BOTH_OR_TEMPFAIL] = MIRROR_ACK_BOTH_OR_TEMPFAIL,
+	[CONF_ACK_ONE] = MIRROR_ACK_ONE,
+};
+
 static int open_store(
 	const struct conf_store *conf, const char *folder, struct floors *f, struct err *err)
 {
@@ -41,8 +47,7 @@ static int open_store(
 		.rules = f->merge_rules,
 		.listen = conf->mirror.listen,
 		.version = ROOKERY_VERSION,
-		.ack = conf->mirror.ack == CONF_ACK_BOTH ? MIRROR_ACK_BOTH
-							 : MIRROR_ACK_BOTH_OR_TEMPFAIL,
+		.ack = ACKS[conf->mirror.ack],
 		.silence_ms = (unsigned)conf->mirror.silence_ms,
 	};
 	add_merge_rules(mail_merge_rules, f);

@@ -242,6 +242,8 @@ static void mirror_metrics(struct role *role, struct state *s, struct buf *to)
 	role_metric(role, to, "mirror_in_sync", "", status.state == MIRROR_IN_SYNC);
 	role_metric(role, to, "mirror_linked", "", f->linked);
 	role_metric(role, to, "mirror_unmirrored_commits", "", status.unmirrored);
+	role_metric(role, to, "mirror_under_way_commits", "", f->commits.ahead);
+	role_metric(role, to, "mirror_under_way_bytes", "", f->commits.ahead_bytes);
 	role_metric(role, to, "mirror_accounts_apart", "", f->leases.apart);
 	role_metric(role, to, "mirror_accounts_merged_total", "", status.merged);
 	role_metric(role, to, "mirror_commits_sent_total", "", f->commits.shipped);

@@ -383,6 +383,27 @@ def test_who_wants_both_disks_or_nothing_is_refused_for_now(own_mirror: Mirror) 
     assert m.health(m.a)[0] == 200
 
 
+@needs_root
+def test_who_wants_one_disk_is_answered_while_the_other_can_not_be_reached(own_mirror: Mirror) -> None:
+    m, user = own_mirror, own_mirror.shape.users[0]
+    configure(m, m.a, "ack one;\n        silence 60s;")
+    configure(m, m.b, "silence 60s;")
+    m.await_sync()
+    m.a.send([user], mail("both"))  # and the account's lease is here
+    m.await_sync()
+    m.a.do("partition")
+    m.a.send([user], mail("one"))
+    status = m.status(m.a)
+    assert (status["state"], status["under_way"], status["under_way_messages"]) == ("in sync", 1, 1)
+    assert status["on_this_disk_only"] == 1 and status["under_way_bytes"] > 0
+    assert "rookery_mirror_under_way_commits{role=\"store\"} 1\n" in m.metrics(m.a)
+    m.a.do("heal")
+    wait_for_mail(m.b, user, 2)
+    m.assert_equal()
+    status = m.status(m.a)
+    assert status["on_this_disk_only"] == 0 and "under_way" not in status
+
+
 def test_a_mirror_needs_a_running_server(own_mirror: Mirror) -> None:
     own_mirror.b.do("stop")
     done = own_mirror.run(own_mirror.b, "mirror", "status")

@@ -133,7 +133,7 @@ static void wire_unref(void *socket)
 	unref(((struct end *)socket)->connection);
 }
 
-static const struct mirror_wire WIRE = {wire_wake, wire_cut, wire_unref};
+static const struct mirror_wire WIRE = {wire_wake, wire_cut, wire_unref, NULL};
 
 /* A random part of what is on its way to this end is lost, the last of it. */
 static void lose_tail(struct end *to)

@@ -3,7 +3,7 @@
 #include "store/drivers/embedded/apply.h"
 
 /* With more blobs than this in one record all of them are looked at by the sweep. */
-enum { MATCH_MAX = 8 };
+enum { MATCH_MAX = 256 };
 
 bool embedded_batch_valid(struct slice bytes)
 {
@@ -25,11 +25,27 @@ static bool reference(struct slice key, struct id *ret_blob)
 	return true;
 }
 
+/* Marks the blob as referred to. References mostly come in the order of blobs: the search begins
+ * behind the one found last. */
+static void match(struct id blob, const struct embedded_place *places, size_t count, size_t *at,
+	bool *referred)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t here = *at + i < count ? *at + i : *at + i - count;
+		if (!id_eq(places[here].id, blob))
+			continue;
+		referred[here] = true;
+		*at = here + 1;
+		return;
+	}
+}
+
 bool embedded_apply(rocksdb_writebatch_t *to, uint32_t segment, uint64_t base, struct slice batch,
 	const struct embedded_place *places, size_t count, unsigned flags, uint64_t *ret_live)
 {
 	bool referred[MATCH_MAX] = {false};
-	bool match = count <= MATCH_MAX;
+	bool matches = count <= MATCH_MAX;
+	size_t at = 0;
 	struct slice key, value;
 	enum store_op op;
 	bool bad;
@@ -38,8 +54,8 @@ bool embedded_apply(rocksdb_writebatch_t *to, uint32_t segment, uint64_t base, s
 		bool is_reference = reference(key, &blob);
 		if (op == STORE_PUT) {
 			rocksdb_writebatch_put(to, key.ptr, key.len, value.ptr, value.len);
-			for (size_t i = 0; is_reference && match && i < count; i++)
-				referred[i] |= id_eq(places[i].id, blob);
+			if (is_reference && matches)
+				match(blob, places, count, &at, referred);
 		} else {
 			rocksdb_writebatch_delete(to, key.ptr, key.len);
 			if (is_reference)
@@ -51,7 +67,7 @@ bool embedded_apply(rocksdb_writebatch_t *to, uint32_t segment, uint64_t base, s
 		embedded_put_place(to, places[i].id,
 			(struct embedded_position){
 				segment, base + places[i].offset, places[i].len});
-		if (!(flags & EMBEDDED_MOVED) && (!match || !referred[i]))
+		if (!(flags & EMBEDDED_MOVED) && (!matches || !referred[i]))
 			embedded_put_suspect(to, places[i].id);
 		*ret_live += embedded_blob_stored(places[i].len);
 	}

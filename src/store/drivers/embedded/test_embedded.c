@@ -531,6 +531,44 @@ static void test_what_the_index_refuses_leaves_the_log(void **state)
 	assert_int_equal(test_look(p, 21), TEST_WHOLE);
 }
 
+/* What the sweep will look at. */
+static size_t count_suspects(struct place_of_test *p)
+{
+	struct embedded_walk walk;
+	struct slice key, value;
+	size_t count = 0;
+	embedded_walk_init(&walk, &p->db->index, SLICE("!d"), SLICE("!e"), false, false);
+	while (embedded_walk_next(&walk, &key, &value))
+		count++;
+	assert_int_equal(embedded_walk_free(&walk, NULL), 0);
+	return count;
+}
+
+static void test_only_blobs_without_a_reference_are_suspect(void **state)
+{
+	enum { COUNT = 40, LONELY = 17 };
+	struct place_of_test *p = *state;
+	struct store_new_blob blobs[COUNT];
+	struct store_batch batch;
+	struct store_txn *txn;
+	struct err err = {0};
+	test_open(p);
+	store_batch_init(&batch);
+	for (uint64_t i = 0; i < COUNT; i++) {
+		struct id blob = test_blob(i);
+		char key[1 + ID_SIZE + 1] = {STORE_KEY_BLOB_REF};
+		/* In another order than their references. */
+		blobs[i] = (struct store_new_blob){test_blob(i * 7 % COUNT), SLICE("body")};
+		memcpy(key + 1, blob.bytes, ID_SIZE);
+		if (i != LONELY)
+			store_batch_put(&batch, slice(key, sizeof(key)), SLICE_NONE);
+	}
+	assert_int_equal(driver->begin(p->db, &p->account, 1, &txn, &err), 0);
+	assert_int_equal(driver->commit(txn, &batch, blobs, COUNT, &err), 0);
+	store_batch_free(&batch);
+	assert_int_equal(count_suspects(p), 1);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, test_set_up, test_tear_down)
 
 int main(void)
@@ -556,6 +594,7 @@ int main(void)
 		CASE(test_a_sync_without_space_is_final_too),
 		CASE(test_a_failed_write_is_final_until_restart),
 		CASE(test_what_the_index_refuses_leaves_the_log),
+		CASE(test_only_blobs_without_a_reference_are_suspect),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
