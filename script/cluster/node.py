@@ -39,6 +39,11 @@ PROTOCOLS = {
     "pop3s": "store",
 }
 
+# In a network namespace nobody else has them.
+WELL_KNOWN = {"smtp": 25, "submission": 587, "submissions": 465, "lmtp": 24, "imap": 143, "imaps": 993,
+              "pop3": 110, "pop3s": 995, "metrics": 9090}  # fmt: skip
+BALANCED_UP = 10000  # from a protocol's port to the one for a load balancer
+
 
 @dataclass
 class Node:
@@ -52,6 +57,7 @@ class Node:
     namespace: str = ""  # network namespace that it runs in; "": this machine's
     host: str = "127.0.0.1"  # where clients reach it
     mirror: str = ""  # where it listens for the other node of its mirror
+    balancer: str = ""  # address of a load balancer, which has ports of its own
 
     @property
     def path(self) -> Path:
@@ -74,11 +80,15 @@ class Node:
 
     def write_config(self, chain: Path, key: Path) -> None:
         def listens(role: str) -> str:
-            return "".join(
-                f"    listen {protocol} {self._listen_at()}:{self.ports[protocol]};\n"
-                for protocol, of in PROTOCOLS.items()
-                if of == role and protocol in self.ports
-            )
+            lines = []
+            for protocol in PROTOCOLS:
+                if PROTOCOLS[protocol] != role or protocol not in self.ports:
+                    continue
+                port = self.ports[protocol]
+                lines.append(f"    listen {protocol} {self._listen_at()}:{port};\n")
+                if self.balancer:
+                    lines.append(f"    listen {protocol} {self.host}:{port + BALANCED_UP} proxy;\n")
+            return "".join(lines)
 
         apart = os.getuid() == 0 and _open_to_all(self.path)
 
@@ -90,6 +100,7 @@ class Node:
             "    password_hash_passes 1;\n"
             "    scram_iterations 4096;\n"
         )
+        trusted = f"proxy_trusted {self.balancer};\n" if self.balancer else ""
         mirror = f"    mirror {{\n        listen {self.mirror};\n    }}\n" if self.mirror else ""
         blocks = {
             "mx": f"mx {{\n{user('mx')}{listens('mx')}}}\n",
@@ -100,16 +111,17 @@ class Node:
             f'data "{self.path / "data"}";\n'
             f'run "{self.run}";\n'
             f'user "{pwd.getpwuid(os.getuid()).pw_name}";\n'
-            "plain_login_on_loopback yes;\n"
+            f"plain_login_on_loopback yes;\n{trusted}"
             f'tls {{\n    certificate {{\n        chain "{chain}";\n        key "{key}";\n    }}\n}}\n'
             "limits {\n    connections_per_address 100000;\n"
             "    auth_failures_per_address 1000000;\n}\n"
-            f"metrics {{\n    listen {self.host}:{self.ports['metrics']};\n}}\n"
+            f"metrics {{\n    listen {self._listen_at()}:{self.ports['metrics']};\n}}\n"
             + "".join(blocks[role] for role in self.roles)
         )
 
     def _listen_at(self) -> str:
-        """In a namespace also on its loopback, for clients that are in it too."""
+        """In a namespace also on its loopback, for clients that are in it too, and on an address that it
+        has at times."""
         return "*" if self.namespace else self.host
 
     def pid(self) -> int | None:

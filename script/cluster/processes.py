@@ -19,6 +19,14 @@ def alive(pid: int) -> bool:
     return fields is not None and fields[0] != "Z"
 
 
+def was_told(pid: int, word: str) -> bool:
+    """Whether it runs, and the word is in what it was started with: another process may have the number."""
+    try:
+        return word in Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return False
+
+
 def of_session(leader: int) -> list[int]:
     """The leader first, then every other live process of its session."""
     found = []

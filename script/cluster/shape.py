@@ -6,10 +6,12 @@ import shlex
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import certificate
 import node as nodes
 import ports
+from front import FRONTS, Front
 from node import Node
 from wire import Wire
 
@@ -19,30 +21,32 @@ PASSWORD = "secret"
 NAMED_PORTS = ["smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s",
                "managesieve", "http", "metrics"]  # fmt: skip
 SYNC_SECONDS = 60
-COMMANDS = ["start", "stop", "kill", "wipe", "partition", "heal"]
+COMMANDS = ["start", "stop", "kill", "wipe", "partition", "heal", "unplug", "plug"]
 
 
-def one(folder: Path, program: Path) -> list[Node]:
+def one(folder: Path, program: Path, front: Front | None) -> list[Node]:
     """A single node that has every role there is."""
     used = [*nodes.PROTOCOLS, "metrics"]
     numbers = dict(zip(used, ports.free(len(used)), strict=True))
     return [nodes.make(folder / "a", "a", program, ["mx", "store"], numbers, cheap=True)]
 
 
-def mirror(folder: Path, program: Path) -> list[Node]:
+def mirror(folder: Path, program: Path, front: Front | None) -> list[Node]:
     """Two nodes, each a mirror of the other. As root in network namespaces, so that the wire between
     them can be cut; else both on loopback."""
     used = [*nodes.PROTOCOLS, "metrics"]
     members = []
     wire = Wire(folder) if os.getuid() == 0 else None
     if wire:
-        wire.up()
+        wire.up(balancer=front is not None and front.has_machine)
     link = ports.free(1)[0]
     for name, loopback in (("a", "127.0.0.1"), ("b", "127.0.0.2")):
-        numbers = dict(zip(used, ports.free(len(used)), strict=True))
+        numbers = nodes.WELL_KNOWN if wire else dict(zip(used, ports.free(len(used)), strict=True))
         more = {"mirror": f"{wire.peer_host(name) if wire else loopback}:{link}"}
         if wire:
             more |= {"namespace": wire.namespace(name), "host": wire.host(name)}
+        if front and front.has_machine:
+            more["balancer"] = front.host
         members.append(
             nodes.make(folder / name, name, program, ["mx", "store"], numbers, cheap=True, **more)
         )
@@ -81,7 +85,19 @@ def part(folder: Path, member: Node, apart: bool) -> None:
         Wire(folder).mend()
 
 
+def plug(folder: Path, member: Node, there: bool) -> None:
+    """Takes a machine off all its wires, or puts it back."""
+    if not member.namespace:
+        raise RuntimeError(f"node {member.name} has no wires of its own")
+    if there:
+        Wire(folder).plug_in(member.name)
+    else:
+        Wire(folder).unplug(member.name)
+
+
 def down(folder: Path) -> None:
+    if front := front_of(folder):
+        front.stop()
     for member in load(folder):
         member.stop()
     if os.getuid() == 0:
@@ -91,21 +107,32 @@ def down(folder: Path) -> None:
 SHAPES = {"one": one, "mirror": mirror}
 
 
-def load(folder: Path) -> list[Node]:
+def _described(folder: Path) -> dict[str, Any]:
     if not (folder / "shape.json").exists():
         raise RuntimeError(f"{folder} holds no shape")
-    described = json.loads((folder / "shape.json").read_text())
-    return [Node.load(folder / entry["name"]) for entry in described["nodes"]]
+    return dict(json.loads((folder / "shape.json").read_text()))
 
 
-def up(shape: str, folder: Path, users: int, program: Path) -> str:
+def load(folder: Path) -> list[Node]:
+    return [Node.load(folder / entry["name"]) for entry in _described(folder)["nodes"]]
+
+
+def front_of(folder: Path) -> Front | None:
+    described = _described(folder).get("front")
+    return FRONTS[described["kind"]](folder) if described else None
+
+
+def up(shape: str, folder: Path, users: int, program: Path, front: str | None = None) -> str:
     """Starts it, anew or as it was left; gives the JSON."""
     description = folder / "shape.json"
     if description.exists():
-        return _again(shape, folder, users)
+        return _again(shape, folder, users, front)
+    if front and (shape != "mirror" or os.getuid() != 0):
+        raise RuntimeError(f"{front} needs two nodes in network namespaces: a mirror, and root")
+    leading = FRONTS[front](folder) if front else None
     folder.mkdir(parents=True, exist_ok=True)
     authority = certificate.authority(folder)
-    members = SHAPES[shape](folder, program)
+    members = SHAPES[shape](folder, program, leading)
     for member in members:
         member.write_config(*certificate.issue(folder, member.path / "tls", member.host))
     names = [f"user{number:04d}@{DOMAIN}" for number in range(users)]
@@ -115,30 +142,36 @@ def up(shape: str, folder: Path, users: int, program: Path) -> str:
         if shape == "mirror":
             pair(members)
         add_users(members[0], {name: PASSWORD for name in names})
+        if leading:
+            leading.start(members)
     except BaseException:
+        if leading:
+            leading.stop()
         for member in members:
             member.kill()
         if os.getuid() == 0:
             Wire(folder).down()
         raise
-    text = json.dumps(_describe(shape, folder, names, authority, members)) + "\n"
+    text = json.dumps(_describe(shape, folder, names, authority, members, leading)) + "\n"
     description.write_text(text)
     return text
 
 
-def _again(shape: str, folder: Path, users: int) -> str:
-    text = (folder / "shape.json").read_text()
-    described = json.loads(text)
-    if described["shape"] != shape or len(described["users"]) != users:
-        held = f'"{described["shape"]}" with {len(described["users"])} users'
-        raise RuntimeError(f"{folder} holds {held} already")
+def _again(shape: str, folder: Path, users: int, front: str | None) -> str:
+    described, leading = _described(folder), front_of(folder)
+    held = described["shape"], len(described["users"]), leading.kind if leading else None
+    if held != (shape, users, front):
+        raise RuntimeError(f'{folder} holds "{held[0]}" with {held[1]} users already, front: {held[2]}')
     members = load(folder)
     if any(member.namespace for member in members) and not Wire(folder).is_up():
-        Wire(folder).up()
+        Wire(folder).up(balancer=leading is not None and leading.has_machine)
     for member in members:
         if member.pid() is None:
             member.start()
-    return text
+    if leading:
+        leading.stop()
+        leading.start(members)
+    return (folder / "shape.json").read_text()
 
 
 def add_users(member: Node, passwords: dict[str, str]) -> None:
@@ -154,13 +187,13 @@ def add_users(member: Node, passwords: dict[str, str]) -> None:
 
 
 def _describe(
-    shape: str, folder: Path, names: list[str], authority: Path, members: list[Node]
+    shape: str, folder: Path, names: list[str], authority: Path, members: list[Node], front: Front | None
 ) -> dict[str, object]:
     def commands(name: str) -> dict[str, str]:
         place = ["--dir", str(folder), "--node", name]
         return {verb: shlex.join([str(SCRIPT), "node", verb, *place]) for verb in COMMANDS}
 
-    return {
+    described: dict[str, object] = {
         "shape": shape,
         "dir": str(folder),
         "users": [{"name": name, "password": PASSWORD} for name in names],
@@ -173,3 +206,7 @@ def _describe(
             for member in members
         ],
     }
+    if front:
+        served = {protocol: nodes.WELL_KNOWN[protocol] for protocol in nodes.PROTOCOLS}
+        described["front"] = {"kind": front.kind, "host": front.host, **served}
+    return described

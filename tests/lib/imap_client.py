@@ -20,6 +20,15 @@ class Refused(AssertionError):
     """The server said NO or BAD where a test expected OK."""
 
 
+def uid_set(uids: str) -> list[int]:
+    """Of one like "3,5:7"."""
+    found: list[int] = []
+    for piece in uids.split(","):
+        first, _, last = piece.partition(":")
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
 class Answer:
     """All that came for one command."""
 

@@ -34,6 +34,13 @@ class Mirror:
     def status(self, node: Node) -> Any:
         return self.command(node, "mirror", "status")
 
+    def configure(self, node: Node, option: str) -> None:
+        """Of its mirror block; it is started again."""
+        config = self.shape.folder / node.name / "rookery.conf"
+        config.write_text(config.read_text().replace("mirror {\n", f"mirror {{\n        {option}\n"))
+        node.do("stop")
+        node.do("start")
+
     def await_state(self, node: Node, *wanted: str) -> Any:
         end = time.monotonic() + PATIENCE
         while True:

@@ -26,7 +26,8 @@ class User:
 
 
 class Node:
-    """One node; its ports are attributes: node.imap, node.smtp, …; None where it has none."""
+    """One node, or what leads to one; its ports are attributes: node.imap, node.smtp, …; None where it
+    has none."""
 
     def __init__(self, described: dict[str, Any], ca: Path) -> None:
         self.described = described
@@ -40,7 +41,7 @@ class Node:
             raise AttributeError(name) from None
 
     def do(self, verb: str) -> None:
-        """start, stop, kill, wipe, partition, heal"""
+        """start, stop, kill, wipe, partition, heal, unplug, plug"""
         subprocess.run(["sh", "-c", self.described[verb]], check=True, timeout=120)
 
     def tls(self) -> ssl.SSLContext:
@@ -71,6 +72,8 @@ class Shape:
         self.folder = Path(described["dir"])
         self.ca = Path(described["ca"])
         self.nodes = [Node(node, self.ca) for node in described["nodes"]]
+        front = described.get("front")
+        self.front = Node(front, self.ca) if front else None
         self.users = [User(**user) for user in described["users"]]
         self._fresh: Iterator[User] = iter(self.users)
 
@@ -89,8 +92,9 @@ def open_to_roles(folder: Path) -> None:
             place.chmod(place.stat().st_mode | 0o011)
 
 
-def up(shape: str, folder: Path, users: int) -> Shape:
+def up(shape: str, folder: Path, users: int, front: str | None = None) -> Shape:
     words = [str(SHAPE), "up", shape, "--dir", str(folder), "--users", str(users)]
+    words += ["--front", front] if front else []
     done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 0, done.stderr
     return Shape(done.stdout)

@@ -12,7 +12,7 @@ from threading import Thread
 
 import pytest
 import shape as shapes
-from imap_client import Imap
+from imap_client import Imap, uid_set
 from mirror import Mirror
 from pop3_client import Pop3
 from shape import Node, User, wait_for_mail
@@ -206,22 +206,6 @@ def test_apart_both_take_everything_and_then_both_have_it(own_mirror: Mirror) ->
         assert subjects(imap(node, user, "both")) == ["kept-a", "kept-b"]
 
 
-def configure(m: Mirror, node: Node, option: str) -> None:
-    config = m.shape.folder / node.name / "rookery.conf"
-    config.write_text(config.read_text().replace("mirror {\n", f"mirror {{\n        {option}\n"))
-    node.do("stop")
-    node.do("start")
-
-
-def numbers(uids: str) -> list[int]:
-    """Of a set as "3,5:7"."""
-    found = []
-    for piece in uids.split(","):
-        first, _, last = piece.partition(":")
-        found += range(int(first), int(last or first) + 1)
-    return found
-
-
 def test_uids_that_are_told_while_apart_are_right(own_mirror: Mirror) -> None:
     m, user = own_mirror, own_mirror.shape.users[0]
     m.command(m.a, "mirror", "pause")
@@ -232,11 +216,11 @@ def test_uids_that_are_told_while_apart_are_right(own_mirror: Mirror) -> None:
             client.append("INBOX", mail(f"{node.name}{number}"))
         client.ok("NOOP")
         _, copied, given = client.ok("UID COPY 1:* Archive").code_value("COPYUID").split()
-        assert sorted(flags(client)) == numbers(copied)
-        assert len(numbers(given)) == 3
+        assert sorted(flags(client)) == uid_set(copied)
+        assert len(uid_set(given)) == 3
         client.ok("SELECT Archive")
         there = client.ok("FETCH 1:* (UID)").fetched()
-        assert sorted(items["UID"] for items in there.values()) == numbers(given)
+        assert sorted(items["UID"] for items in there.values()) == uid_set(given)
     m.command(m.a, "mirror", "resume")
     m.assert_equal()
 
@@ -274,7 +258,7 @@ def test_pop3_deletes_what_got_another_uid_before_quit(own_mirror: Mirror) -> No
 def test_a_cut_of_a_moment_is_not_noticed(own_mirror: Mirror) -> None:
     m, user = own_mirror, own_mirror.shape.users[0]
     for node in (m.a, m.b):
-        configure(m, node, "silence 20s;")
+        m.configure(node, "silence 20s;")
     m.await_sync()
     linked = m.status(m.a)["since"]
     m.a.do("partition")
@@ -361,7 +345,7 @@ def test_unpaired_both_go_their_own_way(own_mirror: Mirror) -> None:
 
 def test_who_wants_both_disks_or_nothing_is_refused_for_now(own_mirror: Mirror) -> None:
     m, user = own_mirror, own_mirror.shape.users[0]
-    configure(m, m.a, "ack both-or-tempfail;")
+    m.configure(m.a, "ack both-or-tempfail;")
     m.await_sync()
     m.a.send([user], mail("both"))
     m.b.do("stop")

@@ -1,6 +1,6 @@
 """script/bench mirror: two nodes that keep each other equal, beside one, and beside Dovecot's replicator.
 
-Lag, throughput, the loss of one, half a minute apart, and an empty one that is filled. All nodes, the load
+Lag, throughput, the loss of one (also behind HAProxy and keepalived), half a minute apart, and an empty one that is filled. All nodes, the load
 generator and the disk share this machine; ratios are of one run. About 4 minutes, and 2 more for Dovecot;
 --quick: 3 for both.
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[2] / "script" / "cluster")]
+import failover  # noqa: E402
 import lag  # noqa: E402
 import loss  # noqa: E402
 import machine  # noqa: E402
@@ -48,12 +49,13 @@ class Size:
     users: int = 200
     lag_rate: int = 50
     refill_writers: int = 8  # that deliver meanwhile
+    failovers: int = 8  # of each kind
 
 
 FULL = Size(rounds=3, lag_seconds=10, deliveries=16384, slow_deliveries=1024, away_seconds=4, parted_seconds=30,
             changes=10000, messages=100_000, refill_seconds=20, limit_seconds=2)  # fmt: skip
 QUICK = Size(rounds=1, lag_seconds=5, deliveries=8192, slow_deliveries=512, away_seconds=4, parted_seconds=10,
-             changes=2000, messages=20_000, refill_seconds=5, limit_seconds=1)  # fmt: skip
+             changes=2000, messages=20_000, refill_seconds=5, limit_seconds=1, failovers=2)  # fmt: skip
 
 
 @dataclass
@@ -176,11 +178,27 @@ def _refill(run: Run, rival: Rival, number: int) -> Figures:
     return refill.run(pair, run.load, size.messages, size.refill_writers, size.refill_seconds, run.limit("mb_s"))
 
 
+def _failover(run: Run, rival: Rival, number: int) -> Figures:
+    if not rival.is_ours:
+        return {}
+    figures: Figures = {}
+    for front, name in failover.FRONTS.items():
+        pair = TwoRookeries(f"rookery-{front}", run.folder / front, failover.USERS, front)
+        run.more.append(pair)
+        pair.start()
+        found = failover.run(pair, run.load, run.size.failovers)
+        figures |= {f"{name}: {figure}": value for figure, value in found.items()}
+        run.more.remove(pair)
+        pair.close()
+    return figures
+
+
 # What --only calls it; the table's name; what it does; whether each round does it.
 PARTS: dict[str, tuple[str, Callable[[Run, Rival, int], Figures], bool]] = {
     "lag": ("lag", _lag, False),
     "throughput": ("throughput", _rate, True),
     "loss": ("lost", _loss, False),
+    "failover": ("fail-over", _failover, False),
     "parted": ("apart", _parted, False),
     "replace": ("replace", _refill, False),
 }

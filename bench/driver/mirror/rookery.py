@@ -16,10 +16,11 @@ SHAPE = Path(__file__).resolve().parents[3] / "script" / "shape"
 
 class _Shape(Server):
     shape: str
+    front: str = ""  # what leads clients to a node
     nodes: list[Node]
 
     def start(self) -> None:
-        self._run("up", self.shape, "--users", str(self.users))
+        self._run("up", self.shape, "--users", str(self.users), *(["--front", self.front] if self.front else []))
         described = json.loads((self.folder / "shape.json").read_text())
         self.nodes = [Node.load(self.folder / entry["name"]) for entry in described["nodes"]]
         self.places = [
@@ -67,6 +68,10 @@ class OneRookery(_Shape):
 
 class TwoRookeries(_Shape, Pair):
     shape = "mirror"
+
+    def __init__(self, name: str, folder: Path, users: int, front: str = "") -> None:
+        super().__init__(name, folder, users)
+        self.front = front
 
     def cut(self) -> None:
         shapes.part(self.folder, self.nodes[0], apart=True)
