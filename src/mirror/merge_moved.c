@@ -137,6 +137,13 @@ static bool is_new(const struct merge *m, size_t side, const struct store_object
 	return object->change > m->parted[side].change && !(was && id_eq(was->was.id, object->id));
 }
 
+/* The number of its last change before the two parted, of one that is not new. */
+static uint64_t last_change(const struct merge *m, size_t side, const struct store_object *object)
+{
+	const struct known *was = noted(m, side, store_object_identity(object));
+	return was && id_eq(was->was.id, object->id) ? was->was.change : object->change;
+}
+
 /* `there` is what the other side has of it. */
 static bool holds(const struct merge *m, size_t side, const struct store_object *object,
 	const struct store_object *there)
@@ -151,6 +158,9 @@ static bool holds(const struct merge *m, size_t side, const struct store_object 
 		return new;
 	if (had(m, 1 - side, object))
 		return false;
+	/* One was made of the other by a commit that one side has not heard of. */
+	if (!new &&last_change(m, side, object) != last_change(m, 1 - side, there))
+		return last_change(m, side, object) > last_change(m, 1 - side, there);
 	if (mine != yours)
 		return mine > yours;
 	if (object->change != there->change)
