@@ -44,6 +44,7 @@ static int open_store(
 		.ack = conf->mirror.ack == CONF_ACK_BOTH ? MIRROR_ACK_BOTH
 							 : MIRROR_ACK_BOTH_OR_TEMPFAIL,
 		.silence_ms = (unsigned)conf->mirror.silence_ms,
+		.scrub_ms = conf->mirror.scrub_ms,
 	};
 	add_merge_rules(mail_merge_rules, f);
 	add_merge_rules(directory_merge_rules, f);
