@@ -88,6 +88,24 @@ int admin_mirror_resume(
 	return pause(admin, false, ret_result, err);
 }
 
+static void add_scrub(json_t *result, const struct mirror_scrub_status *s)
+{
+	if (s->accounts_done < s->accounts)
+		(void)json_object_set_new(result, "scrub",
+			json_sprintf("%llu of %llu accounts", (unsigned long long)s->accounts_done,
+				(unsigned long long)s->accounts));
+	if (s->ended_s > 0)
+		(void)json_object_set_new(result, "scrub_ended", admin_time(s->ended_s));
+	(void)json_object_set_new(
+		result, "scrub_differing_accounts", json_integer((json_int_t)s->differing));
+	(void)json_object_set_new(
+		result, "scrub_bodies_healed", json_integer((json_int_t)s->healed));
+	(void)json_object_set_new(
+		result, "scrub_bodies_damaged", json_integer((json_int_t)s->unhealed));
+	if (s->error[0])
+		(void)json_object_set_new(result, "scrub_error", json_string(s->error));
+}
+
 /* What most people want to know stands first. */
 int admin_mirror_status(
 	struct admin *admin, const struct admin_call *call, json_t **ret_result, struct err *err)
@@ -129,6 +147,7 @@ int admin_mirror_status(
 		result, "writers_waiting", json_integer((json_int_t)f->leases.waiting));
 	(void)json_object_set_new(
 		result, "other_clock_ahead_ms", json_integer((json_int_t)s.clock_ahead_ms));
+	add_scrub(result, &s.scrub);
 	if (s.error[0])
 		(void)json_object_set_new(result, "link_error", json_string(s.error));
 	if (s.merge_error[0])

@@ -262,6 +262,11 @@ const struct conf_option conf_options[] = {
 		FIELD(store.mirror.silence_ms), .fallback = "2s",
 		.help = "How long the other node may say nothing before it is taken for dead. "
 			"Clients wait that long when it dies."},
+	{"store.mirror", "scrub", CONF_DURATION, CONF_RESTART, 0, 21 * DAY,
+		FIELD(store.mirror.scrub_ms), .fallback = "1d",
+		.help = "How long after a scrub has ended the next one begins: all rows are "
+			"compared with the other node's and all bodies are read, slowly; what is "
+			"damaged is fetched from there. 0s: never."},
 };
 const size_t conf_option_count = ARRAY_LEN(conf_options);
 

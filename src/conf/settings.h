@@ -92,7 +92,7 @@ enum conf_ack { CONF_ACK_BOTH, CONF_ACK_BOTH_OR_TEMPFAIL, CONF_ACK_ONE };
 struct conf_mirror {
 	const char *listen;
 	enum conf_ack ack;
-	uint64_t silence_ms;
+	uint64_t silence_ms, scrub_ms;
 };
 
 struct conf_store {

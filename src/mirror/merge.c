@@ -405,6 +405,8 @@ int mirror_merge(const struct merge_side *first, const struct merge_side *second
 			err, ERR_IN_USE, "something large of this account is being deleted");
 	if (m.change > ROW_CHANGE_MAX)
 		return err_permanent(err, ERR_LIMIT, "the account has no change numbers left");
+	if (merge_take_sound(first, second, ret_model))
+		return 0;
 	*ret_model = (struct model){.arena = ARENA_EMPTY};
 	read_parted(&m);
 	sort_gone(&m);

@@ -41,6 +41,10 @@ void merge_moves_deinit(struct merge *m);
 void merge_objects(struct merge *m, const struct model_collection *const from[MERGE_SIDES],
 	struct model_collection *to);
 
+/* merge_sound.c. True: neither side wrote apart, and one of them is damaged; the result is what the
+ * other one has, under the numbers that it has there. */
+WARN_UNUSED bool merge_take_sound(
+	const struct merge_side *first, const struct merge_side *second, struct model *ret_model);
 /* merge_names.c: names of objects. Those that follow a collection's name (names_in) get the one
  * that holds. */
 void merge_follow_names(struct merge *m);

@@ -95,6 +95,7 @@ void mirror_node_free(struct mirror_node *node)
 	if (!node)
 		return;
 	net_tls_slot_free(node->tls);
+	free(node->scrub.accounts);
 	explicit_bzero(node->pairing.key, sizeof(node->pairing.key));
 	(void)pthread_mutex_destroy(&node->lock);
 	(void)pthread_mutex_destroy(&node->peer_lock);
@@ -142,6 +143,7 @@ int mirror_node_use_key(struct mirror_node *node, struct err *err)
 /* What a tick found to do, outside of the lock. */
 struct todo {
 	bool dial;
+	bool scrub;
 	struct mirror_connection *silent, *linked;
 };
 
@@ -161,6 +163,7 @@ static void look(struct mirror_node *node, int64_t now, struct todo *todo)
 		node->retry_at = now + RETRY_MS;
 		todo->linked = mirror_connection_ref(c);
 	}
+	todo->scrub = mirror_scrub_is_due(node, now);
 	todo->dial = node->paired && !node->pairing.paused && !node->pairing.is_first && !c &&
 		     !node->dialing && now >= node->dial_at;
 	node->dialing |= todo->dial;
@@ -210,6 +213,8 @@ void mirror_node_tick(void *context)
 	}
 	if (todo.dial)
 		node->host->dial(node->host_context, node);
+	if (todo.scrub)
+		node->host->run(node->host_context, mirror_scrub_run, node);
 	forget_unmirrored(node);
 }
 
@@ -220,6 +225,7 @@ int mirror_node_start(
 	node->host = host;
 	node->host_context = context;
 	mirror_dial_reset(node);
+	mirror_scrub_start(node);
 	node->dial_at = 0;
 	if (node->state == MIRROR_ALONE) {
 		mirror_node_enter(node, MIRROR_LOOKING);

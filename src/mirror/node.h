@@ -29,6 +29,7 @@ struct mirror_node_options {
 	const char *version; /* of this program, for people */
 	enum mirror_ack ack;
 	unsigned silence_ms; /* after which the other node is down; 0: 2 s */
+	uint64_t scrub_ms;   /* from the end of a scrub to the next; 0: never */
 };
 
 /* Strings are borrowed. Alone, or not paired at all; then it is a plain store. */
@@ -67,6 +68,17 @@ enum mirror_state {
 	MIRROR_IN_SYNC,
 };
 
+/* Since the start, but what is of the round under way, or of the last one. See scrub.h. */
+struct mirror_scrub_status {
+	uint64_t rounds;                  /* ended */
+	int64_t ended_s;                  /* the last one did, seconds since 1970; 0: none */
+	uint64_t accounts, accounts_done; /* of the round; equal: none is under way */
+	uint64_t bodies, bytes;           /* read */
+	uint64_t differing;               /* accounts that were merged anew */
+	uint64_t healed, unhealed;        /* bodies that could not be read */
+	char error[256]; /* of the round: why an account could not be scrubbed; or empty */
+};
+
 struct mirror_status {
 	enum mirror_state state;
 	int64_t since_s; /* seconds since 1970 */
@@ -79,6 +91,7 @@ struct mirror_status {
 	uint64_t unmirrored;    /* commits that are on this disk only */
 	uint64_t merged;        /* accounts since the start */
 	struct mirror_figures figures;
+	struct mirror_scrub_status scrub;
 };
 void mirror_node_status(struct mirror_node *node, struct mirror_status *ret_status);
 const char *mirror_state_text(enum mirror_state state);

@@ -7,7 +7,9 @@
  *     connection.c  one connection;  session.c: with its socket, as a protocol of the loop
  *     meet.c        two nodes that meet: who holds what
  *     settle.c      accounts that are apart become one: the first node's work;  bodies.c: bodies go
- * ahead held.c        the second node's part in it verify.c      comparing what is on the disks
+ *                   ahead
+ *     held.c        the second node's part in it
+ *     verify.c      comparing what is on the disks;  scrub.c: all the time
  *
  * Locks, in this order: node.lock; a lease's; peer_lock; a link's. None is held over a wait. */
 #ifndef MIRROR_NODE_INTERNAL_H
@@ -16,6 +18,7 @@
 #include "mirror/link.h"
 #include "mirror/node.h"
 #include "mirror/pairing.h"
+#include "mirror/scrub.h"
 #include "base/log.h"
 #include "net/loop.h"
 
@@ -98,6 +101,7 @@ struct mirror_node {
 	char error[256], merge_error[256], software[64];
 	int64_t clock_ahead_ms;
 	uint64_t merged, alone_before; /* commits alone, when last in sync */
+	struct mirror_scrub scrub;
 
 	pthread_mutex_t peer_lock;
 	struct mirror_connection *current; /* whose link is in use; greeted */
@@ -172,7 +176,11 @@ int mirror_held_serve(struct mirror_connection *c, unsigned message, struct slic
 /* The link is gone: lets all go. */
 void mirror_held_drop(struct mirror_node *node, struct mirror_ids *held);
 
-/* verify.c: what an account's rows add up to. */
+/* verify.c: compares an account at both nodes; if it differs, it is merged anew. */
+int mirror_verify_account(struct mirror_connection *c, struct id account,
+	void (*differs)(void *context, struct id account, const char *why), void *context,
+	struct err *err) WARN_UNUSED;
+/* What an account's rows add up to. */
 int mirror_digest_serve(struct mirror_node *node, struct slice bytes, struct buf *answer,
 	struct err *err) WARN_UNUSED;
 

@@ -173,6 +173,7 @@ void mirror_node_status(struct mirror_node *node, struct mirror_status *s)
 	s->merged = node->merged;
 	if (node->paired)
 		memcpy(s->peer, node->pairing.peer, sizeof(s->peer));
+	s->scrub = node->scrub.status;
 	memcpy(s->error, node->error, sizeof(s->error));
 	memcpy(s->merge_error, node->merge_error, sizeof(s->merge_error));
 	memcpy(s->software, node->software, sizeof(s->software));

@@ -1,4 +1,5 @@
 /* Two whole nodes in one process, over TLS on loopback: pairing, meeting, merging, being apart. */
+#include "mirror/driver_internal.h"
 #include "mirror/node.h"
 #include "mirror/test_pair.h"
 
@@ -20,6 +21,7 @@ static const struct store_merge_rule NO_RULES[] = {{0}};
 
 struct end {
 	char folder[64], listen[32];
+	unsigned scrub_ms;
 	struct mirror_node *node;
 	struct store *store;
 	struct net_loop *loop;
@@ -43,7 +45,8 @@ static void start_end(struct end *end)
 		.inner = &store_driver_memory,
 		.rules = NO_RULES,
 		.listen = end->listen,
-		.version = "test"};
+		.version = "test",
+		.scrub_ms = end->scrub_ms};
 	struct err err;
 	done(mirror_node_open(&options, &end->node, &err));
 	struct store_options store = {.driver = &mirror_driver, .db = mirror_node_db(end->node)};
@@ -87,17 +90,28 @@ static void make_folder(struct end *end)
 	assert_non_null(mkdtemp(end->folder));
 }
 
-static int set_up(void **state)
+static int set_up_scrubbed(void **state, unsigned scrub_ms)
 {
 	struct fixture *f = ALLOC(struct fixture);
 	for (size_t i = 0; i < NODES; i++) {
 		struct end *end = &f->ends[i];
 		make_folder(end);
+		end->scrub_ms = scrub_ms;
 		(void)snprintf(end->listen, sizeof(end->listen), "127.0.0.1:%u", free_port());
 		start_end(end);
 	}
 	*state = f;
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	return set_up_scrubbed(state, 0);
+}
+
+static int set_up_scrubbing(void **state)
+{
+	return set_up_scrubbed(state, 100);
 }
 
 static int tear_down(void **state)
@@ -467,6 +481,91 @@ static void writers_at_both_nodes_and_a_link_that_is_cut_again_and_again(void **
 	assert_equal(f);
 }
 
+static struct store_object object_at(struct end *end, struct id account, uint32_t number)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct store_collection c;
+	struct store_object o;
+	struct err err;
+	done(store_find_collection(
+		end->store, account, STORE_MAILBOX, SLICE("INBOX"), &arena, &c, &err));
+	int r = store_get_object(end->store, account, c.id, number, &arena, &o, &err);
+	assert_true(r >= 0);
+	o.flags = r == 0 && slice_eq(o.data, SLICE("data")); /* it is as it was delivered */
+	o.data = o.name = SLICE_NONE;
+	return o;
+}
+
+/* Below the mirror, as a disk does it: another byte in the object's row, or no row at all. */
+static void damage_row(struct end *end, struct id account, uint32_t number, bool lose)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	AUTO(buf_free) struct buf row = BUF(1000);
+	struct store_db *m = mirror_node_db(end->node);
+	struct store_collection c;
+	struct store_batch batch;
+	struct store_txn *txn;
+	struct key key;
+	struct err err;
+	done(store_find_collection(
+		end->store, account, STORE_MAILBOX, SLICE("INBOX"), &arena, &c, &err));
+	key_of_object(&key, KEY_OBJECT, account, c.id, number);
+	done(m->inner->begin(m->db, &account, 1, &txn, &err));
+	done(m->inner->get(m->db, txn, key_slice(&key), &row, &err));
+	row.data[row.len - 1] ^= 1;
+	store_batch_init(&batch);
+	if (lose)
+		store_batch_delete(&batch, key_slice(&key));
+	else
+		store_batch_put(&batch, key_slice(&key), buf_slice(&row));
+	done(m->inner->commit(txn, &batch, NULL, 0, &err));
+	store_batch_free(&batch);
+}
+
+static uint64_t scrubbed(struct end *end)
+{
+	struct mirror_status status;
+	mirror_node_status(end->node, &status);
+	return status.scrub.rounds;
+}
+
+static void damaged_rows_are_healed_without_a_command(void **state)
+{
+	struct fixture *f = *state;
+	struct id account = id_new();
+	struct mirror_status status;
+	struct err err;
+	pair_both(f);
+	uint32_t one = deliver(&f->ends[0], account, SLICE("one")),
+		 two = deliver(&f->ends[1], account, SLICE("two"));
+	for (size_t i = 0; i < NODES; i++)
+		for (int lose = 0; lose < 2; lose++) {
+			int64_t until = clock_mono_ms() + PATIENCE_MS;
+			damage_row(&f->ends[i], account, i == 0 ? one : two, lose);
+			while (!object_at(&f->ends[i], account, i == 0 ? one : two).flags &&
+				clock_mono_ms() < until)
+				(void)usleep(5000);
+			await_both(f, MIRROR_IN_SYNC);
+			for (size_t n = 0; n < NODES; n++) {
+				assert_true(object_at(&f->ends[n], account, one).flags);
+				assert_true(object_at(&f->ends[n], account, two).flags);
+			}
+		}
+	mirror_node_status(f->ends[0].node, &status);
+	assert_int_equal(status.scrub.differing, 4);
+	uint64_t rounds = scrubbed(&f->ends[1]);
+	for (int64_t until = clock_mono_ms() + PATIENCE_MS;
+		scrubbed(&f->ends[1]) < rounds + 2 && clock_mono_ms() < until;)
+		(void)usleep(5000);
+	mirror_node_status(f->ends[1].node, &status);
+	assert_true(status.scrub.rounds >= rounds + 2 && status.scrub.bodies > 0);
+	struct mirror_verify_result found;
+	unsigned told = 0;
+	done(mirror_node_verify(
+		f->ends[0].node, false, NULL, count_difference, &told, &found, &err));
+	assert_int_equal(found.differing, 0);
+}
+
 int main(void)
 {
 #define NODE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -478,6 +577,8 @@ int main(void)
 		NODE_TEST(a_wrong_key_is_told_at_both),
 		NODE_TEST(bad_keys_and_addresses_are_refused),
 		NODE_TEST(verify_finds_what_differs_and_mends_it),
+		cmocka_unit_test_setup_teardown(
+			damaged_rows_are_healed_without_a_command, set_up_scrubbing, tear_down),
 		NODE_TEST(a_new_machine_takes_the_place_of_a_lost_one),
 		NODE_TEST(writers_at_both_nodes_and_a_link_that_is_cut_again_and_again),
 	};

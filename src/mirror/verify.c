@@ -144,6 +144,15 @@ static int verify_one(struct verifying *v, struct id account)
 	return r;
 }
 
+int mirror_verify_account(struct mirror_connection *c, struct id account,
+	void (*differs)(void *context, struct id account, const char *why), void *context,
+	struct err *err)
+{
+	struct mirror_verify_result result = {0};
+	struct verifying v = {c, true, differs, context, &result, err};
+	return verify_one(&v, account);
+}
+
 static bool take_account(void *context, const struct store_account *account)
 {
 	mirror_ids_add(context, account->id);

@@ -49,6 +49,7 @@ static int open_store(
 		.version = ROOKERY_VERSION,
 		.ack = ACKS[conf->mirror.ack],
 		.silence_ms = (unsigned)conf->mirror.silence_ms,
+		.scrub_ms = conf->mirror.scrub_ms,
 	};
 	add_merge_rules(mail_merge_rules, f);
 	add_merge_rules(directory_merge_rules, f);

@@ -44,6 +44,12 @@ static const struct {
 	{"mirror_commits_received_total", "Changes that came from the other node."},
 	{"mirror_commits_differing_total", "Changes that one disk took and the other did not."},
 	{"mirror_commit_microseconds_total", "How long changes that were sent took."},
+	{"mirror_scrubs_total", "Scrubs that have ended."},
+	{"mirror_scrub_bodies_total", "Bodies that scrubs have read."},
+	{"mirror_scrub_bytes_total", "Bytes of them."},
+	{"mirror_scrub_differing_total", "Accounts that scrubs found to differ."},
+	{"mirror_scrub_healed_total", "Damaged bodies that were fetched from the other node."},
+	{"mirror_scrub_unhealed_total", "Damaged bodies that the other node could not give."},
 	{"mirror_leases_away", "Accounts whose lease is not at home."},
 	{"mirror_writers_waiting", "Changes that wait for an account's lease."},
 };

@@ -250,6 +250,12 @@ static void mirror_metrics(struct role *role, struct state *s, struct buf *to)
 	role_metric(role, to, "mirror_commits_received_total", "", f->commits.applied);
 	role_metric(role, to, "mirror_commits_differing_total", "", f->commits.differing);
 	role_metric(role, to, "mirror_commit_microseconds_total", "", f->ship_ns / 1000);
+	role_metric(role, to, "mirror_scrubs_total", "", status.scrub.rounds);
+	role_metric(role, to, "mirror_scrub_bodies_total", "", status.scrub.bodies);
+	role_metric(role, to, "mirror_scrub_bytes_total", "", status.scrub.bytes);
+	role_metric(role, to, "mirror_scrub_differing_total", "", status.scrub.differing);
+	role_metric(role, to, "mirror_scrub_healed_total", "", status.scrub.healed);
+	role_metric(role, to, "mirror_scrub_unhealed_total", "", status.scrub.unhealed);
 	role_metric(role, to, "mirror_leases_away", "", f->leases.away);
 	role_metric(role, to, "mirror_writers_waiting", "", f->leases.waiting);
 }

@@ -305,6 +305,44 @@ def test_an_empty_store_of_a_pair_that_wants_both_disks_starts(own_mirror: Mirro
     assert subjects(imap(m.b, user)) == ["before"]
 
 
+def metric(m: Mirror, node: Node, name: str) -> int:
+    return sum(int(line.split()[-1]) for line in m.metrics(node).splitlines()
+               if line.startswith(f"rookery_{name}{{"))  # fmt: skip
+
+
+def damage_body(folder: Path, body: bytes) -> None:
+    """One letter of it, on the disk."""
+    for segment in (folder / "data" / "store" / "mail" / "segments").iterdir():
+        if (at := segment.read_bytes().find(body)) >= 0:
+            with segment.open("r+b") as file:
+                file.seek(at)
+                file.write(b"X")
+            return
+    raise AssertionError("the body is in no segment")
+
+
+def test_a_damaged_body_is_healed_without_a_command(own_mirror: Mirror) -> None:
+    m, user = own_mirror, own_mirror.shape.users[0]
+    for node in (m.a, m.b):
+        configure(m, node, "scrub 1s;")
+    m.await_sync()
+    m.a.send([user], mail("whole"))
+    wait_for_mail(m.b, user, 1)
+    for node in (m.a, m.b):
+        damage_body(m.shape.folder / node.name, b"body of whole")
+        end = time.monotonic() + shapes.PATIENCE
+        while not metric(m, node, "mirror_scrub_healed_total") or "scrub_ended" not in m.status(node):
+            assert time.monotonic() < end, m.status(node)
+            time.sleep(0.05)
+        client = imap(node, user)
+        text = client.ok("FETCH 1 BODY[TEXT]").fetched()[1]
+        assert b"body of whole\r\n" in text.values()
+        status = m.status(node)
+        assert status["scrub_bodies_healed"] == 1 and status["scrub_bodies_damaged"] == 0
+    m.await_sync()
+    assert m.command(m.a, "mirror", "verify")["damage"] == 0
+
+
 def test_a_machine_that_was_replaced_does_not_come_back(own_mirror: Mirror) -> None:
     m = own_mirror
     m.command(m.a, "mirror", "replace")

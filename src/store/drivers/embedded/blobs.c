@@ -165,6 +165,14 @@ static int find_place(struct store_db *db, struct id blob, bool fresh,
 	return rc;
 }
 
+/* What is remembered is out of date also when a damaged blob was put anew. */
+static bool is_elsewhere(struct store_db *db, struct id blob, const struct embedded_position *place)
+{
+	struct embedded_position now;
+	return embedded_index_place(&db->index, blob, &now, NULL) == 0 &&
+	       (now.segment != place->segment || now.offset != place->offset);
+}
+
 int embedded_blob_read(struct store_db *db, struct id blob, uint64_t offset, uint64_t len,
 	struct buf *to, struct err *err)
 {
@@ -180,7 +188,9 @@ int embedded_blob_read(struct store_db *db, struct id blob, uint64_t offset, uin
 			rc = read_at(
 				db, blob, &place, atomic_load(&segment->fd), offset, len, to, err);
 			embedded_segments_unref(&db->segments, segment);
-			return rc;
+			if (rc >= 0 || !is_elsewhere(db, blob, &place))
+				return rc;
+			continue;
 		}
 		if (own.class != ERR_NONE) {
 			if (err)
