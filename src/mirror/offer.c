@@ -60,7 +60,8 @@ static void keep_parted(
 	struct key key;
 	key_of_account(&key, KEY_BASE, s->account);
 	const struct mirror_row *noted = mirror_rows_find(&s->here.notes, key_slice(&key));
-	if (!noted || !mirror_parted_read(noted->value, &parted))
+	s->noted = noted && mirror_parted_read(noted->value, &parted);
+	if (!s->noted)
 		parted = (struct mirror_parted){
 			last_change(s), mirror_next_time(mirror_node_db(s->node))};
 	if (taken)

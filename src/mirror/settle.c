@@ -50,6 +50,15 @@ static void copy_rows(const struct mirror_rows *from, struct mirror_rows *to)
 	mirror_rows_sort(to);
 }
 
+/* What was noted since they parted. */
+static void copy_notes(const struct mirror_rows *from, struct mirror_rows *to)
+{
+	for (size_t i = 0; i < from->count; i++)
+		if (from->list[i].key.ptr[0] == KEY_BASE)
+			mirror_rows_add(to, from->list[i].key, from->list[i].value);
+	mirror_rows_sort(to);
+}
+
 static bool same_rows(const struct mirror_rows *a, const struct mirror_rows *b)
 {
 	if (a->count != b->count)
@@ -101,16 +110,17 @@ static bool take_one_side(struct settling *s)
 static int merge(struct settling *s)
 {
 	struct model here = {0}, there = {0}, merged = {0};
-	struct mirror_rows notes = MIRROR_ROWS_NONE;
+	struct mirror_rows notes = MIRROR_ROWS_NONE, theirs = MIRROR_ROWS_NONE;
 	if (take_one_side(s))
 		return 0;
 	int r = model_read(&s->here.rows, &here, s->err);
 	if (r == 0)
 		r = model_read(&s->there.rows, &there, s->err);
 	if (r == 0) {
-		struct merge_side first = {&here, &notes, s->taken},
-				  second = {&there, &s->there.notes, 0};
-		copy_rows(&s->here.notes, &notes);
+		struct merge_side first = {&here, &notes, s->taken}, second = {&there, &theirs, 0};
+		if (s->noted)
+			copy_notes(&s->here.notes, &notes);
+		copy_notes(&s->there.notes, &theirs);
 		if (s->taken > 0)
 			mirror_follow_joins(&there, &here, &notes);
 		r = mirror_merge(&first, &second, s->node->options.rules, &merged, s->err);
@@ -121,6 +131,7 @@ static int merge(struct settling *s)
 	model_free(&here);
 	model_free(&there);
 	mirror_rows_free(&notes);
+	mirror_rows_free(&theirs);
 	return r;
 }
 

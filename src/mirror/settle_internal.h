@@ -22,6 +22,7 @@ struct settling {
 	struct mirror_rows want;
 	struct id merge;          /* what is offered to the other node */
 	uint64_t taken;           /* see merge.h */
+	bool noted;               /* this node wrote to the account while it was apart */
 	struct store_batch offer; /* what this one notes before */
 	bool held;                /* at both nodes: quick now */
 	struct err *err;

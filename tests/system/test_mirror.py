@@ -286,7 +286,7 @@ def test_a_new_disk_is_filled_while_the_other_node_serves(own_mirror: Mirror) ->
 @pytest.mark.parametrize("other_is_there", [True, False])
 def test_an_empty_store_of_a_pair_that_wants_both_disks_starts(own_mirror: Mirror, other_is_there: bool) -> None:
     m, user = own_mirror, own_mirror.shape.users[0]
-    configure(m, m.b, "ack both-or-tempfail;")
+    m.configure(m.b, "ack both-or-tempfail;")
     m.await_sync()
     m.a.send([user], mail("before"))
     m.b.do("stop")
@@ -324,7 +324,7 @@ def damage_body(folder: Path, body: bytes) -> None:
 def test_a_damaged_body_is_healed_without_a_command(own_mirror: Mirror) -> None:
     m, user = own_mirror, own_mirror.shape.users[0]
     for node in (m.a, m.b):
-        configure(m, node, "scrub 1s;")
+        m.configure(node, "scrub 1s;")
     m.await_sync()
     m.a.send([user], mail("whole"))
     wait_for_mail(m.b, user, 1)
@@ -408,8 +408,8 @@ def test_who_wants_both_disks_or_nothing_is_refused_for_now(own_mirror: Mirror) 
 @needs_root
 def test_who_wants_one_disk_is_answered_while_the_other_can_not_be_reached(own_mirror: Mirror) -> None:
     m, user = own_mirror, own_mirror.shape.users[0]
-    configure(m, m.a, "ack one;\n        silence 60s;")
-    configure(m, m.b, "silence 60s;")
+    m.configure(m.a, "ack one;\n        silence 60s;")
+    m.configure(m.b, "silence 60s;")
     m.await_sync()
     m.a.send([user], mail("both"))  # and the account's lease is here
     m.await_sync()
