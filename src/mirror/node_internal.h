@@ -89,6 +89,8 @@ struct mirror_node {
 	enum mirror_state state; /* never MERGING: see mirror_node_state() */
 	int64_t since_ms;        /* wall clock */
 	bool holds_writes;       /* since the start */
+	bool has_served;         /* green once: clients are there, who shall not be sent away when
+				  * the other node comes back and is behind */
 	int64_t holds_until, linked_ms, retry_at;
 	bool dialing;
 	int64_t dial_at;
