@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ CONNECTIONS = re.compile(r'^rookery_connections\{role="store"\} (\d+)$', re.M)
 
 
 @contextlib.contextmanager
-def started(folder: Path, front: str) -> Iterator[Mirror]:
+def started(folder: Path, front: str | None) -> Iterator[Mirror]:
     shapes.open_to_roles(folder)
     yield Mirror(shapes.up("mirror", folder / "m", 4, front))
     shapes.down(folder / "m")
@@ -196,6 +197,27 @@ def test_the_floating_address_leaves_a_node_that_turns_red(floating: Mirror) -> 
     turns_red(m, red)
     await_address(m, green)
     Reader(front_of(m), m.shape.users[0]).client.ok("UID STORE 1 +FLAGS (\\Seen)")
+
+
+def test_the_node_that_went_on_stays_green_while_the_other_one_catches_up(tmp_path: Path) -> None:
+    with started(tmp_path, None) as m:
+        m.b.do("kill")
+        for _ in range(100):
+            m.a.send(m.shape.users, b"Subject: x\r\n\r\n" + b"x" * 100_000 + b"\r\n")
+        done = threading.Event()
+        answers: set[tuple[int, str]] = set()
+
+        def watch() -> None:
+            while not done.is_set():
+                answers.add(m.health(m.a))
+
+        watching = threading.Thread(target=watch)
+        watching.start()
+        m.b.do("start")
+        m.await_sync()
+        done.set()
+        watching.join()
+        assert {code for code, _ in answers} == {200}, answers
 
 
 def test_nodes_behind_haproxy_know_their_clients(haproxied: Mirror) -> None:
