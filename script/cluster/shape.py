@@ -85,6 +85,16 @@ def part(folder: Path, member: Node, apart: bool) -> None:
         Wire(folder).mend()
 
 
+def slow(folder: Path, delay_ms: float, loss: float) -> None:
+    """The wire between a mirror's nodes: its delay each way, and how many in a hundred frames it loses."""
+    if not all(member.mirror and member.namespace for member in load(folder)):
+        raise RuntimeError(f"{folder} has no wire between two nodes")
+    if delay_ms or loss:
+        Wire(folder).slow(delay_ms, loss)
+    else:
+        Wire(folder).clean()
+
+
 def plug(folder: Path, member: Node, there: bool) -> None:
     """Takes a machine off all its wires, or puts it back."""
     if not member.namespace:

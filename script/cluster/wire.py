@@ -8,11 +8,19 @@
 
 Cutting the wire between them leaves both to their clients. It goes down silently, as a cable that is pulled
 behind a switch: no node is told.
+
+It can be slow instead, by netem; where the kernel has none, by slow_wire.py: a second way between the two,
+which is the nearer one while it is there.
 """
 
+import signal
 import subprocess
+import sys
+import time
 import zlib
 from pathlib import Path
+
+import processes
 
 NODES = ("a", "b")
 HERE = 1
@@ -22,6 +30,10 @@ FLOATING = 5
 BETWEEN = {"a": 9, "b": 10}
 PREFIX = 29  # of the network of the switch
 CARD = "clients"  # towards the switch, in a namespace
+DIRECT, SLOW = "other", "slow"  # cards towards the other node
+SLOW_WIRE = Path(__file__).with_name("slow_wire.py")
+DRAIN_SECONDS, END_SECONDS = 0.5, 5
+FRAMES_MAX = 20000  # under way on a slow wire
 NOBODY = "02:00:00:00:00:00"
 
 
@@ -36,6 +48,7 @@ class Wire:
     """Of the shape in one folder; its names and addresses follow from the folder's."""
 
     def __init__(self, folder: Path) -> None:
+        self.leader = folder / "slow_wire.leader"
         number = zlib.crc32(str(folder).encode())
         self.tag = f"rk{number & 0xFFFFFF:06x}"
         self.network = f"10.{64 + (number >> 8) % 64}.{number % 256}"
@@ -62,11 +75,11 @@ class Wire:
         for name in [*NODES, BALANCER] if balancer else NODES:
             self._add(name)
         a, b = (self.namespace(name) for name in NODES)
-        _ip("-n", a, "link", "add", "other", "type", "veth", "peer", "name", "other", "netns", b)
+        _ip("-n", a, "link", "add", DIRECT, "type", "veth", "peer", "name", DIRECT, "netns", b)
         for name in NODES:
             inside = self.namespace(name)
-            _ip("-n", inside, "address", "add", f"{self.peer_host(name)}/30", "dev", "other")
-            _ip("-n", inside, "link", "set", "other", "up")
+            _ip("-n", inside, "address", "add", f"{self.peer_host(name)}/30", "dev", DIRECT)
+            _ip("-n", inside, "link", "set", DIRECT, "up")
 
     def _add(self, name: str) -> None:
         """A namespace, reached through the switch."""
@@ -80,6 +93,7 @@ class Wire:
         _ip("-n", inside, "route", "add", "default", "via", f"{self.network}.{HERE}")
 
     def down(self) -> None:
+        self._end_slow_wire()
         for name in CLIENTS:
             _ip("link", "delete", f"{self.tag}c{name}", check=False)
             _ip("netns", "delete", self.namespace(name), check=False)
@@ -89,16 +103,75 @@ class Wire:
         return all(Path("/run/netns", self.namespace(name)).exists() for name in NODES)
 
     def cut(self) -> None:
-        """Nothing comes or goes between the nodes any more: each sends to a card that nobody has. Kernels
-        without netem can do that too."""
-        for name, other in zip(NODES, reversed(NODES), strict=True):
-            _ip("-n", self.namespace(name), "neighbour", "replace", self.peer_host(other),
-                "lladdr", NOBODY, "nud", "permanent", "dev", "other")  # fmt: skip
+        """Nothing comes or goes between the nodes any more: each sends to a card that nobody has."""
+        for inside, other, card in self._ends():
+            _ip("-n", inside, "neighbour", "replace", other, "lladdr", NOBODY, "nud", "permanent",
+                "dev", card, check=card == DIRECT)  # fmt: skip
 
     def mend(self) -> None:
+        for inside, other, card in self._ends():
+            _ip("-n", inside, "neighbour", "delete", other, "dev", card, check=False)
+
+    def _ends(self) -> list[tuple[str, str, str]]:
+        """A namespace, where the other node is reached from there, and a card towards it."""
+        return [
+            (self.namespace(name), self.peer_host(other), card)
+            for name, other in zip(NODES, reversed(NODES), strict=True)
+            for card in (DIRECT, SLOW)
+        ]
+
+    def slow(self, delay_ms: float, loss: float, seed: int = 1) -> None:
+        """Between the nodes each frame takes that long, each way, and that many in a hundred are lost."""
+        self.clean()
+        late = ["netem", "delay", f"{delay_ms}ms", "loss", f"{loss}%", "limit", str(FRAMES_MAX)]
+        if all(self._shaped(name, "replace", *late) for name in NODES):
+            for name in NODES:  # lost are frames, not what a card would make many of
+                _ip("-n", self.namespace(name), "link", "set", DIRECT, "gso_max_segs", "1")
+            return
+        words = [sys.executable, "-B", str(SLOW_WIRE), SLOW, *map(self.namespace, NODES),
+                 str(delay_ms), str(loss), str(seed)]  # fmt: skip
+        started = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                                   start_new_session=True)  # fmt: skip
+        assert started.stdout
+        with started.stdout as said:
+            if said.readline() != "ready\n":
+                raise RuntimeError("no slow wire: it needs netem in the kernel, or /dev/net/tun")
+        self.leader.write_text(f"{started.pid}\n")
+        self._lead_by_slow_wire()
+
+    def _lead_by_slow_wire(self) -> None:
         for name, other in zip(NODES, reversed(NODES), strict=True):
-            _ip("-n", self.namespace(name), "neighbour", "delete", self.peer_host(other),
-                "dev", "other", check=False)  # fmt: skip
+            inside = self.namespace(name)
+            _ip("-n", inside, "link", "set", SLOW, "up")
+            _ip("-n", inside, "route", "replace", f"{self.peer_host(other)}/32", "dev", SLOW,
+                "src", self.peer_host(name))  # fmt: skip
+
+    def _shaped(self, name: str, *words: str) -> bool:
+        """By tc, what goes from that node to the other one; False: this kernel can't."""
+        action, *rest = words
+        inside = ["tc", "-n", self.namespace(name), "qdisc", action, "dev", DIRECT, "root", *rest]
+        return subprocess.run(inside, capture_output=True).returncode == 0
+
+    def clean(self) -> None:
+        """As it was before it was slow. What is under way arrives."""
+        if self.leader.exists():
+            for inside, other, card in self._ends():
+                if card == SLOW:
+                    _ip("-n", inside, "route", "delete", f"{other}/32", "dev", card, check=False)
+            time.sleep(DRAIN_SECONDS)
+        self._end_slow_wire()
+        for name in NODES:
+            self._shaped(name, "delete")
+
+    def _end_slow_wire(self) -> None:
+        """Its cards go with it, and so do the routes."""
+        if not self.leader.exists():
+            return
+        leader = int(self.leader.read_text())
+        self.leader.unlink()
+        if processes.was_told(leader, str(SLOW_WIRE)):
+            processes.send([leader], signal.SIGTERM)
+            processes.wait_gone(leader, END_SECONDS)
 
     def unplug(self, name: str) -> None:
         """The machine is gone for everybody, as when its power fails: silently. It is not told either."""

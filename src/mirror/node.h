@@ -95,7 +95,8 @@ struct mirror_status {
 };
 void mirror_node_status(struct mirror_node *node, struct mirror_status *ret_status);
 const char *mirror_state_text(enum mirror_state state);
-/* NULL when the node may take traffic; else why not. */
+/* NULL when the node may take traffic; else why not. A node that was told to take some is not told
+ * otherwise only because the other one comes back. */
 const char *mirror_node_ailment(struct mirror_node *node);
 
 /* Compares all accounts, row by row as they are on the disks, one after the other under its lease.

@@ -63,7 +63,7 @@ struct mirror_connection {
 	atomic_uint_least64_t linking; /* see mirror_linked(); 0 before */
 	atomic_int_least64_t heard_ms; /* when something came */
 	int64_t opened_ms, pinged_ms;  /* the session's own, as the next */
-	bool greeted;
+	bool greeted, stops;
 	char software[64];
 	int64_t clock_ahead_ms;
 	/* Guarded by node.lock. */
@@ -94,6 +94,8 @@ struct mirror_node {
 	enum mirror_state state; /* never MERGING: see mirror_node_state() */
 	int64_t since_ms;        /* wall clock */
 	bool holds_writes;       /* since the start */
+	bool has_served;         /* green once: clients are there, who shall not be sent away when
+				  * the other node comes back and is behind */
 	int64_t holds_until, linked_ms, retry_at;
 	bool dialing;
 	int64_t dial_at;

@@ -40,6 +40,7 @@ static int take_pairing(
 	mirror_node_lock(node);
 	node->pairing = *pairing;
 	node->paired = true;
+	node->has_served = pairing->is_first; /* the second one may be empty */
 	node->error[0] = '\0';
 	mirror_dial_reset(node);
 	mirror_node_enter(node, MIRROR_ALONE);
@@ -200,21 +201,30 @@ const char *mirror_node_ailment(struct mirror_node *node)
 	struct mirror_figures figures = mirror_figures(node->mirror);
 	enum mirror_state state = mirror_node_state(node, &figures);
 	bool fresh = clock_mono_ms() - node->linked_ms < CATCHING_UP_MS;
-	bool refuses = node->options.ack == MIRROR_ACK_BOTH_OR_TEMPFAIL;
-	mirror_node_unlock(node);
+	const char *why = NULL;
 	switch (state) {
 	case MIRROR_LOOKING:
-		return "looks for the other node of the mirror";
+		why = "looks for the other node of the mirror";
+		break;
 	case MIRROR_MEETING:
-		return "is compared with the other node of the mirror";
+		if (!node->has_served)
+			why = "is compared with the other node of the mirror";
+		break;
 	case MIRROR_MERGING:
-		return fresh ? "merges with the other node of the mirror" : NULL;
+		if (!node->has_served && fresh)
+			why = "merges with the other node of the mirror";
+		break;
 	case MIRROR_PAUSED:
 	case MIRROR_ALONE:
-		return refuses ? "takes no mail: the other node of the mirror is away" : NULL;
+		if (node->options.ack == MIRROR_ACK_BOTH_OR_TEMPFAIL)
+			why = "takes no mail: the other node of the mirror is away";
+		break;
 	case MIRROR_UNPAIRED:
 	case MIRROR_IN_SYNC:
 		break;
 	}
-	return NULL;
+	if (!why)
+		node->has_served = true;
+	mirror_node_unlock(node);
+	return why;
 }

@@ -9,7 +9,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from shape import PATIENCE, Node, Shape
+from shape import PATIENCE, SHAPE, Node, Shape
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("ROOKERY", str(ROOT / "build/src/cli/rookery"))
@@ -33,6 +33,11 @@ class Mirror:
 
     def status(self, node: Node) -> Any:
         return self.command(node, "mirror", "status")
+
+    def wire(self, *words: str) -> None:
+        """Between the two: "--delay 50ms --loss 1" each way, or "clean"."""
+        words = (str(SHAPE), "wire", *words, "--dir", str(self.shape.folder))
+        subprocess.run(words, check=True, timeout=60)
 
     def configure(self, node: Node, option: str) -> None:
         """Of its mirror block; it is started again."""

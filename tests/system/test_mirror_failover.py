@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -13,18 +14,20 @@ from pathlib import Path
 import pytest
 import shape as shapes
 from failover import Reader, Sender
+from imap_client import Imap
 from mirror import Mirror
-from shape import Node, fetch, wait_for_mail
+from shape import Node, User, fetch, wait_for_mail
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs network namespaces")
 FRONTS = ["haproxy", "keepalived"]
 READERS = 3
 MESSAGES = 6
+WRITERS = 8
 CONNECTIONS = re.compile(r'^rookery_connections\{role="store"\} (\d+)$', re.M)
 
 
 @contextlib.contextmanager
-def started(folder: Path, front: str) -> Iterator[Mirror]:
+def started(folder: Path, front: str | None) -> Iterator[Mirror]:
     shapes.open_to_roles(folder)
     yield Mirror(shapes.up("mirror", folder / "m", 4, front))
     shapes.down(folder / "m")
@@ -198,6 +201,27 @@ def test_the_floating_address_leaves_a_node_that_turns_red(floating: Mirror) -> 
     Reader(front_of(m), m.shape.users[0]).client.ok("UID STORE 1 +FLAGS (\\Seen)")
 
 
+def test_the_node_that_went_on_stays_green_while_the_other_one_catches_up(tmp_path: Path) -> None:
+    with started(tmp_path, None) as m:
+        m.b.do("kill")
+        for _ in range(100):
+            m.a.send(m.shape.users, b"Subject: x\r\n\r\n" + b"x" * 100_000 + b"\r\n")
+        done = threading.Event()
+        answers: set[tuple[int, str]] = set()
+
+        def watch() -> None:
+            while not done.is_set():
+                answers.add(m.health(m.a))
+
+        watching = threading.Thread(target=watch)
+        watching.start()
+        m.b.do("start")
+        m.await_sync()
+        done.set()
+        watching.join()
+        assert {code for code, _ in answers} == {200}, answers
+
+
 def test_nodes_behind_haproxy_know_their_clients(haproxied: Mirror) -> None:
     m, user = haproxied, haproxied.shape.users[0]
     front_of(m).send([user], b"Subject: x\r\n\r\nx\r\n")
@@ -219,3 +243,36 @@ def test_the_floating_address_stays_when_the_dead_node_comes_back(floating: Mirr
     await_address(m, other(m, dead))
     for reader in sleeping:
         reader.client.ok("NOOP")
+
+
+def append_until_the_end(node: Node, user: User, name: str, acknowledged: list[str]) -> None:
+    client = Imap(node, user, tls=True)
+    with contextlib.suppress(OSError, EOFError):
+        while True:
+            subject = f"{name}.{len(acknowledged)}"
+            message = f"Subject: {subject}\r\n\r\nx\r\n"
+            if client.command(f"APPEND INBOX {{{len(message)}+}}\r\n{message}".encode()).status != "OK":
+                return
+            acknowledged.append(subject)
+
+
+def test_what_a_node_acknowledges_while_it_is_stopped_the_other_one_has(tmp_path: Path) -> None:
+    with started(tmp_path, None) as m:
+        acknowledged: list[list[str]] = [[] for _ in range(WRITERS)]
+        threads = [
+            threading.Thread(target=append_until_the_end, args=(m.b, m.shape.users[number % 4], f"w{number}", told))
+            for number, told in enumerate(acknowledged)
+        ]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.5)
+        m.b.do("stop")
+        for thread in threads:
+            thread.join()
+        there: set[str] = set()
+        for user in m.shape.users:
+            client = Imap(m.a, user, tls=True)
+            client.ok("SELECT INBOX")
+            rows = client.ok("FETCH 1:* (BODY.PEEK[HEADER.FIELDS (SUBJECT)])").fetched()
+            there |= {next(iter(row.values())).decode().split()[1] for row in rows.values()}
+        assert {name for told in acknowledged for name in told} - there == set()

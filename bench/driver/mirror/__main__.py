@@ -1,8 +1,8 @@
 """script/bench mirror: two nodes that keep each other equal, beside one, and beside Dovecot's replicator.
 
-Lag, throughput, the loss of one (also behind HAProxy and keepalived), half a minute apart, and an empty one that is filled. All nodes, the load
-generator and the disk share this machine; ratios are of one run. About 4 minutes, and 2 more for Dovecot;
---quick: 3 for both.
+Lag, throughput, the loss of one (also behind HAProxy and keepalived), a long way between them, half a minute
+apart, and an empty one that is filled. All nodes, the load generator and the disk share this machine; ratios
+are of one run. About 6 minutes, and 2 more for Dovecot; --quick: 3 for both.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -25,6 +25,7 @@ import parted  # noqa: E402
 import rate  # noqa: E402
 import refill  # noqa: E402
 import report  # noqa: E402
+import wan  # noqa: E402
 from load import Load  # noqa: E402
 from measurement import carry_out, tell  # noqa: E402
 from pair import Pair, Server  # noqa: E402
@@ -49,13 +50,15 @@ class Size:
     users: int = 200
     lag_rate: int = 50
     refill_writers: int = 8  # that deliver meanwhile
-    failovers: int = 8  # of each kind
+    failovers: int = 6  # of each kind
+    long_way: wan.Size = field(default_factory=wan.Size)
 
 
 FULL = Size(rounds=3, lag_seconds=10, deliveries=16384, slow_deliveries=1024, away_seconds=4, parted_seconds=30,
             changes=10000, messages=100_000, refill_seconds=20, limit_seconds=2)  # fmt: skip
 QUICK = Size(rounds=1, lag_seconds=5, deliveries=8192, slow_deliveries=512, away_seconds=4, parted_seconds=10,
-             changes=2000, messages=20_000, refill_seconds=5, limit_seconds=1, failovers=2)  # fmt: skip
+             changes=2000, messages=20_000, refill_seconds=5, limit_seconds=1, failovers=2,
+             long_way=wan.Size(commands=100, lag_seconds=8, deliveries=512))  # fmt: skip
 
 
 @dataclass
@@ -193,12 +196,19 @@ def _failover(run: Run, rival: Rival, number: int) -> Figures:
     return figures
 
 
+def _wan(run: Run, rival: Rival, number: int) -> Figures:
+    if not isinstance(rival.two, TwoRookeries):
+        return {}
+    return wan.run(rival.two, run.load, run.size.long_way)
+
+
 # What --only calls it; the table's name; what it does; whether each round does it.
 PARTS: dict[str, tuple[str, Callable[[Run, Rival, int], Figures], bool]] = {
     "lag": ("lag", _lag, False),
     "throughput": ("throughput", _rate, True),
     "loss": ("lost", _loss, False),
     "failover": ("fail-over", _failover, False),
+    "wan": ("long way", _wan, False),
     "parted": ("apart", _parted, False),
     "replace": ("replace", _refill, False),
 }
@@ -225,7 +235,7 @@ def as_json(run: Run, others: machine.Others) -> str:
             "machine": machine.describe(),
             "load_before": others.load_before,
             "other_cores": others.cores(),
-            "size": vars(run.size),
+            "size": asdict(run.size),
             "disk_limits": run.limits,
             "figures": {
                 name: {f"{part}: {figure}": values for (part, figure), values in of.items()}

@@ -14,7 +14,6 @@ import ssl
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any
 
 from load import Load
@@ -120,11 +119,11 @@ class Sleeper(Client):
         return next(at for at in self.times if at > killed) - killed
 
 
-def _await(what: str, done: Callable[[], bool]) -> None:
+def _await_all(clients: list[Client], begun: float) -> None:
     end = time.monotonic() + WAIT_SECONDS
-    while not done():
+    while left := [type(client).__name__ for client in clients if not client.is_back(begun)]:
         if time.monotonic() > end:
-            raise RuntimeError(f"after {WAIT_SECONDS} s not yet: {what}")
+            raise RuntimeError(f"after {WAIT_SECONDS} s not served yet: {left}")
         time.sleep(0.02)
 
 
@@ -134,7 +133,7 @@ def _kill_one(pair: TwoRookeries, clients: list[Client]) -> float:
     number = counts.index(max(counts))
     killed = time.monotonic()
     pair.kill(number)
-    _await("all clients are served", lambda: all(client.is_back(killed) for client in clients))
+    _await_all(clients, killed)
     time.sleep(0.5)
     pair.start_node(number)
     pair.await_equal()
@@ -153,7 +152,7 @@ def run(pair: TwoRookeries, load: Load, kills: int) -> dict[str, float]:
     begun = time.monotonic()
     for client in clients:
         client.start()
-    _await("all clients are served", lambda: all(client.is_back(begun) for client in clients))
+    _await_all(clients, begun)
     longest: dict[str, float] = {}
     for _ in range(kills):
         time.sleep(USUAL_SECONDS)

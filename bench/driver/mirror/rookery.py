@@ -79,6 +79,10 @@ class TwoRookeries(_Shape, Pair):
     def mend(self) -> None:
         shapes.part(self.folder, self.nodes[0], apart=False)
 
+    def slow(self, delay_ms: float, loss: float) -> None:
+        """The wire between the two: each way, and in percent; 0: as it was."""
+        shapes.slow(self.folder, delay_ms, loss)
+
     def kill(self, number: int) -> None:
         self.nodes[number].kill()
 
