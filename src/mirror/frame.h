@@ -8,7 +8,7 @@
 #include "mirror/mirror.h"
 
 enum {
-	MIRROR_VERSION = 1,         /* spoken, and the only one so far */
+	MIRROR_VERSION = 2,         /* spoken; 1 had rows of another format */
 	MIRROR_FRAME_MAX = 1 << 18, /* a frame's bytes behind its length */
 	MIRROR_PART_MAX = MIRROR_FRAME_MAX - 32,
 	MIRROR_MESSAGE_MAX = 1 << 30, /* a whole message's bytes */

@@ -6,7 +6,7 @@
 #include "store/store.h"
 
 /* The version that begins account, collection and object rows, and the KEY_FORMAT row. */
-enum { ROW_VERSION = 2 };
+enum { ROW_VERSION = 3 };
 /* The largest change number: IMAP's MODSEQ has 63 bits (RFC 7162 section 3.1.1). */
 #define ROW_CHANGE_MAX ((uint64_t)INT64_MAX)
 /* A row that is longer is refused when written and taken for damage when read. */

@@ -41,8 +41,9 @@ static int check_format(struct store *store, bool read_only, struct err *err)
 		return read_damaged(key_slice(&key), err);
 	if (version != ROW_VERSION)
 		return err_permanent(err, ERR_BAD_INPUT,
-			"the store has format %llu, this program reads %d: a newer one wrote it",
-			(unsigned long long)version, ROW_VERSION);
+			"the store has format %llu, this program reads %d: %s one wrote it",
+			(unsigned long long)version, ROW_VERSION,
+			version > ROW_VERSION ? "a newer" : "an older");
 	return 0;
 }
 

@@ -242,27 +242,35 @@ static void a_damaged_row_is_named_and_never_served(void **state)
 	assert_string_equal(found.first_text, "does not parse");
 }
 
-/* The memory driver, opened on what a newer program left. */
-static int get_newer(struct store_db *db, struct store_txn *txn, struct slice key,
+/* The memory driver, opened on what another program left. */
+static char other_format;
+static int get_other(struct store_db *db, struct store_txn *txn, struct slice key,
 	struct buf *ret_value, struct err *err)
 {
 	if (slice_eq(key, SLICE("v"))) {
-		buf_add_byte(ret_value, ROW_VERSION + 1);
+		buf_add_byte(ret_value, other_format);
 		return 0;
 	}
 	return store_driver_memory.get(db, txn, key, ret_value, err);
 }
 
-static void a_store_of_a_newer_format_is_refused(void **state)
+static void assert_refused(char format, const char *why)
 {
 	struct store_driver driver = store_driver_memory;
 	struct store_options options = {.driver = &driver};
 	struct store *store;
 	struct err err;
-	driver.get = get_newer;
+	other_format = format;
+	driver.get = get_other;
 	assert_true(store_open(&options, &store, &err) < 0);
 	assert_int_equal(err.class, ERR_PERMANENT);
-	assert_non_null(strstr(err.text, "has format 3"));
+	assert_non_null(strstr(err.text, why));
+}
+
+static void a_store_of_another_format_is_refused(void **state)
+{
+	assert_refused(ROW_VERSION + 1, "a newer one wrote it");
+	assert_refused(ROW_VERSION - 1, "an older one wrote it");
 }
 
 static void a_row_comes_back_as_it_was_and_no_cut_of_it_passes(void **state)
@@ -351,7 +359,7 @@ int main(void)
 		TEST(a_row_that_says_something_else_is_found),
 		TEST(a_damaged_row_is_named_and_never_served),
 		TEST(a_check_can_be_stopped),
-		cmocka_unit_test(a_store_of_a_newer_format_is_refused),
+		cmocka_unit_test(a_store_of_another_format_is_refused),
 		cmocka_unit_test(a_row_comes_back_as_it_was_and_no_cut_of_it_passes),
 		cmocka_unit_test(a_batch_is_walked_in_order_and_no_cut_of_it_passes),
 	};
