@@ -110,6 +110,12 @@ void wait_for(struct wait *wait)
 	must(wait_until(wait, WAIT_FOREVER));
 }
 
+void wait_pause(int64_t until)
+{
+	struct wait never = {0};
+	must(!wait_until(&never, until));
+}
+
 void wait_give_way(void)
 {
 	struct waiter *waiter = waiter_here();

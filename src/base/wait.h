@@ -28,6 +28,9 @@ WARN_UNUSED bool wait_until(struct wait *wait, int64_t deadline);
 /* Any thread, once. The wait's memory is not touched after the waiter may go on. */
 void wait_done(struct wait *wait);
 
+/* Until then, clock_mono_ms(), nothing is waited for but the time. */
+void wait_pause(int64_t until);
+
 /* Around a call that may keep the thread for long (a sync, a read from a cold disk, the answer of a
  * peer), so that other sessions get a thread meanwhile. Nothing waits in between. */
 void wait_block_begin(void);

@@ -13,8 +13,8 @@
  *
  * A mailbox's counters follow from its messages: they are counted anew. When two mailboxes become
  * one, UIDVALIDITY grows unless it was the larger one: at the other side the UIDs have meant
- * something else. One that is revived gets a larger one too, and the younger of two that were given
- * the same one apart. What is given is above all that the account ever had, which never falls. */
+ * something else. One that is revived gets a larger one too. What is given is above all that the
+ * account ever had. */
 #ifndef MAIL_MERGE_H
 #define MAIL_MERGE_H
 

@@ -7,6 +7,7 @@
 #include "mirror/settle_internal.h"
 
 #include "mirror/driver_internal.h"
+#include "mirror/pace.h"
 #include "mirror/stage.h"
 
 #include "base/bytes.h"
@@ -18,9 +19,6 @@ enum {
 	AT_ONCE = 384 << 10, /* bytes, or one body: so that no commit of a client waits for long */
 	AT_FIRST = 8,        /* bodies */
 	MOST = 256,
-	BUSY_COMMITS = 100, /* a second */
-	REST_FACTOR = 5,
-	REST_MAX_MS = 100,
 };
 
 void settle_begin_message(struct settling *s, enum mirror_message kind, struct buf *message)
@@ -35,33 +33,12 @@ int settle_ask(struct settling *s, struct buf *message, struct buf *answer)
 	return mirror_link_ask(s->c->link, message, answer, s->err);
 }
 
-/* How long a piece took, and what clients did meanwhile. */
-struct pace {
-	int64_t since_ns;
-	uint64_t commits;
-};
-
-static uint64_t commits_of(const struct settling *s)
+static void rest(const struct settling *s, const struct mirror_piece *piece)
 {
-	struct mirror_commits commits = mirror_commits(s->node->mirror);
-	return commits.shipped + commits.applied + commits.alone;
-}
-
-static struct pace pace_begin(const struct settling *s)
-{
-	return (struct pace){clock_mono_ns(), commits_of(s)};
-}
-
-static void pace_rest(const struct settling *s, const struct pace *begin)
-{
-	struct wait never = {0};
-	int64_t took_ms = (clock_mono_ns() - begin->since_ns) / 1000000 + 1;
-	uint64_t commits = commits_of(s) - begin->commits;
-	if (s->held || commits * 1000 < BUSY_COMMITS * (uint64_t)took_ms)
-		return;
-	int64_t until = clock_mono_ms() + MIN(REST_FACTOR * took_ms, (int64_t)REST_MAX_MS);
-	if (wait_until(&never, until))
-		return;
+	static const struct mirror_pace PACE = {
+		.busy_commits = 100, .when_idle = 0, .when_busy = 5, .rest_max_ms = 100};
+	if (!s->held)
+		wait_pause(mirror_piece_rest(s->node->mirror, piece, &PACE));
 }
 
 static uint64_t linking_of(const struct settling *s)
@@ -82,7 +59,7 @@ static int get_absent(struct settling *s, const struct mirror_ids *absent)
 	for (size_t at = 0, per = AT_FIRST; at < absent->count;) {
 		AUTO(buf_free) struct buf answer = BUF(MIRROR_MESSAGE_MAX);
 		struct buf message = BUF(MIRROR_MESSAGE_MAX);
-		struct pace pace = pace_begin(s);
+		struct mirror_piece piece = mirror_piece_begin(s->node->mirror);
 		size_t count = MIN(per, absent->count - at), got = 0;
 		buf_add_byte(&message, MIRROR_BODIES);
 		for (size_t i = 0; i < count; i++)
@@ -97,7 +74,7 @@ static int get_absent(struct settling *s, const struct mirror_ids *absent)
 			return r;
 		at += count;
 		per = answer.len > AT_ONCE ? 1 + per / 2 : MIN(2 * per, (size_t)MOST);
-		pace_rest(s, &pace);
+		rest(s, &piece);
 	}
 	return 0;
 }
@@ -140,7 +117,7 @@ static int give_absent(struct settling *s, const struct mirror_ids *absent)
 	for (size_t at = 0; at < absent->count;) {
 		AUTO(buf_free) struct buf answer = BUF(1);
 		struct buf message;
-		struct pace pace = pace_begin(s);
+		struct mirror_piece piece = mirror_piece_begin(s->node->mirror);
 		begin_stage(s, true, &message);
 		int r = add_bodies(s, absent, &at, &message);
 		if (r < 0) {
@@ -150,7 +127,7 @@ static int give_absent(struct settling *s, const struct mirror_ids *absent)
 		r = settle_ask(s, &message, &answer);
 		if (r < 0)
 			return r;
-		pace_rest(s, &pace);
+		rest(s, &piece);
 	}
 	return 0;
 }

@@ -1,5 +1,4 @@
-/* Lists of ids: few, or only walked. */
-#include "mirror/node_internal.h"
+#include "mirror/ids.h"
 
 #include "base/alloc.h"
 #include "base/bytes.h"
@@ -37,6 +36,12 @@ void mirror_ids_sort(struct mirror_ids *ids)
 		if (i == 0 || !id_eq(ids->list[i], ids->list[kept - 1]))
 			ids->list[kept++] = ids->list[i];
 	ids->count = kept;
+}
+
+bool mirror_ids_has(const struct mirror_ids *sorted, struct id id)
+{
+	return sorted->count > 0 &&
+	       bsearch(&id, sorted->list, sorted->count, sizeof(id), by_id) != NULL;
 }
 
 bool mirror_cut_id(struct slice *rest, struct id *ret_id)

@@ -1,47 +1,32 @@
 /* Collections that became one by a merge that only one side has heard of. The other side still has
  * the one that went, with objects that lie elsewhere now: to be merged with those it is taken for
  * the one that stayed. */
+#include "mirror/ids.h"
 #include "mirror/merge.h"
 
-#include "base/alloc.h"
 #include "store/key.h"
 
-struct ids {
-	struct id *list; /* sorted */
-	size_t count;
-};
-
-static int by_id(const void *a, const void *b)
+static struct mirror_ids ids_of(const struct model_collection *c)
 {
-	return id_cmp(*(const struct id *)a, *(const struct id *)b);
-}
-
-static struct ids ids_of(const struct model_collection *c)
-{
-	struct ids ids = {alloc_zero(c->object_count + c->gone_count + 1, sizeof(struct id)), 0};
+	struct mirror_ids ids = {0};
 	for (size_t i = 0; i < c->object_count; i++)
-		ids.list[ids.count++] = c->objects[i].row.id;
+		mirror_ids_add(&ids, c->objects[i].row.id);
 	for (size_t i = 0; i < c->gone_count; i++)
 		if (!id_is_none(c->gone[i].id))
-			ids.list[ids.count++] = c->gone[i].id;
-	qsort(ids.list, ids.count, sizeof(*ids.list), by_id);
+			mirror_ids_add(&ids, c->gone[i].id);
+	mirror_ids_sort(&ids);
 	return ids;
-}
-
-static bool has(const struct ids *ids, struct id id)
-{
-	return bsearch(&id, ids->list, ids->count, sizeof(id), by_id) != NULL;
 }
 
 /* Objects keep their ids when collections are joined, and only then: what is moved or copied gets a
  * new one. */
-static bool shares(const struct ids *ids, const struct model_collection *c)
+static bool shares(const struct mirror_ids *ids, const struct model_collection *c)
 {
 	for (size_t i = 0; i < c->object_count; i++)
-		if (has(ids, c->objects[i].row.id))
+		if (mirror_ids_has(ids, c->objects[i].row.id))
 			return true;
 	for (size_t i = 0; i < c->gone_count; i++)
-		if (has(ids, c->gone[i].id))
+		if (mirror_ids_has(ids, c->gone[i].id))
 			return true;
 	return false;
 }
@@ -53,12 +38,12 @@ static const struct model_collection *find_joined(
 	const struct model_collection *found = NULL;
 	if (model_find_collection(there, c->row.id))
 		return NULL;
-	struct ids ids = ids_of(c);
+	struct mirror_ids ids = ids_of(c);
 	for (size_t i = 0; !found && i < there->collection_count; i++)
 		if (there->collections[i].row.kind == c->row.kind &&
 			shares(&ids, &there->collections[i]))
 			found = &there->collections[i];
-	free(ids.list);
+	mirror_ids_free(&ids);
 	return found;
 }
 
@@ -85,7 +70,7 @@ static void become(struct model_collection *c, const struct store_collection *jo
 	c->row.own_change = joined->own_change;
 }
 
-static int by_collection_id(const void *a, const void *b)
+static int by_id(const void *a, const void *b)
 {
 	return id_cmp(((const struct model_collection *)a)->row.id,
 		((const struct model_collection *)b)->row.id);
@@ -101,8 +86,7 @@ void mirror_follow_joins(
 			continue;
 		rename_notes(here_notes, c->row.id, joined->row.id);
 		become(c, &joined->row);
-		qsort(here->collections, here->collection_count, sizeof(*here->collections),
-			by_collection_id);
+		qsort(here->collections, here->collection_count, sizeof(*here->collections), by_id);
 		i = (size_t)-1; /* they have other places now */
 	}
 	mirror_rows_sort(here_notes);

@@ -9,7 +9,6 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/must.h"
 
 enum {
 	APPLIERS = 1, /* a second one gets half of the commits, and syncs as often */
@@ -92,10 +91,8 @@ static bool are_fewer(struct mirror_link *link, size_t last)
 /* Where many write, more commits come in a moment. */
 static void gather(struct mirror_link *link, size_t last)
 {
-	struct wait moment = {0};
-	if (last >= MANY && are_fewer(link, last) &&
-		wait_until(&moment, clock_mono_ms() + GATHER_MS))
-		must(!"nobody says so");
+	if (last >= MANY && are_fewer(link, last))
+		wait_pause(clock_mono_ms() + GATHER_MS);
 }
 
 static void run(struct mirror_job *job)

@@ -6,6 +6,7 @@
  *   gone at the other     it goes too
  *
  * What cannot be known to be the same lives on. */
+#include "mirror/ids.h"
 #include "mirror/merge_internal.h"
 
 #include "base/alloc.h"
@@ -22,18 +23,13 @@ struct known {
 
 struct merge_moves {
 	struct known *living, *noted; /* by identity */
-	struct id *gone;              /* of all collections, sorted */
-	size_t living_count, noted_count, gone_count;
+	struct mirror_ids gone;       /* of all collections, sorted */
+	size_t living_count, noted_count;
 };
 
 static int by_identity(const void *a, const void *b)
 {
 	return id_cmp(((const struct known *)a)->identity, ((const struct known *)b)->identity);
-}
-
-static int by_id(const void *a, const void *b)
-{
-	return id_cmp(*(const struct id *)a, *(const struct id *)b);
 }
 
 static const struct known *find(const struct known *list, size_t count, struct id identity)
@@ -42,21 +38,12 @@ static const struct known *find(const struct known *list, size_t count, struct i
 	return count == 0 ? NULL : bsearch(&wanted, list, count, sizeof(wanted), by_identity);
 }
 
-static bool is_gone(const struct merge_moves *moves, struct id id)
-{
-	return moves->gone_count > 0 &&
-	       bsearch(&id, moves->gone, moves->gone_count, sizeof(id), by_id) != NULL;
-}
-
 static void list_model(const struct model *model, struct merge_moves *moves)
 {
-	size_t objects = 0, gone = 0;
-	for (size_t c = 0; c < model->collection_count; c++) {
+	size_t objects = 0;
+	for (size_t c = 0; c < model->collection_count; c++)
 		objects += model->collections[c].object_count;
-		gone += model->collections[c].gone_count;
-	}
 	moves->living = alloc_zero(objects + 1, sizeof(*moves->living));
-	moves->gone = alloc_zero(gone + 1, sizeof(*moves->gone));
 	for (size_t c = 0; c < model->collection_count; c++) {
 		const struct model_collection *in = &model->collections[c];
 		for (size_t i = 0; i < in->object_count; i++)
@@ -65,10 +52,10 @@ static void list_model(const struct model *model, struct merge_moves *moves)
 				.object = &in->objects[i]};
 		for (size_t i = 0; i < in->gone_count; i++)
 			if (!id_is_none(in->gone[i].id))
-				moves->gone[moves->gone_count++] = in->gone[i].id;
+				mirror_ids_add(&moves->gone, in->gone[i].id);
 	}
 	qsort(moves->living, moves->living_count, sizeof(*moves->living), by_identity);
-	qsort(moves->gone, moves->gone_count, sizeof(*moves->gone), by_id);
+	mirror_ids_sort(&moves->gone);
 }
 
 static void list_notes(const struct mirror_rows *notes, struct merge_moves *moves)
@@ -113,7 +100,7 @@ void merge_moves_deinit(struct merge *m)
 	for (size_t i = 0; m->moves && i < MERGE_SIDES; i++) {
 		free(m->moves[i].living);
 		free(m->moves[i].noted);
-		free(m->moves[i].gone);
+		mirror_ids_free(&m->moves[i].gone);
 	}
 	free(m->moves);
 }
@@ -127,7 +114,8 @@ static const struct known *noted(const struct merge *m, size_t side, struct id i
 static bool had(const struct merge *m, size_t side, const struct store_object *object)
 {
 	const struct known *was = noted(m, side, store_object_identity(object));
-	return is_gone(&m->moves[side], object->id) || (was && id_eq(was->was.id, object->id));
+	return mirror_ids_has(&m->moves[side].gone, object->id) ||
+	       (was && id_eq(was->was.id, object->id));
 }
 
 /* Whether it came after the two had parted. */
@@ -174,7 +162,7 @@ static bool is_expunged(const struct merge *m, size_t side, struct id identity)
 	const struct merge_moves *there = &m->moves[1 - side];
 	for (size_t i = 0; i < MERGE_SIDES; i++) {
 		const struct known *was = noted(m, i, identity);
-		if (was && is_gone(there, was->was.id))
+		if (was && mirror_ids_has(&there->gone, was->was.id))
 			return true;
 	}
 	return false;

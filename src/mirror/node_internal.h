@@ -15,6 +15,7 @@
 #ifndef MIRROR_NODE_INTERNAL_H
 #define MIRROR_NODE_INTERNAL_H
 
+#include "mirror/ids.h"
 #include "mirror/link.h"
 #include "mirror/node.h"
 #include "mirror/pairing.h"
@@ -44,12 +45,6 @@ struct mirror_host {
 	void (*run)(void *host, void (*run)(void *context), void *context);
 	/* Begins a connection to the other node; mirror_dial_failed() when that is in vain. */
 	void (*dial)(void *host, struct mirror_node *node);
-};
-
-/* Ids of accounts. */
-struct mirror_ids {
-	struct id *list;
-	size_t count, cap;
 };
 
 /* Counted: its session, and each job that it runs. */
@@ -185,13 +180,5 @@ int mirror_verify_account(struct mirror_connection *c, struct id account,
 /* What an account's rows add up to. */
 int mirror_digest_serve(struct mirror_node *node, struct slice bytes, struct buf *answer,
 	struct err *err) WARN_UNUSED;
-
-/* Ids as a list and as bytes. */
-void mirror_ids_add(struct mirror_ids *ids, struct id id);
-WARN_UNUSED bool mirror_ids_take(struct mirror_ids *ids, struct id id); /* removes it */
-void mirror_ids_sort(struct mirror_ids *ids);                           /* each once */
-WARN_UNUSED bool mirror_ids_read(struct slice bytes, struct mirror_ids *to);
-void mirror_ids_free(struct mirror_ids *ids);
-WARN_UNUSED bool mirror_cut_id(struct slice *rest, struct id *ret_id);
 
 #endif

@@ -2,6 +2,7 @@
 #include "mirror/node_internal.h"
 
 #include "mirror/driver_internal.h"
+#include "mirror/pace.h"
 #include "mirror/stage.h"
 
 #include "base/alloc.h"
@@ -13,12 +14,9 @@ enum {
 	FIRST_MS = 60 * 1000, /* after the start, at most */
 	PIECE = 1 << 20,      /* bytes of a body at a time */
 	READ_MAX = MIRROR_MESSAGE_MAX / 2,
-	/* It rests so many times as long as it worked: more when clients write. */
-	REST_IDLE = 1,
-	REST_BUSY = 9,
-	REST_MAX_MS = 10 * 1000,
-	BUSY_COMMITS = 20, /* a second */
 };
+static const struct mirror_pace PACE = {
+	.busy_commits = 20, .when_idle = 1, .when_busy = 9, .rest_max_ms = 10 * 1000};
 
 struct scrubbing {
 	struct mirror_node *node;
@@ -50,27 +48,6 @@ static bool is_linked(const struct scrubbing *s)
 	bool linked = s->c->linked && !s->c->ended;
 	mirror_node_unlock(s->node);
 	return linked;
-}
-
-static uint64_t commits_of(const struct mirror_node *node)
-{
-	struct mirror_commits commits = mirror_commits(node->mirror);
-	return commits.shipped + commits.applied + commits.alone;
-}
-
-/* How long to rest after work. */
-static int64_t rest_ms(const struct mirror_node *node, int64_t since_ns, uint64_t commits_before)
-{
-	int64_t took_ms = (clock_mono_ns() - since_ns) / 1000000;
-	uint64_t commits = commits_of(node) - commits_before;
-	bool busy = commits * 1000 > BUSY_COMMITS * (uint64_t)(took_ms + 1);
-	return MIN(took_ms * (busy ? REST_BUSY : REST_IDLE), (int64_t)REST_MAX_MS);
-}
-
-static void rest(int64_t ms)
-{
-	struct wait never = {0};
-	(void)!wait_until(&never, clock_mono_ms() + ms);
 }
 
 static bool take_body(void *context, struct slice key, struct slice value)
@@ -160,10 +137,9 @@ static int read_body(struct scrubbing *s, struct id body, uint64_t *ret_len, str
 	int r = m->inner->blob_len(m->db, body, ret_len, err);
 	for (uint64_t at = 0; r == 0 && at < *ret_len && is_linked(s); at += PIECE) {
 		AUTO(buf_free) struct buf piece = BUF(READ_MAX);
-		int64_t since = clock_mono_ns();
-		uint64_t commits = commits_of(s->node);
+		struct mirror_piece read = mirror_piece_begin(s->node->mirror);
 		r = m->inner->blob_read(m->db, body, at, PIECE, &piece, err);
-		rest(rest_ms(s->node, since, commits));
+		wait_pause(mirror_piece_rest(s->node->mirror, &read, &PACE));
 	}
 	return r;
 }
@@ -269,16 +245,15 @@ static void step(struct mirror_node *node, struct mirror_connection *c)
 {
 	struct err err = {0};
 	struct scrubbing s = {.node = node, .c = c, .err = &err};
-	int64_t since = clock_mono_ns();
-	uint64_t commits = commits_of(node);
+	struct mirror_piece piece = mirror_piece_begin(node->mirror);
 	int r = begin_round(node, &err);
 	if (r == 0 && node->scrub.status.accounts > 0) {
 		s.account = node->scrub.accounts[node->scrub.status.accounts_done];
 		r = scrub_account(&s);
 	}
-	int64_t more = rest_ms(node, since, commits);
+	int64_t next_ms = mirror_piece_rest(node->mirror, &piece, &PACE);
 	mirror_node_lock(node);
-	node->scrub.next_ms = clock_mono_ms() + more;
+	node->scrub.next_ms = next_ms;
 	end_step(node, c, r, &err);
 	mirror_node_unlock(node);
 }

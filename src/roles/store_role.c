@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/wait.h"
 #include "directory/admin.h"
 #include "directory/authmod.h"
 #include "imap/imap.h"
@@ -19,6 +20,8 @@ enum {
 	DEFAULT_COMPACT_MS = 10 * 60 * 1000,
 	HOUSEKEEPING_LOOK_MS = 1000,   /* so the first time is just after the start */
 	LOCAL_RECIPIENTS_MAX = 100000, /* as many as mx may be told to take */
+	STORE_PATIENCE_MS = 10 * 1000, /* for a command that works without a server */
+	STORE_LOOK_MS = 20,
 };
 
 struct state {
@@ -193,12 +196,26 @@ static void keep_house(void *context)
 	s->housekeeping_ms = clock_mono_ms() + (int64_t)(interval ? interval : DEFAULT_COMPACT_MS);
 }
 
+/* A command may have opened the store just before the server came, and ends soon. */
+static int open_floors(const struct role *role, struct floors *ret_floors, struct err *err)
+{
+	int64_t deadline = clock_mono_ms() + STORE_PATIENCE_MS;
+	for (bool told = false;; told = true) {
+		int r = floors_open(role->settings, role->folder, ret_floors, err);
+		if (r == 0 || err->kind != ERR_IN_USE || clock_mono_ms() >= deadline)
+			return r;
+		if (!told)
+			log_info(NULL, "waiting for the store", F_ERR(err));
+		wait_pause(clock_mono_ms() + STORE_LOOK_MS);
+	}
+}
+
 static int open_role(struct role *role, struct err *err)
 {
 	struct state *s = ALLOC(struct state);
 	role->state = s;
 	s->role = role;
-	if (floors_open(role->settings, role->folder, &s->floors, err) < 0)
+	if (open_floors(role, &s->floors, err) < 0)
 		return -1;
 	s->locks = pop3_locks_new();
 	s->throttle = role_throttle_new(role);

@@ -1,10 +1,12 @@
 """A node as a whole: starting, stopping, dying, health and figures."""
 
+import fcntl
 import os
 import signal
 import time
 import urllib.request
 from pathlib import Path
+from threading import Thread
 
 import samples
 from shape import PATIENCE, Node, Shape, fetch, wait_for_mail
@@ -50,6 +52,23 @@ def test_a_role_that_dies_is_started_again(own_shape: Shape) -> None:
         except OSError:
             assert time.monotonic() < end
             time.sleep(0.1)
+    wait_for_mail(node, user, 1)
+
+
+def test_a_node_waits_for_a_command_that_has_its_store(own_shape: Shape) -> None:
+    node, user = own_shape.nodes[0], own_shape.users[0]
+    node.do("stop")
+    with (own_shape.folder / "a" / "data" / "store" / "mail" / "LOCK").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as a command does that works without a server
+        starting = Thread(target=node.do, args=("start",))
+        starting.start()
+        log = own_shape.logs()[0]
+        end = time.monotonic() + PATIENCE
+        while "waiting for the store" not in log.read_text():
+            assert starting.is_alive() and time.monotonic() < end
+            time.sleep(0.02)
+    starting.join()
+    node.send([user], samples.PLAIN)
     wait_for_mail(node, user, 1)
 
 
