@@ -1,5 +1,7 @@
 /* Every call to the driver made to fail in turn, under every kind of write: the store then says so,
  * and nothing of the write is there, or all of it. */
+#include "store/key.h"
+#include "store/row.h"
 #include "store/test_support.h"
 
 /* The memory driver, whose n-th call from now on fails. One store at a time, one thread. */
@@ -246,7 +248,10 @@ static void a_sweep_that_fails_anywhere_is_finished_by_the_next(void **state)
 		faults.fail_at = 0;
 		done(store_sweep(s.store, NULL, NULL, &err));
 		dump(s.store, &rows);
-		assert_slice(buf_slice(&rows), "v\x02");
+		/* What is left is the format. */
+		assert_int_equal(rows.len, 2);
+		assert_int_equal(rows.data[0], KEY_FORMAT);
+		assert_int_equal(rows.data[1], ROW_VERSION);
 		store_close(s.store);
 	}
 }
