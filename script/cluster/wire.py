@@ -13,6 +13,7 @@ It can be slow instead, by netem; where the kernel has none, by slow_wire.py: a 
 which is the nearer one while it is there.
 """
 
+import json
 import signal
 import subprocess
 import sys
@@ -138,6 +139,22 @@ class Wire:
                 raise RuntimeError("no slow wire: it needs netem in the kernel, or /dev/net/tun")
         self.leader.write_text(f"{started.pid}\n")
         self._lead_by_slow_wire()
+
+    def carried(self) -> int:
+        """Bytes that node a has sent to the other one and got from there, with all headers, since it has cards."""
+        said = subprocess.run(["ip", "-n", self.namespace("a"), "-s", "-j", "link"], capture_output=True, check=True)
+        return sum(card["stats64"][way]["bytes"]
+                   for card in json.loads(said.stdout) if card["ifname"] in (DIRECT, SLOW)
+                   for way in ("rx", "tx"))  # fmt: skip
+
+    def control_congestion(self, name: str) -> None:
+        """Of connections that begin from now on, by the kernel's algorithm of that name."""
+        for inside in map(self.namespace, NODES):
+            setting = f"net.ipv4.tcp_congestion_control={name}"
+            done = subprocess.run(["nsenter", f"--net=/run/netns/{inside}", "sysctl", "-qw", setting],
+                                  capture_output=True, text=True)  # fmt: skip
+            if done.returncode:
+                raise RuntimeError(f"{setting}: {done.stderr.strip()}")
 
     def _lead_by_slow_wire(self) -> None:
         for name, other in zip(NODES, reversed(NODES), strict=True):
