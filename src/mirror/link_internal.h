@@ -13,10 +13,11 @@ enum {
 	LINK_ROUND_TRIPS = 16, /* looked at */
 	LINK_SMALL_MAX = 1 << 20,
 	LINK_LARGE_MAX = 64 << 20,
-	/* Bytes of messages of a sort that are begun and not over; one always may be. */
+	/* Bytes of messages of a sort that are begun and not over. Of the largest sort one is. */
 	LINK_SMALL_WINDOW = 64 << 20,
 	LINK_LARGE_WINDOW = 128 << 20,
-	LINK_WINDOW = MIRROR_MESSAGE_MAX, /* of all sorts */
+	/* Of both sorts that are not small; or one. */
+	LINK_LARGER_WINDOW = MIRROR_MESSAGE_MAX - LINK_SMALL_WINDOW,
 	/* Of the other node's, with what can't be told yet: how large a message becomes. */
 	LINK_HELD_MAX = LINK_SMALL_WINDOW + LINK_LARGE_WINDOW + LINK_LARGE_MAX,
 	LINK_CONTROL_MAX = 16 << 20, /* bytes of frames that wait for a node that does not read */

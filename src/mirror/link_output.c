@@ -73,24 +73,23 @@ struct mirror_shipment *link_take_waiting(struct mirror_link *link, uint64_t num
 	return shipment;
 }
 
-static bool has_room(const struct mirror_link *link, const struct link_message *m)
+static bool has_room(const struct mirror_link *link, enum link_sort sort, size_t size)
 {
-	static const size_t WINDOWS[] = {[LINK_SMALL] = LINK_SMALL_WINDOW,
-		[LINK_LARGE] = LINK_LARGE_WINDOW,
-		[LINK_HUGE] = 0};
-	enum link_sort sort = link_sort_of(m->size);
-	size_t of_sort = link->under_way[sort], all = 0;
-	for (size_t i = 0; i < LINK_SORTS; i++)
-		all += link->under_way[i];
-	return (of_sort == 0 || of_sort + m->size <= WINDOWS[sort]) &&
-	       (all == 0 || all + m->size <= LINK_WINDOW);
+	const size_t *under_way = link->under_way;
+	size_t larger = under_way[LINK_LARGE] + under_way[LINK_HUGE];
+	if (sort == LINK_SMALL)
+		return under_way[LINK_SMALL] + size <= LINK_SMALL_WINDOW;
+	if (larger > 0 && larger + size > LINK_LARGER_WINDOW)
+		return false;
+	return sort == LINK_HUGE ? under_way[LINK_HUGE] == 0
+				 : under_way[LINK_LARGE] + size <= LINK_LARGE_WINDOW;
 }
 
 /* The first of that sort, or NULL. */
 static struct link_message *may_begin(const struct mirror_link *link, enum link_sort sort)
 {
 	struct link_message *m = link->queued[sort].first;
-	return m && has_room(link, m) ? m : NULL;
+	return m && has_room(link, sort, m->size) ? m : NULL;
 }
 
 static struct link_message *begin(struct mirror_link *link, enum link_sort sort)
