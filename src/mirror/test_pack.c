@@ -114,8 +114,7 @@ static void refuse(struct mirror_packer *packer, struct slice message, const cha
 static void what_is_not_what_it_says_is_refused(void **state)
 {
 	AUTO(buf_free)
-	struct buf text = BUF(MAX),
-		   more = BUF(MAX), less = BUF(MAX), good = BUF(MAX);
+	struct buf text = BUF(MAX), more = BUF(MAX), less = BUF(MAX), good = BUF(MAX);
 	add_text(&text, 1 << 20);
 	make_packed(&more, text.len - 1, buf_slice(&text));
 	refuse(*state, buf_slice(&more), "larger than it says");
