@@ -138,7 +138,7 @@ class Wire:
             if said.readline() != "ready\n":
                 raise RuntimeError("no slow wire: it needs netem in the kernel, or /dev/net/tun")
         self.leader.write_text(f"{started.pid}\n")
-        self._lead_by_slow_wire()
+        self._lead_by(SLOW)
 
     def carried(self) -> int:
         """Bytes that node a has sent to the other one and got from there, with all headers, since it has cards."""
@@ -147,21 +147,16 @@ class Wire:
                    for card in json.loads(said.stdout) if card["ifname"] in (DIRECT, SLOW)
                    for way in ("rx", "tx"))  # fmt: skip
 
-    def control_congestion(self, name: str) -> None:
-        """Of connections that begin from now on, by the kernel's algorithm of that name."""
-        for inside in map(self.namespace, NODES):
-            setting = f"net.ipv4.tcp_congestion_control={name}"
-            done = subprocess.run(["nsenter", f"--net=/run/netns/{inside}", "sysctl", "-qw", setting],
-                                  capture_output=True, text=True)  # fmt: skip
-            if done.returncode:
-                raise RuntimeError(f"{setting}: {done.stderr.strip()}")
+    def control_congestion(self, algorithm: str) -> None:
+        """Of connections between the nodes that begin while the wire is slow, by the kernel's one of that name."""
+        self._lead_by(SLOW if self.leader.exists() else DIRECT, "congctl", algorithm)
 
-    def _lead_by_slow_wire(self) -> None:
+    def _lead_by(self, card: str, *words: str) -> None:
         for name, other in zip(NODES, reversed(NODES), strict=True):
             inside = self.namespace(name)
-            _ip("-n", inside, "link", "set", SLOW, "up")
-            _ip("-n", inside, "route", "replace", f"{self.peer_host(other)}/32", "dev", SLOW,
-                "src", self.peer_host(name))  # fmt: skip
+            _ip("-n", inside, "link", "set", card, "up")
+            _ip("-n", inside, "route", "replace", f"{self.peer_host(other)}/32", "dev", card,
+                "src", self.peer_host(name), *words)  # fmt: skip
 
     def _shaped(self, name: str, *words: str) -> bool:
         """By tc, what goes from that node to the other one; False: this kernel can't."""
@@ -171,10 +166,9 @@ class Wire:
 
     def clean(self) -> None:
         """As it was before it was slow. What is under way arrives."""
+        for inside, other, card in self._ends():
+            _ip("-n", inside, "route", "delete", f"{other}/32", "dev", card, check=False)
         if self.leader.exists():
-            for inside, other, card in self._ends():
-                if card == SLOW:
-                    _ip("-n", inside, "route", "delete", f"{other}/32", "dev", card, check=False)
             time.sleep(DRAIN_SECONDS)
         self._end_slow_wire()
         for name in NODES:

@@ -89,7 +89,6 @@ def run(pair: TwoRookeries, load: Load, size: Size) -> dict[str, float]:
     figures |= _told("IMAP that reads", client.times(READS, size.commands))
     figures |= _told("IMAP that writes", client.times(WRITES, size.commands))
     figures |= lag.run(pair, LAG_RATE, size.lag_seconds)
-    usual, *_ = ALGORITHMS.with_name("tcp_congestion_control").read_text().split()
     congestions = [name for name in CONGESTIONS if name in ALGORITHMS.read_text().split()]
     refused = 0.0
     for number, packing in enumerate(PACKINGS):
@@ -104,6 +103,5 @@ def run(pair: TwoRookeries, load: Load, size: Size) -> dict[str, float]:
             figures |= {f"{packing}, {congestion}: {figure}": value for figure, value in found.items()}
     figures["deliveries refused"] = refused
     pair.slow(0, 0)
-    pair.control_congestion(usual)
     pair.compress("auto")
     return figures
