@@ -25,7 +25,7 @@ READS = [b"UID FETCH 1:* (FLAGS)", b"FETCH 1:20 (BODY.PEEK[])", b"SEARCH UNSEEN"
 WRITES = [b"STORE 1 +FLAGS (\\Flagged)", b"STORE 1 -FLAGS (\\Flagged)"]
 LAG_RATE = 5
 PACKINGS = ["compressed", "plain"]
-CONGESTIONS = ["bbr", "cubic"]
+CONGESTIONS = ["bbr", SLOWEST := "cubic"]
 ALGORITHMS = Path("/proc/sys/net/ipv4/tcp_available_congestion_control")
 
 
@@ -97,8 +97,8 @@ def run(pair: TwoRookeries, load: Load, size: Size) -> dict[str, float]:
         for congestion in congestions:
             pair.control_congestion(congestion)
             pair.expect_compression(number == 0)
-            slow = (number, congestion) != (0, congestions[0])
-            found = _deliver(pair, load, size.slow_deliveries if slow else size.deliveries, size.writers)
+            count = size.slow_deliveries if congestion == SLOWEST else size.deliveries
+            found = _deliver(pair, load, count, size.writers)
             refused += found.pop("deliveries refused")
             figures |= {f"{packing}, {congestion}: {figure}": value for figure, value in found.items()}
     figures["deliveries refused"] = refused
