@@ -13,6 +13,7 @@ It can be slow instead, by netem; where the kernel has none, by slow_wire.py: a 
 which is the nearer one while it is there.
 """
 
+import json
 import signal
 import subprocess
 import sys
@@ -137,14 +138,25 @@ class Wire:
             if said.readline() != "ready\n":
                 raise RuntimeError("no slow wire: it needs netem in the kernel, or /dev/net/tun")
         self.leader.write_text(f"{started.pid}\n")
-        self._lead_by_slow_wire()
+        self._lead_by(SLOW)
 
-    def _lead_by_slow_wire(self) -> None:
+    def carried(self) -> int:
+        """Bytes that node a has sent to the other one and got from there, with all headers, since it has cards."""
+        said = subprocess.run(["ip", "-n", self.namespace("a"), "-s", "-j", "link"], capture_output=True, check=True)
+        return sum(card["stats64"][way]["bytes"]
+                   for card in json.loads(said.stdout) if card["ifname"] in (DIRECT, SLOW)
+                   for way in ("rx", "tx"))  # fmt: skip
+
+    def control_congestion(self, algorithm: str) -> None:
+        """Of connections between the nodes that begin while the wire is slow, by the kernel's one of that name."""
+        self._lead_by(SLOW if self.leader.exists() else DIRECT, "congctl", algorithm)
+
+    def _lead_by(self, card: str, *words: str) -> None:
         for name, other in zip(NODES, reversed(NODES), strict=True):
             inside = self.namespace(name)
-            _ip("-n", inside, "link", "set", SLOW, "up")
-            _ip("-n", inside, "route", "replace", f"{self.peer_host(other)}/32", "dev", SLOW,
-                "src", self.peer_host(name))  # fmt: skip
+            _ip("-n", inside, "link", "set", card, "up")
+            _ip("-n", inside, "route", "replace", f"{self.peer_host(other)}/32", "dev", card,
+                "src", self.peer_host(name), *words)  # fmt: skip
 
     def _shaped(self, name: str, *words: str) -> bool:
         """By tc, what goes from that node to the other one; False: this kernel can't."""
@@ -154,10 +166,9 @@ class Wire:
 
     def clean(self) -> None:
         """As it was before it was slow. What is under way arrives."""
+        for inside, other, card in self._ends():
+            _ip("-n", inside, "route", "delete", f"{other}/32", "dev", card, check=False)
         if self.leader.exists():
-            for inside, other, card in self._ends():
-                if card == SLOW:
-                    _ip("-n", inside, "route", "delete", f"{other}/32", "dev", card, check=False)
             time.sleep(DRAIN_SECONDS)
         self._end_slow_wire()
         for name in NODES:

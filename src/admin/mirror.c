@@ -106,6 +106,20 @@ static void add_scrub(json_t *result, const struct mirror_scrub_status *s)
 		(void)json_object_set_new(result, "scrub_error", json_string(s->error));
 }
 
+static void add_link(json_t *result, const struct mirror_link_status *s)
+{
+	if (s->round_trip_us >= 0)
+		(void)json_object_set_new(
+			result, "round_trip_ms", json_real((double)s->round_trip_us / 1000));
+	(void)json_object_set_new(result, "compresses", json_boolean(s->compresses));
+	(void)json_object_set_new(result, "sent_bytes", json_integer((json_int_t)s->sent));
+	(void)json_object_set_new(
+		result, "sent_bytes_before_compression", json_integer((json_int_t)s->sent_plain));
+	(void)json_object_set_new(result, "received_bytes", json_integer((json_int_t)s->received));
+	(void)json_object_set_new(result, "received_bytes_before_compression",
+		json_integer((json_int_t)s->received_plain));
+}
+
 /* What most people want to know stands first. */
 int admin_mirror_status(
 	struct admin *admin, const struct admin_call *call, json_t **ret_result, struct err *err)
@@ -147,6 +161,7 @@ int admin_mirror_status(
 		result, "writers_waiting", json_integer((json_int_t)f->leases.waiting));
 	(void)json_object_set_new(
 		result, "other_clock_ahead_ms", json_integer((json_int_t)s.clock_ahead_ms));
+	add_link(result, &s.link);
 	add_scrub(result, &s.scrub);
 	if (s.error[0])
 		(void)json_object_set_new(result, "link_error", json_string(s.error));

@@ -87,11 +87,13 @@ struct conf_mx {
 
 /* In the order of the option's words. */
 enum conf_ack { CONF_ACK_BOTH, CONF_ACK_BOTH_OR_TEMPFAIL, CONF_ACK_ONE };
+enum conf_compress { CONF_COMPRESS_AUTO, CONF_COMPRESS_YES, CONF_COMPRESS_NO };
 
 /* Of two stores that are kept equal; in force once this one is paired. */
 struct conf_mirror {
 	const char *listen;
 	enum conf_ack ack;
+	enum conf_compress compress;
 	uint64_t silence_ms, scrub_ms;
 };
 

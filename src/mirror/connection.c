@@ -250,6 +250,11 @@ static bool linked(void *context)
 	return mirror_meet_linked(context);
 }
 
+static void broken(void *context, const struct err *why)
+{
+	mirror_connection_cut(context, why);
+}
+
 static const struct mirror_link_ops LINK_OPS = {
 	.has_output = has_output,
 	.has_commit = has_commit,
@@ -260,6 +265,7 @@ static const struct mirror_link_ops LINK_OPS = {
 	.wanted = wanted,
 	.given = given,
 	.linked = linked,
+	.broken = broken,
 };
 
 struct mirror_connection *mirror_connection_new(struct mirror_node *node,
@@ -272,10 +278,13 @@ struct mirror_connection *mirror_connection_new(struct mirror_node *node,
 	c->socket = socket;
 	c->log = log;
 	mirror_node_lock(node);
-	struct mirror_link_identity identity = {
-		node->pairing.cluster, node->pairing.node, slice_str(node->options.version)};
+	struct mirror_link_options options = {.cluster = node->pairing.cluster,
+		.node = node->pairing.node,
+		.software = slice_str(node->options.version),
+		.traffic = &node->traffic,
+		.compress = node->options.compress};
 	mirror_node_unlock(node);
-	c->link = mirror_link_new(&identity, &LINK_OPS, c);
+	c->link = mirror_link_new(&options, &LINK_OPS, c);
 	c->opened_ms = c->pinged_ms = clock_mono_ms();
 	atomic_init(&c->heard_ms, c->pinged_ms);
 	return c;

@@ -8,10 +8,13 @@
 #include "mirror/mirror.h"
 
 enum {
-	MIRROR_VERSION = 2,         /* spoken; 1 had rows of another format */
+	MIRROR_VERSION = 3,         /* spoken */
+	MIRROR_VERSION_FIRST = 2,   /* spoken too; 1 had rows of another format */
+	MIRROR_VERSION_PACKED = 3,  /* the first with packed messages */
 	MIRROR_FRAME_MAX = 1 << 18, /* a frame's bytes behind its length */
 	MIRROR_PART_MAX = MIRROR_FRAME_MAX - 32,
 	MIRROR_MESSAGE_MAX = 1 << 30, /* a whole message's bytes */
+	MIRROR_PACKED = 0x80,         /* beside a message's kind: see pack.h */
 };
 
 enum mirror_frame_type {

@@ -1,9 +1,10 @@
-/* What messages, notes and keys of pairing carry, from any bytes. The first byte says as what the
- * rest is read. */
+/* Messages, what they, notes and keys of pairing carry, from any bytes. The first byte says as what
+ * the rest is read. */
 #include "mirror/accounts.h"
 #include "mirror/alone.h"
 #include "mirror/model.h"
 #include "mirror/node_internal.h"
+#include "mirror/pack.h"
 #include "mirror/rows.h"
 
 #include "base/must.h"
@@ -66,11 +67,30 @@ static void try_peer(struct slice bytes)
 	free(peer);
 }
 
+/* What is read is no longer than it says, and comes back from being packed. */
+static void try_message(struct slice bytes)
+{
+	enum { SIZE_TRIED = 1 << 20 };
+	AUTO(buf_free) struct buf plain = BUF(SIZE_TRIED + 1), again = BUF(SIZE_TRIED + 1);
+	struct mirror_packer *packer = mirror_packer_new();
+	struct mirror_head head;
+	struct err err;
+	if (mirror_head_read(bytes, &head) == 1 && head.packed && head.size <= SIZE_TRIED &&
+		mirror_unpack(packer, &head, bytes, &plain, &err) == 0) {
+		must(plain.len == head.size);
+		buf_add_slice(&again, buf_slice(&plain));
+		mirror_pack(packer, &again);
+		must(again.len <= plain.len);
+	}
+	must(plain.len <= SIZE_TRIED);
+	mirror_packer_free(packer);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const TRIES[])(struct slice bytes) = {
-		try_accounts, try_rows, try_notes, try_key, try_peer};
+		try_accounts, try_rows, try_notes, try_key, try_peer, try_message};
 	if (size > 0)
 		TRIES[data[0] % ARRAY_LEN(TRIES)](slice((const char *)data + 1, size - 1));
 	return 0;

@@ -1,12 +1,15 @@
 /* One connection between the two nodes, without its socket: what is to be sent is asked for when
  * the socket has room, what came is put in. Between them it is the mirror's peer: leases go over in
- * order, messages in parts that alternate, so that a large one holds up no small one.
+ * order, messages in parts that alternate, so that a large one holds up no small one. How much may
+ * be under way is counted by sorts of messages (docs/mirror-protocol.md, "How much at once"): no
+ * message waits for room behind a larger one.
  *
  * Any thread may call any function, but input one at a time. */
 #ifndef MIRROR_LINK_H
 #define MIRROR_LINK_H
 
 #include "mirror/frame.h"
+#include "mirror/node.h"
 
 struct mirror_link;
 struct mirror_job; /* a request that came whole */
@@ -33,15 +36,26 @@ struct mirror_link_ops {
 	bool (*given)(void *context, struct id account);
 	/* From here on both commit together. False: it could not have said that. */
 	bool (*linked)(void *context);
+
+	/* What the other node sent makes no sense, as a job found: the connection must end. May be
+	 * called more than once. */
+	void (*broken)(void *context, const struct err *why);
 };
 
-struct mirror_link_identity {
+/* See struct mirror_link_status. */
+struct mirror_traffic {
+	atomic_uint_least64_t sent, sent_plain, received, received_plain;
+};
+
+struct mirror_link_options {
 	struct id cluster, node;
-	struct slice software; /* borrowed */
+	struct slice software; /* borrowed, as the next */
+	struct mirror_traffic *traffic;
+	enum mirror_compress compress;
 };
 
 /* HELLO is the first thing to send. */
-struct mirror_link *mirror_link_new(const struct mirror_link_identity *identity,
+struct mirror_link *mirror_link_new(const struct mirror_link_options *options,
 	const struct mirror_link_ops *ops, void *context);
 /* After mirror_link_end(), and when all jobs have run. */
 void mirror_link_free(struct mirror_link *link);
@@ -56,7 +70,14 @@ void mirror_link_end(struct mirror_link *link, const char *why);
 
 void mirror_job_run(struct mirror_job *job);
 
+/* Every MIRROR_PING_MS: when commits were being applied at the last PING already, and the same ones
+ * still are, others no longer wait for them. */
 void mirror_link_ping(struct mirror_link *link);
+/* Of the last 16 PINGs the one that was answered soonest: how far away the other node is, whatever
+ * waits for the wire. Negative: none was yet. */
+int64_t mirror_link_round_trip_us(struct mirror_link *link);
+/* Whether messages that gain by it are packed now. */
+bool mirror_link_packs(struct mirror_link *link);
 void mirror_link_say_linked(struct mirror_link *link);
 /* For struct mirror_peer_ops. */
 void mirror_link_want(struct mirror_link *link, struct id account);

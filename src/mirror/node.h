@@ -20,6 +20,13 @@ enum mirror_ack {
 	MIRROR_ACK_ONE,              /* on this one */
 };
 
+/* Whether what the other node is sent is compressed. */
+enum mirror_compress {
+	MIRROR_COMPRESS_AUTO, /* when it is far away */
+	MIRROR_COMPRESS_YES,
+	MIRROR_COMPRESS_NO,
+};
+
 struct mirror_node_options {
 	const char *folder; /* where the pairing is kept */
 	const struct store_driver *inner;
@@ -30,6 +37,7 @@ struct mirror_node_options {
 	enum mirror_ack ack;
 	unsigned silence_ms; /* after which the other node is down; 0: 2 s */
 	uint64_t scrub_ms;   /* from the end of a scrub to the next; 0: never */
+	enum mirror_compress compress;
 };
 
 /* Strings are borrowed. Alone, or not paired at all; then it is a plain store. */
@@ -79,6 +87,14 @@ struct mirror_scrub_status {
 	char error[256]; /* of the round: why an account could not be scrubbed; or empty */
 };
 
+/* Bytes are counted from the start on, over all links: those of frames, and what they would have
+ * been without compression. */
+struct mirror_link_status {
+	int64_t round_trip_us; /* of late, when nothing waited for the wire; negative: not known */
+	bool compresses;       /* what is sent now */
+	uint64_t sent, sent_plain, received, received_plain;
+};
+
 struct mirror_status {
 	enum mirror_state state;
 	int64_t since_s; /* seconds since 1970 */
@@ -92,6 +108,7 @@ struct mirror_status {
 	uint64_t merged;        /* accounts since the start */
 	struct mirror_figures figures;
 	struct mirror_scrub_status scrub;
+	struct mirror_link_status link;
 };
 void mirror_node_status(struct mirror_node *node, struct mirror_status *ret_status);
 const char *mirror_state_text(enum mirror_state state);

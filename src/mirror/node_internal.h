@@ -101,6 +101,7 @@ struct mirror_node {
 	uint64_t merged, alone_before; /* commits alone, when last in sync */
 	struct mirror_scrub scrub;
 
+	struct mirror_traffic traffic; /* of all links; needs no lock */
 	pthread_mutex_t peer_lock;
 	struct mirror_connection *current; /* whose link is in use; greeted */
 };

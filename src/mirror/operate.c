@@ -161,6 +161,19 @@ int mirror_node_pause(struct mirror_node *node, bool pause, struct err *err)
 	return 0;
 }
 
+static void see_link(struct mirror_node *node, struct mirror_link_status *s)
+{
+	struct mirror_connection *c = mirror_connection_current(node);
+	s->round_trip_us = c ? mirror_link_round_trip_us(c->link) : -1;
+	s->compresses = c && mirror_link_packs(c->link);
+	s->sent = atomic_load(&node->traffic.sent);
+	s->sent_plain = atomic_load(&node->traffic.sent_plain);
+	s->received = atomic_load(&node->traffic.received);
+	s->received_plain = atomic_load(&node->traffic.received_plain);
+	if (c)
+		mirror_connection_unref(c);
+}
+
 void mirror_node_status(struct mirror_node *node, struct mirror_status *s)
 {
 	mirror_node_lock(node);
@@ -179,6 +192,7 @@ void mirror_node_status(struct mirror_node *node, struct mirror_status *s)
 	memcpy(s->merge_error, node->merge_error, sizeof(s->merge_error));
 	memcpy(s->software, node->software, sizeof(s->software));
 	mirror_node_unlock(node);
+	see_link(node, &s->link);
 }
 
 const char *mirror_state_text(enum mirror_state state)

@@ -3,7 +3,11 @@
 
 #include "net/session.h"
 
-enum { INPUT_MAX = 4 * MIRROR_FRAME_MAX, STOP_LOOK_MS = 10 };
+enum {
+	INPUT_MAX = 4 * MIRROR_FRAME_MAX,
+	STOP_LOOK_MS = 10,
+	UNSENT_MAX = 128 << 10, /* bytes that a small commit, a lease or a PING stand behind */
+};
 
 static void wake(void *socket)
 {
@@ -47,6 +51,7 @@ static enum net_next open_session(struct net_session *net)
 	struct mirror_connection *c =
 		mirror_connection_new(net_service(net), &WIRE, net_session_ref(net), net_log(net));
 	*(struct mirror_connection **)net_state(net) = c;
+	net_limit_unsent(net, UNSENT_MAX);
 	return send_some(net, c);
 }
 

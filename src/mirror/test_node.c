@@ -46,7 +46,8 @@ static void start_end(struct end *end)
 		.rules = NO_RULES,
 		.listen = end->listen,
 		.version = "test",
-		.scrub_ms = end->scrub_ms};
+		.scrub_ms = end->scrub_ms,
+		.compress = MIRROR_COMPRESS_YES};
 	struct err err;
 	done(mirror_node_open(&options, &end->node, &err));
 	struct store_options store = {.driver = &mirror_driver, .db = mirror_node_db(end->node)};

@@ -41,6 +41,7 @@ struct end {
 struct pair {
 	struct end ends[PAIR_NODES];
 	struct id cluster;
+	struct mirror_traffic traffic;
 };
 
 static struct end *other_of(struct end *end)
@@ -107,8 +108,13 @@ static bool linked(void *context)
 	return false;
 }
 
+static void broken(void *context, const struct err *why)
+{
+	fail_msg("%s", why->text);
+}
+
 static const struct mirror_link_ops LINK_OPS = {
-	has_output, has_output, spawn, apply, serve, greeted, wanted, given, linked};
+	has_output, has_output, spawn, apply, serve, greeted, wanted, given, linked, broken};
 
 static void send_want(void *context, struct id account)
 {
@@ -263,10 +269,14 @@ void pair_link(struct pair *pair)
 		mirror_hold_writes(pair->ends[i].node.mirror);
 	for (size_t i = 0; i < PAIR_NODES; i++) {
 		struct end *end = &pair->ends[i];
-		struct mirror_link_identity identity = {pair->cluster, id_new(), SLICE("test")};
+		struct mirror_link_options options = {.cluster = pair->cluster,
+			.node = id_new(),
+			.software = SLICE("test"),
+			.traffic = &pair->traffic,
+			.compress = MIRROR_COMPRESS_YES};
 		end->cut = false;
 		end->has_output = true; /* HELLO */
-		end->link = mirror_link_new(&identity, &LINK_OPS, end);
+		end->link = mirror_link_new(&options, &LINK_OPS, end);
 		end->linking = mirror_linked(end->node.mirror, NULL, 0);
 	}
 	for (size_t i = 0; i < PAIR_NODES; i++)

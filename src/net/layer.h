@@ -52,6 +52,8 @@ void net_socket_init(struct net_socket *sock, int fd);
 /* What every connection's fd has, where it is TCP. Output is gathered before it is sent, so Nagle's
  * wait helps nobody; and who is gone without a word is noticed some day. */
 void net_socket_set_options(int fd);
+/* See net_limit_unsent(). */
+void net_socket_limit_unsent(int fd, unsigned bytes);
 
 /* TLS, the server's half. What the slot holds is taken now. Owns `below` once it returns 0. */
 int net_tls_serve(struct net_tls_slot *slot, struct net_layer *below, struct net_layer **ret_layer,

@@ -208,6 +208,11 @@ bool net_output_full(struct net_session *session)
 	return session->told_full;
 }
 
+void net_limit_unsent(struct net_session *session, unsigned bytes)
+{
+	net_socket_limit_unsent(session->socket.fd, bytes);
+}
+
 void net_flush(struct net_session *session)
 {
 	net_session_send(session);

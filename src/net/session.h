@@ -94,6 +94,9 @@ struct buf *net_output(struct net_session *session);
  * NET_WAIT_OUTPUT now. Tries to send first when there are more than NET_OUTPUT_HIGH. So a client
  * that does not read holds as much, and what its protocol writes between two questions. */
 bool net_output_full(struct net_session *session);
+/* The kernel takes no more than about so many bytes that it can't send yet, however long the way
+ * is: so what a protocol finds urgent does not stand behind megabytes. Where it is TCP. */
+void net_limit_unsent(struct net_session *session, unsigned bytes);
 /* Sends what the socket takes now. */
 void net_flush(struct net_session *session);
 enum { NET_OUTPUT_HIGH = 64 * 1024, NET_OUTPUT_LOW = 16 * 1024 };

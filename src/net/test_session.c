@@ -4,7 +4,10 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/test.h"
+#include "net/layer.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -251,6 +254,28 @@ static void plain_text_is_secure_only_where_allowed(void **state)
 	test_server_stop(server, 1000);
 }
 
+/* The other end does not read. */
+static void the_kernel_keeps_little_that_it_can_not_send(void **state)
+{
+	enum { MAX_UNSENT = 128 << 10, WRITE = 16 << 10 };
+	static const char bytes[WRITE];
+	struct net_address address;
+	socklen_t len = sizeof(address.storage);
+	int listening, unsent;
+	assert_int_equal(net_address_parse(SLICE("127.0.0.1:0"), &address, NULL), 0);
+	assert_int_equal(net_address_listen(&address, 1, 0600, &listening, NULL), 0);
+	assert_int_equal(getsockname(listening, (struct sockaddr *)&address.storage, &len), 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address.storage, len), 0);
+	net_socket_limit_unsent(fd, MAX_UNSENT);
+	while (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+		;
+	assert_int_equal(ioctl(fd, SIOCOUTQNSD, &unsent), 0);
+	assert_true(unsent > 0 && unsent < 2 * MAX_UNSENT);
+	(void)close(fd);
+	(void)close(listening);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -263,6 +288,7 @@ int main(void)
 		cmocka_unit_test(input_that_is_never_consumed_ends_the_session),
 		cmocka_unit_test(the_last_answer_survives_unread_input),
 		cmocka_unit_test(abort_closes_without_output),
+		cmocka_unit_test(the_kernel_keeps_little_that_it_can_not_send),
 		cmocka_unit_test(silence_is_told_after_the_timeout),
 		cmocka_unit_test(a_handshake_that_does_not_come_is_cut),
 		cmocka_unit_test(a_long_answer_stays_within_bounds_while_it_is_read),

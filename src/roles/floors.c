@@ -30,6 +30,12 @@ static const enum mirror_ack ACKS[] = {
 	[CONF_ACK_ONE] = MIRROR_ACK_ONE,
 };
 
+static const enum mirror_compress COMPRESS[] = {
+	[CONF_COMPRESS_AUTO] = MIRROR_COMPRESS_AUTO,
+	[CONF_COMPRESS_YES] = MIRROR_COMPRESS_YES,
+	[CONF_COMPRESS_NO] = MIRROR_COMPRESS_NO,
+};
+
 static int open_store(
 	const struct conf_store *conf, const char *folder, struct floors *f, struct err *err)
 {
@@ -50,6 +56,7 @@ static int open_store(
 		.ack = ACKS[conf->mirror.ack],
 		.silence_ms = (unsigned)conf->mirror.silence_ms,
 		.scrub_ms = conf->mirror.scrub_ms,
+		.compress = COMPRESS[conf->mirror.compress],
 	};
 	add_merge_rules(mail_merge_rules, f);
 	add_merge_rules(directory_merge_rules, f);

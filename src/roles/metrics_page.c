@@ -50,6 +50,12 @@ static const struct {
 	{"mirror_scrub_differing_total", "Accounts that scrubs found to differ."},
 	{"mirror_scrub_healed_total", "Damaged bodies that were fetched from the other node."},
 	{"mirror_scrub_unhealed_total", "Damaged bodies that the other node could not give."},
+	{"mirror_round_trip_microseconds",
+		"How far away the other node is, there and back; 0: not known."},
+	{"mirror_sent_bytes_total", "Bytes of the mirror's frames that were sent."},
+	{"mirror_sent_plain_bytes_total", "What these would have been without compression."},
+	{"mirror_received_bytes_total", "Bytes of the mirror's frames that came."},
+	{"mirror_received_plain_bytes_total", "What these were before compression."},
 	{"mirror_leases_away", "Accounts whose lease is not at home."},
 	{"mirror_writers_waiting", "Changes that wait for an account's lease."},
 };

@@ -273,6 +273,13 @@ static void mirror_metrics(struct role *role, struct state *s, struct buf *to)
 	role_metric(role, to, "mirror_scrub_differing_total", "", status.scrub.differing);
 	role_metric(role, to, "mirror_scrub_healed_total", "", status.scrub.healed);
 	role_metric(role, to, "mirror_scrub_unhealed_total", "", status.scrub.unhealed);
+	const struct mirror_link_status *link = &status.link;
+	role_metric(role, to, "mirror_round_trip_microseconds", "",
+		(uint64_t)MAX(link->round_trip_us, (int64_t)0));
+	role_metric(role, to, "mirror_sent_bytes_total", "", link->sent);
+	role_metric(role, to, "mirror_sent_plain_bytes_total", "", link->sent_plain);
+	role_metric(role, to, "mirror_received_bytes_total", "", link->received);
+	role_metric(role, to, "mirror_received_plain_bytes_total", "", link->received_plain);
 	role_metric(role, to, "mirror_leases_away", "", f->leases.away);
 	role_metric(role, to, "mirror_writers_waiting", "", f->leases.waiting);
 }

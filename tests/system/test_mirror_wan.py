@@ -1,9 +1,11 @@
 """Two nodes with a long way between them: 100 ms there and back, and one frame in a hundred is lost."""
 
+import base64
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import shape as shapes
@@ -13,6 +15,7 @@ from shape import Node
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs network namespaces")
 ROUND_TRIP = 0.1
+LARGE = 12_000_000
 SECONDS = 6  # three times the silence after which a node is taken for dead
 
 
@@ -89,3 +92,51 @@ def test_the_wire_can_be_as_it_was(mirror: Mirror) -> None:
     m.a.send([user], mail("x"))
     client = inbox(m.a, m)
     assert timed(client, *["STORE 1 +FLAGS (\\Flagged)", "STORE 1 -FLAGS (\\Flagged)"] * 3) < ROUND_TRIP
+
+
+def await_compression(mirror: Mirror, wanted: bool) -> None:
+    """As many PINGs as are looked at."""
+    end = time.monotonic() + 30
+    while any(mirror.status(node)["compresses"] != wanted for node in (mirror.a, mirror.b)):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def test_a_large_message_under_way_holds_up_nobody(mirror: Mirror) -> None:
+    m, (quiet, busy, *_) = mirror, mirror.shape.users
+    m.a.send([quiet], mail("first"))
+    large = b"Subject: large\r\n\r\n" + base64.encodebytes(os.urandom(LARGE)).replace(b"\n", b"\r\n")
+    sender = Thread(target=m.a.send, args=([busy], large))
+    sender.start()
+    took = []
+    while sender.is_alive():
+        begun = time.monotonic()
+        m.a.send([quiet], mail(f"n{len(took)}"))
+        took.append(time.monotonic() - begun)
+    sender.join()
+    assert len(took) > 4, "the large message is too small"
+    assert sorted(took)[len(took) // 2] < 6 * ROUND_TRIP, took
+    m.assert_equal()
+
+
+def test_what_is_far_away_is_sent_compressed_unless_told_otherwise(mirror: Mirror) -> None:
+    m, user = mirror, mirror.shape.users[0]
+    await_compression(m, True)
+    for number in range(20):
+        m.a.send([user], mail(f"n{number}"))
+    told = [m.status(node) for node in (m.a, m.b)]
+    for status in told:
+        assert 1000 * ROUND_TRIP <= status["round_trip_ms"] < 1500 * ROUND_TRIP
+    assert told[0]["sent_bytes"] < told[0]["sent_bytes_before_compression"] / 2
+    assert told[1]["received_bytes"] < told[1]["received_bytes_before_compression"] / 2
+    m.configure(m.a, "compress no;")
+    m.await_sync()
+    m.a.send([user], mail("plain"))
+    status = m.status(m.a)
+    assert not status["compresses"]
+    assert status["sent_bytes"] == status["sent_bytes_before_compression"] > 10_000
+    m.wire("clean")
+    m.await_sync()
+    await_compression(m, False)
+    assert m.status(m.b)["round_trip_ms"] < 5
+    m.assert_equal()

@@ -3,13 +3,16 @@
 import contextlib
 import http.client
 import json
+import re
 import subprocess
+import time
 from pathlib import Path
 
 import shape as shapes
 from network import Place
 from node import Node
 from pair import Pair, Server
+from wire import Wire
 
 SHAPE = Path(__file__).resolve().parents[3] / "script" / "shape"
 
@@ -82,6 +85,33 @@ class TwoRookeries(_Shape, Pair):
     def slow(self, delay_ms: float, loss: float) -> None:
         """The wire between the two: each way, and in percent; 0: as it was."""
         shapes.slow(self.folder, delay_ms, loss)
+
+    def wire_bytes(self) -> int:
+        return Wire(self.folder).carried()
+
+    def control_congestion(self, name: str) -> None:
+        """The link is made anew."""
+        Wire(self.folder).control_congestion(name)
+        for action in ("pause", "resume"):
+            self.nodes[0].command("mirror", action)
+        self.await_equal()
+
+    def expect_compression(self, wanted: bool) -> None:
+        """Of what the first node sends, which it decides by itself within half a second."""
+        end = time.monotonic() + 5
+        while json.loads(self.nodes[0].command("--json", "mirror", "status"))["compresses"] != wanted:
+            if time.monotonic() > end:
+                raise RuntimeError(f"compression is not {'on' if wanted else 'off'}")
+            time.sleep(0.1)
+
+    def compress(self, word: str) -> None:
+        """The option of that name, at both nodes, which are started again."""
+        for number, node in enumerate(self.nodes):
+            text = re.sub(r"\n *compress \w+;", "", node.config.read_text())
+            node.config.write_text(text.replace("mirror {\n", f"mirror {{\n        compress {word};\n"))
+            node.stop()
+            self.start_node(number)
+        self.drain()
 
     def kill(self, number: int) -> None:
         self.nodes[number].kill()

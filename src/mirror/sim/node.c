@@ -99,6 +99,14 @@ static void tick(void *context)
 	}
 }
 
+/* A bit that flips in what is packed ends the link, and no rule has anything to find. */
+static enum mirror_compress compress_of(const struct sim *sim)
+{
+	static const enum mirror_compress ALL[] = {
+		MIRROR_COMPRESS_YES, MIRROR_COMPRESS_AUTO, MIRROR_COMPRESS_NO};
+	return sim->lie == SIM_FLIPS ? MIRROR_COMPRESS_NO : ALL[sim->seed % ARRAY_LEN(ALL)];
+}
+
 void sim_node_start(struct sim_node *node)
 {
 	struct mirror_node_options options = {.folder = node->folder,
@@ -108,6 +116,7 @@ void sim_node_start(struct sim_node *node)
 		.listen = "*:7625",
 		.version = "simulation",
 		.silence_ms = node->silence_ms,
+		.compress = compress_of(node->sim),
 		.ack = node->sim->always_both ? MIRROR_ACK_BOTH_OR_TEMPFAIL : MIRROR_ACK_BOTH};
 	struct err err;
 	must(node->state == SIM_NODE_OFF && node->running == 0);
