@@ -22,11 +22,13 @@ static void keys_of(struct id account, struct id blob, struct key *ret_ref, stru
 	ret_note->len += ID_SIZE;
 }
 
+/* Bodies alone are no account's, so they need no lock, and those of several pieces are synced
+ * together. */
 static int commit(struct store_db *m, const struct store_batch *batch,
 	const struct store_new_blob *blobs, size_t count, struct err *err)
 {
 	struct store_apply apply = {.accounts = &STORE_STAGING_ACCOUNT,
-		.account_count = 1,
+		.account_count = batch->bytes.len > 0,
 		.batch = batch,
 		.blobs = blobs,
 		.blob_count = count};
