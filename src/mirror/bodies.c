@@ -18,10 +18,10 @@
 #include "store/row.h"
 
 enum {
-	AT_ONCE = 384 << 10, /* bytes, or one body: so that no commit of a client waits for long */
+	AT_ONCE = 192 << 10, /* bytes, or one body: so that no commit of a client waits for long */
 	AT_FIRST = 4,        /* bodies */
 	MOST = 256,
-	GIVING = 4,           /* pieces at once, of an account */
+	GIVING = 6,           /* pieces at once, of an account */
 	GETTING = 2,          /* whose size is not known before */
 	UNDER_WAY = 16 << 20, /* bytes that are given, or one body */
 	NO_ROOM_MS = 2,       /* until it is looked again whether there is some */
@@ -66,7 +66,15 @@ struct moving {
 	atomic_size_t next;      /* of ids */
 	atomic_size_t under_way; /* bytes that are given */
 	atomic_size_t per;       /* bodies at a time that are got */
+	atomic_bool missed;      /* some were not where they should have been */
 };
+
+/* A body that is not there: may be while the account is not held. */
+static int miss(struct moving *m, struct id blob, struct err *err)
+{
+	atomic_store(&m->missed, true);
+	return m->s->held ? missing_body(blob, err) : 0;
+}
 
 /* Nobody knows how long they are, so `per` of them at a time, which is more or less. */
 static int get_piece(void *context, struct err *err)
@@ -86,9 +94,9 @@ static int get_piece(void *context, struct err *err)
 	int r = mirror_link_ask(s->c->link, &message, &answer, err);
 	if (r == 0)
 		r = mirror_stage_bodies(
-			s->node->mirror, linking_of(s), buf_slice(&answer), &got, err);
-	if (r == 0 && got < count && s->held)
-		r = missing_body(m->ids->list[at], err);
+			s->node->mirror, linking_of(s), &s->account, buf_slice(&answer), &got, err);
+	if (r == 0 && got < count)
+		r = miss(m, m->ids->list[at], err);
 	if (r < 0)
 		return r;
 	atomic_store(&m->per, answer.len > AT_ONCE ? 1 + per / 2 : MIN(2 * per, (size_t)MOST));
@@ -99,7 +107,9 @@ static int get_piece(void *context, struct err *err)
 static int get_absent(struct settling *s, const struct mirror_ids *absent)
 {
 	struct moving moving = {.s = s, .ids = absent, .per = AT_FIRST};
-	return mirror_lanes_run(s->c, GETTING, get_piece, &moving, s->err);
+	int r = mirror_lanes_run(s->c, GETTING, get_piece, &moving, s->err);
+	s->missed = s->missed || atomic_load(&moving.missed);
+	return r;
 }
 
 static int get(struct settling *s, const struct mirror_ids *needs)
@@ -141,10 +151,8 @@ static int claim(struct moving *m, struct id *ret_id, size_t *ret_len, struct er
 		uint64_t len = 0;
 		*ret_id = m->ids->list[at];
 		int r = db->inner->blob_len(db->db, *ret_id, &len, err);
-		if (r == STORE_ABSENT && m->s->held)
-			r = missing_body(*ret_id, err);
-		if (r < 0)
-			return r;
+		if (r < 0 || (r == STORE_ABSENT && miss(m, *ret_id, err) < 0))
+			return -1;
 		if (r == 0 && !reserve(m, (size_t)len))
 			return NO_ROOM;
 		*ret_len = (size_t)len;
@@ -170,9 +178,7 @@ static int add_body(struct moving *m, struct buf *message, size_t *reserved, str
 		*reserved += len;
 	else
 		atomic_fetch_sub(&m->under_way, len);
-	if (r == STORE_ABSENT) /* it went in this moment */
-		r = m->s->held ? missing_body(id, err) : CLAIMED;
-	return r;
+	return r == STORE_ABSENT ? miss(m, id, err) : r; /* it went in this moment */
 }
 
 /* The next bodies, up to a size; *reserved is theirs, whatever it returns. */
@@ -199,6 +205,8 @@ static int give_piece(void *context, struct err *err)
 	struct mirror_piece piece = mirror_piece_begin(s->node->mirror);
 	size_t reserved = 0;
 	begin_stage(s, true, &message);
+	if (!buf_reserve(&message, AT_ONCE + AT_ONCE / 8))
+		return err_temporary(err, ERR_OTHER, "no memory to send bodies");
 	int r = add_bodies(m, &message, &reserved, err);
 	if (r == CLAIMED)
 		r = mirror_link_ask(s->c->link, &message, &answer, err);
@@ -212,7 +220,9 @@ static int give_piece(void *context, struct err *err)
 static int give_absent(struct settling *s, const struct mirror_ids *absent)
 {
 	struct moving moving = {.s = s, .ids = absent};
-	return mirror_lanes_run(s->c, GIVING, give_piece, &moving, s->err);
+	int r = mirror_lanes_run(s->c, GIVING, give_piece, &moving, s->err);
+	s->missed = s->missed || atomic_load(&moving.missed);
+	return r;
 }
 
 static int give(struct settling *s, const struct mirror_ids *needs)
@@ -230,12 +240,6 @@ static int give(struct settling *s, const struct mirror_ids *needs)
 		r = give_absent(s, &absent);
 	mirror_ids_free(&absent);
 	return r;
-}
-
-int settle_move_bodies(struct settling *s)
-{
-	int r = get(s, &s->here.needs);
-	return r < 0 ? r : give(s, &s->there.needs);
 }
 
 struct roster {
@@ -286,6 +290,19 @@ static void missing_in(
 	}
 }
 
+int settle_move_bodies(struct settling *s)
+{
+	struct mirror_ids here = {0}, there = {0};
+	missing_in(&s->here.fetched, &s->here.needs, &here);
+	missing_in(&s->there.fetched, &s->there.needs, &there);
+	int r = get(s, &here);
+	if (r == 0)
+		r = give(s, &there);
+	mirror_ids_free(&here);
+	mirror_ids_free(&there);
+	return r;
+}
+
 int settle_fetch_ahead(struct settling *s)
 {
 	AUTO(buf_free) struct buf answer = BUF(MIRROR_MESSAGE_MAX);
@@ -305,6 +322,10 @@ int settle_fetch_ahead(struct settling *s)
 	}
 	if (r == 0)
 		r = give(s, &s->there.fetched);
+	if (s->missed) { /* nobody knows which: they are asked for anew, if they are needed */
+		mirror_ids_free(&s->here.fetched);
+		mirror_ids_free(&s->there.fetched);
+	}
 	mirror_ids_free(&here);
 	mirror_ids_free(&there);
 	return r;
