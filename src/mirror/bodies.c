@@ -42,7 +42,7 @@ int settle_ask(struct settling *s, struct buf *message, struct buf *answer)
 static void rest(const struct settling *s, const struct mirror_piece *piece)
 {
 	static const struct mirror_pace PACE = {
-		.busy_commits = 100, .when_idle = 0, .when_busy = 14, .rest_max_ms = 500};
+		.busy_commits = 100, .when_idle = 0, .when_busy = 8, .rest_max_ms = 250};
 	if (!s->held)
 		wait_pause(mirror_piece_rest(s->node->mirror, piece, &PACE));
 }
