@@ -61,10 +61,10 @@ def _idle(pair: TwoRookeries, limits: Limits) -> dict[str, float]:
     """From pairing until both are equal."""
     pair.nodes[1].wipe()
     pair.start_node(1)
-    read, paired = _moved(pair), time.monotonic()
+    read, cpu, paired = _moved(pair), pair.account.cpu_seconds(), time.monotonic()
     pair.replace(1)
     seconds = pair.await_equal(PAUSE) - paired
-    moved = _moved(pair) - read
+    moved, cpu = _moved(pair) - read, pair.account.cpu_seconds() - cpu
     mb_s = moved * KIB_EACH * 1024 / seconds / 1e6
     return {
         "limit: the disk, MB/s": limits.disk,
@@ -72,6 +72,7 @@ def _idle(pair: TwoRookeries, limits: Limits) -> dict[str, float]:
         "idle: messages moved": moved,
         "idle: from pairing until in sync, s": seconds,
         "idle: messages/s": moved / seconds,
+        "idle: CPU µs each, both nodes": 1e6 * cpu / moved,
         "idle: MB/s": mb_s,
         "idle: % of the smaller limit": 100 * mb_s / limits.smaller(),
     }
