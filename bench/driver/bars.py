@@ -69,6 +69,7 @@ BARS = {
        for front in ("HAProxy", "keepalived") for what in ("deliveries", "IMAP", "readers in IDLE")},
     **{("fail-over", f"{front}: messages told anew"): _at_most(0) for front in ("HAProxy", "keepalived")},
     ("replace", "during, % of before"): _at_least(70),
+    ("replace", "idle: % of the smaller limit"): _at_least(50),
     ("replace", "accounts that differ"): _at_most(0),
 } | {
     ("hostile clients", f"{what}, {attack}: {name} × idle"): _at_most(2)

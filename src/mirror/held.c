@@ -113,7 +113,7 @@ static int stage(struct mirror_connection *c, struct id account, struct slice re
 	if (!bytes_cut(&rest, 1, &what))
 		return bad(err);
 	if (what.ptr[0] != 0)
-		return mirror_stage_bodies(c->node->mirror, linking, rest, &count, err);
+		return mirror_stage_bodies(c->node->mirror, linking, &account, rest, &count, err);
 	int r = mirror_ids_read(rest, &ids) ? mirror_stage_ids(c->node->mirror, linking, account,
 						      ids.list, ids.count, answer, err)
 					    : bad(err);

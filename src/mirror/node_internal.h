@@ -7,7 +7,7 @@
  *     connection.c  one connection;  session.c: with its socket, as a protocol of the loop
  *     meet.c        two nodes that meet: who holds what
  *     settle.c      accounts that are apart become one: the first node's work;  bodies.c: bodies go
- *                   ahead
+ *                   ahead, by lanes.c several pieces at once
  *     held.c        the second node's part in it
  *     verify.c      comparing what is on the disks;  scrub.c: all the time
  *

@@ -101,7 +101,7 @@ static int fetch(struct scrubbing *s, struct id body, struct err *err)
 	buf_add_slice(&message, id_slice(&body));
 	int r = mirror_link_ask(s->c->link, &message, &answer, err);
 	if (r == 0)
-		r = mirror_stage_bodies(s->node->mirror, atomic_load(&s->c->linking),
+		r = mirror_stage_bodies(s->node->mirror, atomic_load(&s->c->linking), NULL,
 			buf_slice(&answer), &count, err);
 	if (r == 0 && count == 0)
 		r = err_temporary(err, ERR_DAMAGED, "the other node does not have it");

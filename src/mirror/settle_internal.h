@@ -11,7 +11,7 @@ struct side {
 	struct mirror_rows rows, notes;
 	struct store_batch batch;  /* what makes the account of it */
 	struct mirror_ids needs;   /* bodies */
-	struct mirror_ids fetched; /* staged before the account was held */
+	struct mirror_ids fetched; /* staged before the account was held; sorted */
 };
 
 struct settling {
@@ -25,6 +25,7 @@ struct settling {
 	bool noted;               /* this node wrote to the account while it was apart */
 	struct store_batch offer; /* what this one notes before */
 	bool held;                /* at both nodes: quick now */
+	bool missed;              /* a body that was to be moved was not there */
 	struct err *err;
 };
 

@@ -2,6 +2,7 @@
 #include "mirror/stage.h"
 #include "mirror/driver_internal.h"
 #include "mirror/frame.h"
+#include "mirror/ids.h"
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -22,14 +23,19 @@ static void keys_of(struct id account, struct id blob, struct key *ret_ref, stru
 	ret_note->len += ID_SIZE;
 }
 
-static int commit(struct store_db *m, const struct store_batch *batch,
+static int commit(struct store_db *m, const struct store_batch *batch, struct err *err)
+{
+	struct store_apply apply = {
+		.accounts = &STORE_STAGING_ACCOUNT, .account_count = 1, .batch = batch};
+	return store_apply(m->store, m->inner, m->db, &apply, err);
+}
+
+/* Without the staging account's lock, so that bodies of several pieces are synced together: what
+ * one piece puts no other one does, and it is dropped when all have come. */
+static int commit_bodies(struct store_db *m, const struct store_batch *batch,
 	const struct store_new_blob *blobs, size_t count, struct err *err)
 {
-	struct store_apply apply = {.accounts = &STORE_STAGING_ACCOUNT,
-		.account_count = 1,
-		.batch = batch,
-		.blobs = blobs,
-		.blob_count = count};
+	struct store_apply apply = {.batch = batch, .blobs = blobs, .blob_count = count};
 	return store_apply(m->store, m->inner, m->db, &apply, err);
 }
 
@@ -40,37 +46,58 @@ static int commit_linked(struct store_db *m, uint64_t linking, const struct stor
 {
 	if (!mirror_gate_enter(&m->gate, clock_mono_ms()))
 		return err_temporary(err, ERR_UNAVAILABLE, "the link is over");
-	int r = atomic_load(&m->leases.epoch) == linking
-			? commit(m, batch, blobs, count, err)
-			: err_temporary(err, ERR_UNAVAILABLE, "the link is over");
+	int r = atomic_load(&m->leases.epoch) != linking
+			? err_temporary(err, ERR_UNAVAILABLE, "the link is over")
+		: count > 0 ? commit_bodies(m, batch, blobs, count, err)
+			    : commit(m, batch, err);
 	mirror_gate_leave(&m->gate);
 	return r;
 }
 
+static void refer(struct store_batch *batch, struct id account, struct id blob)
+{
+	struct key ref, note;
+	keys_of(account, blob, &ref, &note);
+	store_batch_put(batch, key_slice(&ref), SLICE_NONE);
+	store_batch_put(batch, key_slice(&note), SLICE_NONE);
+}
+
+/* Parts them. */
+static int sift(struct store_db *m, const struct id *ids, size_t count, struct mirror_ids *here,
+	struct buf *ret_absent, struct err *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint64_t len;
+		int r = m->inner->blob_len(m->db, ids[i], &len, err);
+		if (r < 0)
+			return r;
+		if (r == STORE_ABSENT)
+			buf_add_slice(ret_absent, id_slice(&ids[i]));
+		else
+			mirror_ids_add(here, ids[i]);
+	}
+	return 0;
+}
+
+/* Those that are absent are referred to when they come. The others may go as long as they are not,
+ * so it is looked again. */
 int mirror_stage_ids(struct mirror *mirror, uint64_t linking, struct id account,
 	const struct id *ids, size_t count, struct buf *ret_absent, struct err *err)
 {
 	struct store_db *m = (struct store_db *)mirror;
+	struct mirror_ids here = {0}, stay = {0};
 	struct store_batch batch;
-	if (count == 0)
-		return 0;
+	int r = sift(m, ids, count, &here, ret_absent, err);
 	store_batch_init(&batch);
-	for (size_t i = 0; i < count; i++) {
-		struct key ref, note;
-		keys_of(account, ids[i], &ref, &note);
-		store_batch_put(&batch, key_slice(&ref), SLICE_NONE);
-		store_batch_put(&batch, key_slice(&note), SLICE_NONE);
-	}
-	int r = commit_linked(m, linking, &batch, NULL, 0, err);
+	for (size_t i = 0; i < here.count; i++)
+		refer(&batch, account, here.list[i]);
+	if (r == 0 && here.count > 0)
+		r = commit_linked(m, linking, &batch, NULL, 0, err);
+	if (r == 0)
+		r = sift(m, here.list, here.count, &stay, ret_absent, err);
 	store_batch_free(&batch);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		uint64_t len;
-		r = m->inner->blob_len(m->db, ids[i], &len, err);
-		if (r == STORE_ABSENT) {
-			buf_add_slice(ret_absent, id_slice(&ids[i]));
-			r = 0;
-		}
-	}
+	mirror_ids_free(&here);
+	mirror_ids_free(&stay);
 	return r;
 }
 
@@ -83,33 +110,55 @@ static bool cut_body(struct slice *rest, struct store_new_blob *ret_blob)
 	return true;
 }
 
-int mirror_stage_bodies(struct mirror *mirror, uint64_t linking, struct slice bytes,
-	size_t *ret_count, struct err *err)
+/* SIZE_MAX: they do not parse. */
+static size_t count_bodies(struct slice bytes)
+{
+	struct store_new_blob blob;
+	size_t count = 0;
+	for (; bytes.len > 0; count++)
+		if (!cut_body(&bytes, &blob))
+			return SIZE_MAX;
+	return count;
+}
+
+int mirror_stage_bodies(struct mirror *mirror, uint64_t linking, const struct id *account,
+	struct slice bytes, size_t *ret_count, struct err *err)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
-	size_t cap = bytes.len / (ID_SIZE + 1) + 1, count = 0;
-	struct store_new_blob *blobs = ARENA_ARRAY(&arena, struct store_new_blob, cap);
 	struct store_batch batch;
-	while (bytes.len > 0)
-		if (!cut_body(&bytes, &blobs[count++]))
-			return err_temporary(err, ERR_BAD_INPUT, "bodies that do not parse");
+	size_t count = count_bodies(bytes);
+	if (count == SIZE_MAX)
+		return err_temporary(err, ERR_BAD_INPUT, "bodies that do not parse");
+	*ret_count = count;
+	if (count == 0)
+		return 0;
+	struct store_new_blob *blobs = ARENA_ARRAY(&arena, struct store_new_blob, count);
 	store_batch_init(&batch);
+	for (size_t i = 0; i < count && cut_body(&bytes, &blobs[i]); i++)
+		if (account)
+			refer(&batch, *account, blobs[i].id);
 	int r = commit_linked((struct store_db *)mirror, linking, &batch, blobs, count, err);
 	store_batch_free(&batch);
-	*ret_count = count;
 	return r;
 }
 
 int mirror_stage_add(struct mirror *mirror, struct id blob, struct buf *to, struct err *err)
 {
 	struct store_db *m = (struct store_db *)mirror;
-	AUTO(buf_free) struct buf body = BUF(ONE_BODY_MAX);
-	int r = m->inner->blob_read(m->db, blob, 0, UINT64_MAX, &body, err);
+	size_t before = to->len;
+	uint64_t len;
+	int r = m->inner->blob_len(m->db, blob, &len, err);
 	if (r != 0)
 		return r;
 	buf_add_slice(to, id_slice(&blob));
-	bytes_add_counted(to, buf_slice(&body));
-	return 0;
+	bytes_add_varint(to, len);
+	if (len <= ONE_BODY_MAX)
+		r = m->inner->blob_read(m->db, blob, 0, len, to, err);
+	else
+		r = err_permanent(err, ERR_LIMIT, "a body is too large for the mirror");
+	if (r != 0)
+		to->len = before;
+	return r;
 }
 
 struct dropping {
@@ -169,7 +218,7 @@ static int clear_some(struct store_db *m, size_t *ret_count, struct err *err)
 	store_batch_init(&batch);
 	int r = drop(m, &notes, &dropping, err);
 	if (r == 0 && dropping.count > 0)
-		r = commit(m, &batch, NULL, 0, err);
+		r = commit(m, &batch, err);
 	store_batch_free(&batch);
 	*ret_count = dropping.count;
 	return r;

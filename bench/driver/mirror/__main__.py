@@ -19,6 +19,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[2] / "script" / "cluster")]
 import failover  # noqa: E402
 import lag  # noqa: E402
+import limits  # noqa: E402
 import loss  # noqa: E402
 import machine  # noqa: E402
 import parted  # noqa: E402
@@ -55,9 +56,9 @@ class Size:
 
 
 FULL = Size(rounds=3, lag_seconds=10, deliveries=16384, slow_deliveries=1024, away_seconds=4, parted_seconds=30,
-            changes=10000, messages=100_000, refill_seconds=20, limit_seconds=2)  # fmt: skip
+            changes=10000, messages=100_000, refill_seconds=8, limit_seconds=2)  # fmt: skip
 QUICK = Size(rounds=1, lag_seconds=5, deliveries=8192, slow_deliveries=512, away_seconds=4, parted_seconds=10,
-             changes=2000, messages=20_000, refill_seconds=5, limit_seconds=1, failovers=2,
+             changes=2000, messages=20_000, refill_seconds=2, limit_seconds=1, failovers=2,
              long_way=wan.Size(commands=100, lag_seconds=8, deliveries=512))  # fmt: skip
 
 
@@ -178,7 +179,8 @@ def _refill(run: Run, rival: Rival, number: int) -> Figures:
     pair = TwoRookeries("rookery-refill", run.folder / "refill", size.users)  # of as many messages in each run
     run.more.append(pair)
     pair.start()
-    return refill.run(pair, run.load, size.messages, size.refill_writers, size.refill_seconds, run.limit("mb_s"))
+    return refill.run(pair, run.load, size.messages, size.refill_writers, size.refill_seconds,
+                      lambda: limits.measure(run.built, run.folder, size.limit_seconds))  # fmt: skip
 
 
 def _failover(run: Run, rival: Rival, number: int) -> Figures:
@@ -255,10 +257,11 @@ def measure(run: Run, chosen: argparse.Namespace) -> None:
         for number in range(1, run.rounds + 1 if PARTS[part][2] else 2):
             run.disk_limit()
             run.do(part, number)
-    limits = {WRITERS: run.limit("rate")}
-    print(report.table(list(run.rivals), report.medians(run.figures, limits), limits))
+    appends = {WRITERS: run.limit("rate")}
+    print(report.table(list(run.rivals), report.medians(run.figures, appends), appends))
     print(f"\n10 KiB messages, {run.size.users} users, {WRITERS} writers ({run.size.refill_writers} while a node is "
-          f"replaced), medians of {run.rounds} rounds of throughput (dovecot: one), "
+          f"replaced), medians of {run.rounds} rounds of throughput (dovecot: one) and "
+          f"{refill.IDLE_ROUNDS} of replace with nobody served, "
           f"{time.monotonic() - begun:.0f} s.")  # fmt: skip
     print(f"{machine.describe()}; {others.text()}.")
     for name, rival in run.rivals.items():
