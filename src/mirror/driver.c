@@ -189,10 +189,17 @@ static struct store_txn *inner_of(struct store_txn *txn)
 	return txn ? txn->inner : NULL;
 }
 
+static int judge(struct store_db *m, int r, const struct err *err)
+{
+	if (r < 0 && err && err->kind == ERR_DAMAGED)
+		atomic_store(&m->hurt, true);
+	return r;
+}
+
 static int driver_get(struct store_db *m, struct store_txn *txn, struct slice key,
 	struct buf *ret_value, struct err *err)
 {
-	return m->inner->get(m->db, inner_of(txn), key, ret_value, err);
+	return judge(m, m->inner->get(m->db, inner_of(txn), key, ret_value, err), err);
 }
 
 static int driver_scan(struct store_db *m, struct store_txn *txn, struct slice from,
@@ -200,7 +207,8 @@ static int driver_scan(struct store_db *m, struct store_txn *txn, struct slice f
 	bool (*visit)(void *context, struct slice key, struct slice value), void *context,
 	struct err *err)
 {
-	return m->inner->scan(m->db, inner_of(txn), from, to, backward, visit, context, err);
+	int r = m->inner->scan(m->db, inner_of(txn), from, to, backward, visit, context, err);
+	return judge(m, r, err);
 }
 
 static int driver_blob_read(struct store_db *m, struct id blob, uint64_t offset, uint64_t len,

@@ -10,6 +10,7 @@
  *                   ahead
  *     held.c        the second node's part in it
  *     verify.c      comparing what is on the disks;  scrub.c: all the time
+ *     mend.c        what can't be read
  *
  * Locks, in this order: node.lock; a lease's; peer_lock; a link's. None is held over a wait. */
 #ifndef MIRROR_NODE_INTERNAL_H
@@ -17,6 +18,7 @@
 
 #include "mirror/ids.h"
 #include "mirror/link.h"
+#include "mirror/mend.h"
 #include "mirror/node.h"
 #include "mirror/pairing.h"
 #include "mirror/scrub.h"
@@ -99,6 +101,7 @@ struct mirror_node {
 	int64_t clock_ahead_ms;
 	uint64_t merged, alone_before; /* commits alone, when last in sync */
 	struct mirror_scrub scrub;
+	struct mirror_mend mend;
 
 	pthread_mutex_t peer_lock;
 	struct mirror_connection *current; /* whose link is in use; greeted */

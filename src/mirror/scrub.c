@@ -68,6 +68,8 @@ static int list_bodies(struct scrubbing *s)
 	int r = m->inner->scan(m->db, NULL, key_slice(&from), key_slice(&end), false, take_body,
 		&s->bodies, s->err);
 	mirror_ids_sort(&s->bodies);
+	if (r < 0 && s->err->kind == ERR_DAMAGED)
+		atomic_store(&m->hurt, true);
 	return r;
 }
 

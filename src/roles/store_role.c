@@ -267,6 +267,8 @@ static void mirror_metrics(struct role *role, struct state *s, struct buf *to)
 	role_metric(role, to, "mirror_commits_received_total", "", f->commits.applied);
 	role_metric(role, to, "mirror_commits_differing_total", "", f->commits.differing);
 	role_metric(role, to, "mirror_commit_microseconds_total", "", f->ship_ns / 1000);
+	role_metric(role, to, "mirror_rows_unreadable", "", status.unread);
+	role_metric(role, to, "mirror_accounts_healed_total", "", status.mended);
 	role_metric(role, to, "mirror_scrubs_total", "", status.scrub.rounds);
 	role_metric(role, to, "mirror_scrub_bodies_total", "", status.scrub.bodies);
 	role_metric(role, to, "mirror_scrub_bytes_total", "", status.scrub.bytes);

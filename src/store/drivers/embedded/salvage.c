@@ -261,13 +261,13 @@ static int salvage(struct salvage *s)
 {
 	if (s->db->read_only)
 		return err_temporary(s->err, ERR_UNAVAILABLE, "the store is open for reading only");
+	int r = pass_all(s);
+	if (r < 0 || s->gaps == 0)
+		return r < 0 ? r : STORE_ABSENT;
 	if (s->db->index.left)
 		return err_temporary(s->err, ERR_UNAVAILABLE,
 			"key index: salvaged once already, a restart is needed");
-	int r = pass_all(s);
-	if (r < 0)
-		return r;
-	return s->gaps > 0 ? embedded_journal_still(&s->db->journal, make_still, s) : STORE_ABSENT;
+	return embedded_journal_still(&s->db->journal, make_still, s);
 }
 
 int embedded_salvage(struct store_db *db, struct err *err)
