@@ -1,6 +1,7 @@
 /* The driver around a driver: begin takes leases, then the inner locks; commit goes to both disks
  * at once. Everything else is the inner driver's. */
 #include "mirror/driver_internal.h"
+#include "mirror/mend.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -39,6 +40,8 @@ int mirror_open(const struct mirror_options *options, struct mirror **ret_mirror
 	m->peer = options->peer;
 	m->peer_context = options->peer_context;
 	int r = m->inner->open(&options->inner_options, &m->db, err);
+	if (r == 0 && (r = mirror_mend_format(m, err)) < 0)
+		m->inner->close(m->db);
 	if (r < 0) {
 		free(m);
 		return r;

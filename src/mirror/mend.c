@@ -41,23 +41,39 @@ bool mirror_mend_is_left(const struct mirror_node *node)
 	return m && m->has_gap(inner_db(node), FIRST, END);
 }
 
-/* Which format the store has is known, or it would not be open. */
+/* Rows say their version each, so which one the store has need not be read. */
 static int put_format(struct store_db *m, struct err *err)
 {
-	AUTO(buf_free) struct buf row = BUF(ROW_MAX);
 	const char version = ROW_VERSION;
 	struct store_batch batch;
+	struct store_txn *txn;
 	struct key key;
+	int r = m->inner->begin(m->db, &STORE_SYSTEM_ACCOUNT, 1, &txn, err);
+	if (r < 0)
+		return r;
 	key_of_tag(&key, KEY_FORMAT);
-	if (m->inner->get(m->db, NULL, key_slice(&key), &row, err) == 0)
-		return 0;
-	struct store_apply apply = {
-		.accounts = &STORE_SYSTEM_ACCOUNT, .account_count = 1, .batch = &batch};
 	store_batch_init(&batch);
 	store_batch_put(&batch, key_slice(&key), slice(&version, 1));
-	int r = store_apply(m->store, m->inner, m->db, &apply, err);
+	r = m->inner->commit(txn, &batch, NULL, 0, err);
 	store_batch_free(&batch);
 	return r;
+}
+
+static int get_format(struct store_db *m, struct err *err)
+{
+	AUTO(buf_free) struct buf row = BUF(ROW_MAX);
+	struct key key;
+	key_of_tag(&key, KEY_FORMAT);
+	return m->inner->get(m->db, NULL, key_slice(&key), &row, err);
+}
+
+int mirror_mend_format(struct store_db *m, struct err *err)
+{
+	int r = get_format(m, err);
+	if (r >= 0 || err->kind != ERR_DAMAGED || !m->inner->mending)
+		return MIN(r, 0);
+	r = m->inner->mending->salvage(m->db, err);
+	return r < 0 ? r : put_format(m, err);
 }
 
 /* Makes gaps of what can't be read. STORE_ABSENT: everything can, but what is a gap already. */
@@ -67,7 +83,7 @@ static int look(struct mirror_node *node, struct err *err)
 	if (!m->inner->mending)
 		return STORE_ABSENT;
 	int r = m->inner->mending->salvage(m->db, err);
-	return r == 0 ? put_format(m, err) : r;
+	return r == 0 ? mirror_mend_format(m, err) : r;
 }
 
 static bool has_gap(const struct mirror_node *node, enum key_tag tag, struct id account)
@@ -264,42 +280,81 @@ static bool is_settled(const struct mirror_node *node)
 	       mirror_figures(node->mirror).leases.apart == 0;
 }
 
+/* Under node.lock. */
+static bool is_to_look(const struct mirror_node *node, int64_t now)
+{
+	return now >= node->mend.look_ms &&
+	       atomic_load(&mirror_node_db((struct mirror_node *)node)->hurt);
+}
+
 bool mirror_mend_is_due(struct mirror_node *node, int64_t now)
 {
 	struct mirror_mend *mend = &node->mend;
 	const struct mirror_connection *c = node->current;
-	if (mend->busy || !c || !c->linked || c->ended || now < mend->next_ms)
+	if (mend->busy || !c || !c->linked || c->ended)
 		return false;
-	mend->busy = atomic_load(&mirror_node_db(node)->hurt) || (mend->met && is_settled(node));
+	mend->busy =
+		is_to_look(node, now) || (mend->met && now >= mend->end_ms && is_settled(node));
 	return mend->busy;
 }
 
-static int meet_anew(struct mirror_node *node, struct err *err)
+static void cut_link(struct mirror_node *node)
 {
 	struct mirror_connection *c = mirror_connection_current(node);
 	struct err why;
+	if (!c)
+		return;
+	(void)err_temporary(&why, ERR_DAMAGED, "rows can't be read at one of the nodes");
+	mirror_connection_cut(c, &why);
+	mirror_connection_unref(c);
+}
+
+static void complain(const struct err *err)
+{
+	log_error(NULL, "rows can't be read, and are not mended", F_ERR(err));
+}
+
+static void look_and_meet(struct mirror_node *node)
+{
+	struct err err = {0};
 	atomic_store(&mirror_node_db(node)->hurt, false);
-	int r = look(node, err);
-	if (r == 0 && c) {
-		(void)err_temporary(&why, ERR_DAMAGED, "rows can't be read at one of the nodes");
-		mirror_connection_cut(c, &why);
-	}
-	if (c)
-		mirror_connection_unref(c);
-	return r;
+	int r = look(node, &err);
+	mirror_node_lock(node);
+	if (r == 0)
+		node->mend.met = false; /* not since then */
+	node->mend.look_ms = clock_mono_ms() + (r == 0 ? SOON_MS : AGAIN_MS);
+	mirror_node_unlock(node);
+	if (r == 0)
+		cut_link(node);
+	else if (r < 0)
+		complain(&err);
+}
+
+static void end(struct mirror_node *node)
+{
+	struct err err = {0};
+	int r = finish(node, &err);
+	if (r < 0)
+		complain(&err);
+	else
+		atomic_store(&mirror_node_db(node)->hurt, false);
+	mirror_node_lock(node);
+	node->mend.met = r < 0;
+	node->mend.end_ms = clock_mono_ms() + SOON_MS;
+	mirror_node_unlock(node);
 }
 
 void mirror_mend_run(void *context)
 {
 	struct mirror_node *node = context;
-	struct err err = {0};
-	bool looks = atomic_load(&mirror_node_db(node)->hurt);
-	int r = looks ? meet_anew(node, &err) : finish(node, &err);
-	if (r < 0)
-		log_error(NULL, "rows can't be read, and are not mended", F_ERR(&err));
 	mirror_node_lock(node);
-	node->mend.met = !looks && r < 0;
-	node->mend.next_ms = clock_mono_ms() + (looks && r != 0 ? AGAIN_MS : SOON_MS);
+	bool looks = is_to_look(node, clock_mono_ms());
+	mirror_node_unlock(node);
+	if (looks)
+		look_and_meet(node);
+	else
+		end(node);
+	mirror_node_lock(node);
 	node->mend.busy = false;
 	mirror_node_unlock(node);
 }

@@ -16,12 +16,15 @@
 struct mirror_mend {
 	bool busy;         /* a job runs */
 	bool met;          /* the two have met since there are gaps */
-	int64_t next_ms;   /* monotonic: when there is something to do at the earliest */
+	/* Monotonic: when to look again for what can't be read, or try to end it, at the earliest. */
+	int64_t look_ms, end_ms;
 	uint64_t accounts; /* that have got what the other node had */
 };
 
 /* The inner driver, but that it passes what can't be read as if nothing were there. */
 struct store_driver mirror_mend_reader(const struct mirror_node *node);
+/* Before the store is opened: which format it has must be readable. */
+int mirror_mend_format(struct store_db *mirror, struct err *err) WARN_UNUSED;
 /* As mirror_accounts_load(); an account of which something can't be read counts as noted. */
 int mirror_mend_accounts(
 	struct mirror_node *node, struct mirror_accounts *to, struct err *err) WARN_UNUSED;
