@@ -60,7 +60,7 @@ struct mirror_connection {
 	atomic_uint_least64_t linking; /* see mirror_linked(); 0 before */
 	atomic_int_least64_t heard_ms; /* when something came */
 	int64_t opened_ms, pinged_ms;  /* the session's own, as the next */
-	bool greeted, stops;
+	bool greeted;
 	char software[64];
 	int64_t clock_ahead_ms;
 	/* Guarded by node.lock. */
