@@ -108,7 +108,9 @@ void sim_node_start(struct sim_node *node)
 		.listen = "*:7625",
 		.version = "simulation",
 		.silence_ms = node->silence_ms,
-		.ack = node->sim->always_both ? MIRROR_ACK_BOTH_OR_TEMPFAIL : MIRROR_ACK_BOTH};
+		.ack = node->sim->always_both                   ? MIRROR_ACK_BOTH_OR_TEMPFAIL
+		       : node->sim->answers_ahead[node->number] ? MIRROR_ACK_ONE
+								: MIRROR_ACK_BOTH};
 	struct err err;
 	must(node->state == SIM_NODE_OFF && node->running == 0);
 	int r = mirror_node_open(&options, &node->mirror, &err);
