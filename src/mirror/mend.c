@@ -69,8 +69,8 @@ static int get_format(struct store_db *m, struct err *err)
 
 int mirror_mend_format(struct store_db *m, struct err *err)
 {
-	int r = get_format(m, err);
-	if (r >= 0 || err->kind != ERR_DAMAGED || !m->inner->mending)
+	int r = m->inner->mending ? get_format(m, err) : 0;
+	if (r >= 0 || err->kind != ERR_DAMAGED)
 		return MIN(r, 0);
 	r = m->inner->mending->salvage(m->db, err);
 	return r < 0 ? r : put_format(m, err);
