@@ -217,12 +217,18 @@ static int driver_scan(struct store_db *m, struct store_txn *txn, struct slice f
 static int driver_blob_read(struct store_db *m, struct id blob, uint64_t offset, uint64_t len,
 	struct buf *to, struct err *err)
 {
-	return m->inner->blob_read(m->db, blob, offset, len, to, err);
+	int r = m->inner->blob_read(m->db, blob, offset, len, to, err);
+	struct err of_place = {0};
+	uint64_t all;
+	/* The body itself, or the row that says where it lies? */
+	if (r < 0 && err && err->kind == ERR_DAMAGED)
+		(void)judge(m, m->inner->blob_len(m->db, blob, &all, &of_place), &of_place);
+	return r;
 }
 
 static int driver_blob_len(struct store_db *m, struct id blob, uint64_t *ret_len, struct err *err)
 {
-	return m->inner->blob_len(m->db, blob, ret_len, err);
+	return judge(m, m->inner->blob_len(m->db, blob, ret_len, err), err);
 }
 
 static int driver_backup(struct store_db *m, const char *path, store_progress *progress,

@@ -16,6 +16,8 @@ static int load(struct mirror_node *node, struct mirror_accounts *to, struct err
 	if (m->inner->figures(m->db).failed)
 		return err_temporary(err, ERR_UNAVAILABLE, "its disk refused a write");
 	int r = mirror_stage_clear(node->mirror, err);
+	if (r < 0 && err->kind == ERR_DAMAGED)
+		r = mirror_mend_look(node, err);
 	return r < 0 ? r : mirror_mend_accounts(node, to, err);
 }
 

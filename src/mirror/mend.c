@@ -86,6 +86,12 @@ static int look(struct mirror_node *node, struct err *err)
 	return r == 0 ? mirror_mend_format(m, err) : r;
 }
 
+int mirror_mend_look(struct mirror_node *node, struct err *err)
+{
+	int r = look(node, err);
+	return r == STORE_ABSENT ? -1 : r; /* *err is as it was */
+}
+
 static bool has_gap(const struct mirror_node *node, enum key_tag tag, struct id account)
 {
 	struct key from, to;
@@ -320,8 +326,10 @@ static void look_and_meet(struct mirror_node *node)
 	atomic_store(&mirror_node_db(node)->hurt, false);
 	int r = look(node, &err);
 	mirror_node_lock(node);
-	if (r == 0)
-		node->mend.met = false; /* not since then */
+	if (r == 0) {
+		node->mend.met = false;   /* not since then */
+		mirror_scrub_again(node); /* where bodies lie may be among it */
+	}
 	node->mend.look_ms = clock_mono_ms() + (r == 0 ? SOON_MS : AGAIN_MS);
 	mirror_node_unlock(node);
 	if (r == 0)

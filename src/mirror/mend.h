@@ -14,9 +14,10 @@
 
 /* Part of a node, under its lock. */
 struct mirror_mend {
-	bool busy;         /* a job runs */
-	bool met;          /* the two have met since there are gaps */
-	/* Monotonic: when to look again for what can't be read, or try to end it, at the earliest. */
+	bool busy; /* a job runs */
+	bool met;  /* the two have met since there are gaps */
+	/* Monotonic: when to look again for what can't be read, or try to end it, at the earliest.
+	 */
 	int64_t look_ms, end_ms;
 	uint64_t accounts; /* that have got what the other node had */
 };
@@ -25,6 +26,9 @@ struct mirror_mend {
 struct store_driver mirror_mend_reader(const struct mirror_node *node);
 /* Before the store is opened: which format it has must be readable. */
 int mirror_mend_format(struct store_db *mirror, struct err *err) WARN_UNUSED;
+/* Something could not be read: makes a gap of it. Negative: there is nothing to be done about it.
+ */
+int mirror_mend_look(struct mirror_node *node, struct err *err) WARN_UNUSED;
 /* As mirror_accounts_load(); an account of which something can't be read counts as noted. */
 int mirror_mend_accounts(
 	struct mirror_node *node, struct mirror_accounts *to, struct err *err) WARN_UNUSED;

@@ -29,6 +29,7 @@ struct store_db {
 	uint64_t cache_bytes;
 	struct embedded_index index;
 	struct embedded_gaps gaps;
+	bool hurt; /* at its opening something could not be read in the index */
 	struct embedded_segments segments;
 	struct embedded_journal journal;
 	struct embedded_locks *locks;

@@ -40,6 +40,14 @@ static void free_db(struct store_db *db)
 	free(db);
 }
 
+/* If even they can't be read, no more is known to be missing than what salvage finds. */
+static int load_gaps(struct store_db *db, struct err *err)
+{
+	int r = embedded_gaps_load(&db->gaps, &db->index, err);
+	db->hurt = r < 0 && err->kind == ERR_DAMAGED;
+	return db->hurt ? 0 : r;
+}
+
 static int open_parts(
 	struct store_db *db, const struct store_driver_options *options, struct err *err)
 {
@@ -49,14 +57,14 @@ static int open_parts(
 	struct embedded_position applied;
 	if (embedded_folder_open(db, err) < 0 || embedded_salvage_end(db, err) < 0 ||
 		embedded_index_open(&db->index, keys, options->cache_bytes, err) < 0 ||
-		embedded_gaps_load(&db->gaps, &db->index, err) < 0 ||
+		load_gaps(db, err) < 0 ||
 		embedded_segments_init(&db->segments, db->files, segments, db->tag, err) < 0 ||
 		embedded_recover(db, &current, &applied, err) < 0)
 		return -1;
 	uint64_t segment_bytes = options->segment_bytes ? options->segment_bytes : SEGMENT_DEFAULT;
 	embedded_journal_init(&db->journal, &db->segments, &db->index, current, applied,
 		segment_bytes, options->no_sync);
-	return 0;
+	return db->hurt && !db->read_only ? MIN(embedded_salvage(db, err), 0) : 0;
 }
 
 int embedded_open(const struct store_driver_options *options, const struct embedded_files *files,
