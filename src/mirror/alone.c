@@ -112,6 +112,13 @@ bool mirror_was_read(struct slice row, struct mirror_was *ret_was)
 	return true;
 }
 
+void mirror_was_add(const struct mirror_was *was, struct buf *to)
+{
+	buf_add_byte(to, BASE_VERSION);
+	add_time(to, was->changed);
+	buf_add_slice(to, was->row);
+}
+
 static int damaged(struct note *n, const char *what)
 {
 	return err_temporary(n->err, ERR_DAMAGED, "damaged: %s", what);
@@ -162,9 +169,7 @@ static int find_offer(struct note *n, struct id account, uint64_t *ret_offered)
 static void put_was(struct note *n, struct slice base, struct slice row)
 {
 	buf_clear(&n->made);
-	buf_add_byte(&n->made, BASE_VERSION);
-	add_time(&n->made, n->now);
-	buf_add_slice(&n->made, row);
+	mirror_was_add(&(struct mirror_was){n->now, row}, &n->made);
 	store_batch_put(n->to, base, buf_slice(&n->made));
 }
 

@@ -42,6 +42,7 @@ void mirror_parted_add(const struct mirror_parted *parted, struct buf *to);
 void mirror_offer_add(const struct mirror_offer *offer, struct buf *to);
 WARN_UNUSED bool mirror_offer_read(struct slice row, struct mirror_offer *ret_offer);
 WARN_UNUSED bool mirror_parted_read(struct slice row, struct mirror_parted *ret_parted);
+void mirror_was_add(const struct mirror_was *was, struct buf *to);
 WARN_UNUSED bool mirror_was_read(struct slice row, struct mirror_was *ret_was);
 
 #endif

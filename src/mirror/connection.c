@@ -79,7 +79,7 @@ void mirror_connection_end(struct mirror_connection *c, const struct err *why)
 	struct mirror_connection *before = NULL;
 	mirror_node_lock(node);
 	bool first = !c->ended;
-	bool held_writes = c->holds_writes;
+	bool held_writes = c->holds_writes, told = c->told_apart;
 	c->ended = true;
 	c->holds_writes = false;
 	if (first) {
@@ -103,6 +103,8 @@ void mirror_connection_end(struct mirror_connection *c, const struct err *why)
 	if (first)
 		mirror_link_end(c->link, why ? why->text : NULL);
 	mirror_held_drop(node, &held);
+	if (held_writes && told) /* the first node may have been linked for a moment */
+		mirror_leases_doubt_away(mirror_leases(node->mirror), &c->apart);
 	if (held_writes)
 		mirror_let_write(node->mirror);
 	if (before)

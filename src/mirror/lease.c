@@ -353,6 +353,20 @@ void mirror_lease_doubt(struct mirror_leases *leases, struct id account)
 	(void)pthread_mutex_unlock(&shard->lock);
 }
 
+void mirror_leases_doubt_away(struct mirror_leases *leases, const struct mirror_ids *apart)
+{
+	for (size_t s = 0; s < MIRROR_LEASE_SHARDS; s++) {
+		struct mirror_lease_shard *shard = &leases->shards[s];
+		(void)pthread_mutex_lock(&shard->lock);
+		for (size_t i = 0; i < MIRROR_LEASE_BUCKETS; i++)
+			for (struct mirror_lease *l = shard->bucket[i]; l; l = l->next)
+				if (!is_at_home(leases, l->account) &&
+					!mirror_ids_has(apart, l->account))
+					l->here = false;
+		(void)pthread_mutex_unlock(&shard->lock);
+	}
+}
+
 void mirror_lease_settled(struct mirror_leases *leases, struct id account, bool here)
 {
 	struct mirror_lease_shard *shard = shard_of(leases, account);

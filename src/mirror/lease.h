@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/id.h"
+#include "mirror/ids.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -88,6 +89,11 @@ void mirror_lease_untake(struct mirror_leases *leases, struct id account);
 /* Of one that is held: the other node may have a commit to it that this one has not. So, should the
  * link be lost, the next one to take it takes it over. */
 void mirror_lease_doubt(struct mirror_leases *leases, struct id account);
+
+/* Alone, and nobody holds one: the two had begun to link, and the other node may have been linked
+ * for a moment. It may have written to what is at home there, but to these, which are apart
+ * (sorted): whoever takes such a lease next takes it over. */
+void mirror_leases_doubt_away(struct mirror_leases *leases, const struct mirror_ids *apart);
 
 struct mirror_lease_figures {
 	size_t apart, away, waiting; /* away: linked and not at home; waiting: writers */

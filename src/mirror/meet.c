@@ -103,6 +103,8 @@ static int compare(struct mirror_connection *c, const struct mirror_accounts *th
 		return r;
 	mirror_node_lock(c->node);
 	bool good = !c->ended && mirror_ids_read(slice_from(buf_slice(answer), start), &c->apart);
+	mirror_ids_sort(&c->apart);
+	c->told_apart = good;
 	mirror_node_unlock(c->node);
 	return good ? 0 : err_temporary(err, ERR_UNAVAILABLE, "the link is down");
 }

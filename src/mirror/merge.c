@@ -184,6 +184,7 @@ static void revive(struct merge *m, size_t side, const struct model_collection *
 	for (size_t i = 0; i < c->object_count; i++) {
 		struct model_object object = c->objects[i];
 		if (was_known(m, side, c, &object.row) ||
+			mirror_ids_has(&m->deleted[1 - side], object.row.id) ||
 			merge_lives_at(m, 1 - side, object.row.id) ||
 			!merge_take_moved(m, side, c->row.kind, &object))
 			continue;
@@ -284,11 +285,11 @@ static void move_all(struct merge *m, struct model_collection *from, struct mode
 static void join(struct merge *m, struct model_collection *from, struct model_collection *to)
 {
 	const struct store_merge_rule *rule = merge_rule_of(m, to->row.kind);
+	to->row.own_change = m->change;
 	if (rule->join)
 		rule->join(&from->row, &m->to->arena, &to->row);
 	to->row.next_number = MAX(to->row.next_number, from->row.next_number);
 	move_all(m, from, to);
-	to->row.own_change = m->change;
 	add_gone(m, from->row.id, from->row.kind);
 }
 
@@ -411,11 +412,13 @@ int mirror_merge(const struct merge_side *first, const struct merge_side *second
 	read_parted(&m);
 	sort_gone(&m);
 	merge_moves_init(&m);
+	merge_deleted_init(&m);
 	merge_collections(&m);
 	merge_gone(&m);
 	for (size_t i = 0; i < MERGE_SIDES; i++)
 		free(m.gone[i]);
 	merge_moves_deinit(&m);
+	merge_deleted_deinit(&m);
 	merge_follow_names(&m);
 	join_names(&m);
 	for (size_t i = 0; i < ret_model->collection_count; i++) {

@@ -2,6 +2,7 @@
 #ifndef MIRROR_MERGE_INTERNAL_H
 #define MIRROR_MERGE_INTERNAL_H
 
+#include "mirror/ids.h"
 #include "mirror/merge.h"
 
 enum { MERGE_SIDES = 2 };
@@ -12,8 +13,9 @@ struct merge {
 	const struct model_gone **gone[MERGE_SIDES]; /* collections', by id */
 	const struct store_merge_rule *rules;
 	struct id account;
-	uint64_t change;           /* of all that differs */
-	struct merge_moves *moves; /* of each side; NULL: nothing was ever moved */
+	uint64_t change;                        /* of all that differs */
+	struct merge_moves *moves;              /* of each side; NULL: nothing was ever moved */
+	struct mirror_ids deleted[MERGE_SIDES]; /* objects; merge_deleted.c */
 	struct model *to;
 };
 
@@ -35,6 +37,9 @@ static inline uint32_t merge_number(struct store_collection *to)
  * moved, and goes. Else the object gets what the other side changed of what it was. */
 bool merge_take_moved(
 	struct merge *m, size_t side, enum store_kind kind, struct model_object *object);
+/* Objects that a side deleted with, or before, the collection that they were in: ->deleted. */
+void merge_deleted_init(struct merge *m);
+void merge_deleted_deinit(struct merge *m);
 void merge_moves_init(struct merge *m);
 void merge_moves_deinit(struct merge *m);
 /* The objects and tombstones of a collection that both sides have, or one of them only. */

@@ -60,10 +60,13 @@ static const struct model_object *find_object(const struct by_id *sorted, struct
 	return found ? *found : NULL;
 }
 
-static bool is_gone(const struct by_id *sorted, struct id id)
+static bool is_gone(const struct objects *o, size_t side, struct id id)
 {
+	const struct by_id *sorted = &o->by_id[side];
 	struct model_gone wanted = {.id = id};
 	const struct model_gone *key = &wanted;
+	if (mirror_ids_has(&o->m->deleted[side], id))
+		return true;
 	return sorted->gone_count > 0 &&
 	       bsearch(&key, sorted->gone, sorted->gone_count, sizeof(key), by_gone_id) != NULL;
 }
@@ -235,7 +238,7 @@ static void take_objects(struct objects *o, size_t side)
 		const struct model_object *there = find_object(&o->by_id[1 - side], object->row.id);
 		if (there && side == 0)
 			take_both(o, object, there);
-		else if (!there && !is_gone(&o->by_id[1 - side], object->row.id))
+		else if (!there && !is_gone(o, 1 - side, object->row.id))
 			take_only(o, side, object);
 		else if (!there)
 			give_up_number(o, object->row.number, object->row.id);

@@ -67,6 +67,7 @@ struct mirror_connection {
 	bool ended;
 	bool met;          /* meeting has begun */
 	bool holds_writes; /* for a meeting */
+	bool told_apart;   /* the first node knows which accounts are apart, and may link */
 	bool linked;
 	struct mirror_ids
 		apart; /* the first node: to be settled; the second: before it is linked */

@@ -100,6 +100,59 @@ void settle_choose_notes(struct settling *s)
 	s->here.notes = notes;
 }
 
+/* Collections of this node that are none in the result. */
+static void list_parted(const struct settling *s, struct mirror_ids *to)
+{
+	for (size_t i = 0; i < s->here.rows.count; i++) {
+		struct slice key = s->here.rows.list[i].key;
+		if (key.ptr[0] == KEY_COLLECTION && key.len == KEY_COLLECTION_LEN &&
+			!mirror_rows_find(&s->want, key))
+			mirror_ids_add(to, key_collection(key));
+	}
+	mirror_ids_sort(to);
+}
+
+static bool read_object(const struct mirror_row *row, struct store_object *ret_object)
+{
+	return row->key.ptr[0] == KEY_OBJECT && row->key.len == KEY_OBJECT_LEN &&
+	       row_get_object(row->value, ret_object);
+}
+
+static void add_joined(struct settling *s, const struct mirror_row *row)
+{
+	AUTO(buf_free) struct buf value = BUF(2 * ROW_MAX);
+	struct key key = {.len = row->key.len};
+	memcpy(key.bytes, row->key.ptr, row->key.len);
+	key.bytes[0] = KEY_OFFER;
+	mirror_was_add(&(struct mirror_was){mirror_next_time(mirror_node_db(s->node)), row->value},
+		&value);
+	mirror_rows_add(&s->here.notes, key_slice(&key), buf_slice(&value));
+	store_batch_put(&s->offer, key_slice(&key), buf_slice(&value));
+}
+
+/* Should this node delete such a collection before it hears of the merge, it is known by these
+ * notes what of the other collection it has deleted. */
+void settle_note_joined(struct settling *s)
+{
+	struct mirror_ids collections = {0}, living = {0};
+	struct store_object object;
+	list_parted(s, &collections);
+	for (size_t i = 0; collections.count > 0 && i < s->want.count; i++)
+		if (read_object(&s->want.list[i], &object))
+			mirror_ids_add(&living, object.id);
+	mirror_ids_sort(&living);
+	for (size_t i = 0; collections.count > 0 && i < s->here.rows.count; i++) {
+		const struct mirror_row *row = &s->here.rows.list[i];
+		if (read_object(row, &object) &&
+			mirror_ids_has(&collections, key_collection(row->key)) &&
+			mirror_ids_has(&living, object.id))
+			add_joined(s, row);
+	}
+	mirror_rows_sort(&s->here.notes);
+	mirror_ids_free(&collections);
+	mirror_ids_free(&living);
+}
+
 int settle_note_offer(struct settling *s)
 {
 	struct store_db *m = mirror_node_db(s->node);

@@ -205,6 +205,7 @@ static int settle_held(struct settling *s)
 		r = merge(s);
 	}
 	if (r == 0) {
+		settle_note_joined(s);
 		compare(s, &s->here);
 		compare(s, &s->there);
 		r = prepare_commit(s);
@@ -235,6 +236,7 @@ static int settle(struct mirror_connection *c, struct id account, struct err *er
 	side_init(&s.here);
 	side_init(&s.there);
 	store_batch_init(&s.offer);
+	s.offer.bytes.max = MIRROR_MESSAGE_MAX;
 	int r = settle_fetch_ahead(&s);
 	if (r == 0)
 		r = hold_and_settle(&s);

@@ -35,6 +35,8 @@ int settle_ask(struct settling *s, struct buf *message, struct buf *answer) WARN
 /* Of what this node noted, keeps what holds now: when the last merge that it sent turns out to have
  * been taken, what it noted since. Gives this merge its name. */
 void settle_choose_notes(struct settling *s);
+/* Notes too what is in collections that the merge makes part of others: `want` is known. */
+void settle_note_joined(struct settling *s);
 /* To be on this node's disk before the other one can take the merge. */
 int settle_note_offer(struct settling *s) WARN_UNUSED;
 /* What the other node notes with it. */

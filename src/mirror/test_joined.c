@@ -3,6 +3,7 @@
 
 #include "base/test.h"
 #include "store/key.h"
+#include "store/row.h"
 
 #define done(call) assert_int_equal((call), 0)
 
@@ -142,6 +143,53 @@ static void what_the_merge_revived_is_not_deleted_by_what_was_before_it(void **s
 	end(&s);
 }
 
+/* As the row of an object in a collection that is gone by now. */
+static void note_object(struct mirror_rows *notes, struct id account, struct id collection,
+	const struct store_object *object)
+{
+	struct buf row = BUF(ROW_MAX), was = BUF(ROW_MAX + 64);
+	struct key key;
+	row_add_object(&row, object);
+	mirror_was_add(&(struct mirror_was){7, buf_slice(&row)}, &was);
+	key_of_object(&key, KEY_BASE, account, collection, object->number);
+	mirror_rows_add(notes, key_slice(&key), buf_slice(&was));
+	mirror_rows_sort(notes);
+	buf_free(&row);
+	buf_free(&was);
+}
+
+static void what_it_deleted_with_a_collection_that_the_merge_joined_stays_deleted(void **state)
+{
+	struct sides s;
+	struct model merged;
+	struct mirror_rows none = MIRROR_ROWS_NONE;
+	struct err err;
+	struct id unheard_of = id_new();
+	begin(&s);
+	s.here.account = s.there.account = (struct store_account){.id = s.account, .change = 9};
+	struct model_collection *stayed = add(&s.there, s.stayed, STORE_MAILBOX, "stayed");
+	put(stayed, s.object, 5);
+	put(stayed, unheard_of, 7);
+	model_add_gone_collection(
+		&s.here, &(struct model_gone){.id = s.stayed, .change = 6, .kind = STORE_MAILBOX});
+	model_add_gone_collection(
+		&s.here, &(struct model_gone){.id = s.went, .change = 9, .kind = STORE_MAILBOX});
+	note_object(&s.notes, s.account, s.went,
+		&(struct store_object){.id = s.object, .number = 1, .change = 3});
+	struct merge_side first = {&s.here, &s.notes, 6}, second = {&s.there, &none, 0};
+	static const struct store_merge_rule NO_RULES[] = {{0}};
+	done(mirror_merge(&first, &second, NO_RULES, &merged, &err));
+	const struct model_collection *c = model_find_collection(&merged, s.stayed);
+	assert_non_null(c);
+	assert_int_equal(c->object_count, 1);
+	assert_true(id_eq(c->objects[0].row.id, unheard_of));
+	assert_int_equal(c->gone_count, 1);
+	assert_true(id_eq(c->gone[0].id, s.object));
+	assert_int_equal(c->gone[0].number, 5);
+	model_free(&merged);
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +197,8 @@ int main(void)
 		cmocka_unit_test(a_tombstone_tells_it_too),
 		cmocka_unit_test(others_stay_what_they_are),
 		cmocka_unit_test(what_the_merge_revived_is_not_deleted_by_what_was_before_it),
+		cmocka_unit_test(
+			what_it_deleted_with_a_collection_that_the_merge_joined_stays_deleted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

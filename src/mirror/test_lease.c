@@ -266,6 +266,36 @@ static void alone_everybody_goes_on(void **state)
 	drop(0, 0);
 }
 
+static enum mirror_lease_way way_of(size_t account)
+{
+	enum mirror_lease_way way;
+	struct err err;
+	assert_int_equal(mirror_lease_take(&nodes[1].leases, accounts[account],
+				 clock_mono_ms() + 30000, &way, &err),
+		0);
+	mirror_lease_drop(&nodes[1].leases, accounts[account]);
+	return way;
+}
+
+/* The first of these accounts are at home at the one node, the others at the other. */
+static void what_the_other_may_have_written_while_linking_is_taken_over(void **state)
+{
+	struct mirror_ids apart = {0};
+	mirror_leases_alone(&nodes[1].leases);
+	for (size_t i = 0; i < ACCOUNTS; i++) {
+		accounts[i].bytes[ID_SIZE - 3] = i < 2; /* the second node is at home in odd ones */
+		(void)way_of(i);
+		assert_int_equal(way_of(i), MIRROR_LEASE_APART);
+	}
+	mirror_ids_add(&apart, accounts[2]);
+	mirror_leases_doubt_away(&nodes[1].leases, &apart);
+	for (size_t i = 0; i < ACCOUNTS; i++) {
+		assert_int_equal(way_of(i), i <= 2 ? MIRROR_LEASE_APART : MIRROR_LEASE_TAKEN_OVER);
+		assert_int_equal(way_of(i), MIRROR_LEASE_APART);
+	}
+	mirror_ids_free(&apart);
+}
+
 static void what_does_not_fit_is_refused(void **state)
 {
 	take(0, 0);
@@ -284,6 +314,7 @@ int main(void)
 		LEASE_TEST(who_waits_for_a_held_lease_is_told_in_time),
 		LEASE_TEST(the_other_node_gets_its_turn),
 		LEASE_TEST(alone_everybody_goes_on),
+		LEASE_TEST(what_the_other_may_have_written_while_linking_is_taken_over),
 		LEASE_TEST(what_does_not_fit_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

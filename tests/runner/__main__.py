@@ -19,7 +19,7 @@ from part import ROOT, Part, run_all  # noqa: E402
 FUZZ_SECONDS = 30
 TORTURE_ROUNDS = 20
 MIRROR_ROUNDS = 6
-SIMULATED_SEEDS = 2000
+SIMULATED_SEEDS = 10000
 
 
 def source_checks(tidy: bool) -> list[Part]:

@@ -110,6 +110,13 @@ static void merge_collection(const struct store_collection *was,
 	to->data = sim_collection_data_write(&merged, arena);
 }
 
+/* One that no side ever had, as mail takes it from the account's settings: also when it grew by a
+ * merge that one side has not heard of. */
+static uint32_t fresh_validity(const struct store_collection *to)
+{
+	return (uint32_t)to->own_change;
+}
+
 static void join(
 	const struct store_collection *other, struct arena *arena, struct store_collection *to)
 {
@@ -117,7 +124,7 @@ static void join(
 	if (!sim_collection_data_read(to->data, &a) || !sim_collection_data_read(other->data, &b))
 		return;
 	if (a.validity <= b.validity)
-		a.validity = b.validity + 1;
+		a.validity = fresh_validity(to);
 	to->data = sim_collection_data_write(&a, arena);
 }
 
@@ -126,7 +133,7 @@ static void revive(struct arena *arena, struct store_collection *to)
 	struct sim_collection_data data;
 	if (!sim_collection_data_read(to->data, &data))
 		return;
-	data.validity++;
+	data.validity = fresh_validity(to);
 	to->data = sim_collection_data_write(&data, arena);
 }
 
