@@ -326,13 +326,15 @@ static void look_and_meet(struct mirror_node *node)
 	atomic_store(&mirror_node_db(node)->hurt, false);
 	int r = look(node, &err);
 	mirror_node_lock(node);
-	if (r == 0) {
+	/* Upkeep may have made gaps since the two met. */
+	bool meets = r == 0 || (r > 0 && !node->mend.met && mirror_mend_is_left(node));
+	if (meets) {
 		node->mend.met = false;   /* not since then */
 		mirror_scrub_again(node); /* where bodies lie may be among it */
 	}
-	node->mend.look_ms = clock_mono_ms() + (r == 0 ? SOON_MS : AGAIN_MS);
+	node->mend.look_ms = clock_mono_ms() + (meets ? SOON_MS : AGAIN_MS);
 	mirror_node_unlock(node);
-	if (r == 0)
+	if (meets)
 		cut_link(node);
 	else if (r < 0)
 		complain(&err);
