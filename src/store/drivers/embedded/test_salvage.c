@@ -126,6 +126,19 @@ static void check_gap_around(struct place_of_test *p, uint32_t n)
 		assert_int_equal(test_look(p, i), TEST_WHOLE);
 }
 
+static void count_damage(void *context, const struct store_finding *finding)
+{
+	*(unsigned *)context += finding->damage;
+}
+
+static unsigned damage_found(struct place_of_test *p)
+{
+	struct err err = {0};
+	unsigned damage = 0;
+	assert_int_equal(driver->check(p->db, count_damage, NULL, &damage, &err), 0);
+	return damage;
+}
+
 static void all_but_the_damaged_block_is_there_after_salvage(void **state)
 {
 	struct place_of_test *p = *state;
@@ -136,6 +149,7 @@ static void all_but_the_damaged_block_is_there_after_salvage(void **state)
 	assert_int_equal(look(p, 1500), -1);
 	assert_int_equal(driver->mending->salvage(p->db, &err), 0);
 	check_gap_around(p, 1500);
+	assert_int_equal(damage_found(p), 1);
 	assert_int_equal(test_commit(p, 100, &err), 0);
 	test_close(p);
 	for (int i = 0; i < 2; i++) { /* put in place by the first start */
@@ -223,6 +237,73 @@ static void an_index_that_refuses_writes_for_damage_takes_them_again_after_upkee
 	check_gap_around(p, 1500);
 }
 
+struct reading {
+	struct place_of_test *p;
+	atomic_bool over;
+	atomic_uint wrong, commits;
+};
+
+/* A row is as it was, or it can't be read: it is never absent. */
+static void *read_on(void *context)
+{
+	struct reading *r = context;
+	for (uint32_t n = 0; !atomic_load(&r->over); n = (n + 7) % ROWS) {
+		char key[KEY_LEN], value[VALUE_LEN];
+		AUTO(buf_free) struct buf got = BUF(VALUE_LEN);
+		uint32_t rows = 0;
+		struct err err = {0};
+		int one = driver->get(r->p->db, NULL, key_of(n, key), &got, &err);
+		bool good = one == 0 && slice_eq(buf_slice(&got), value_of(n, value));
+		bool refused = one < 0 && err.kind == ERR_DAMAGED;
+		int all = driver->scan(
+			r->p->db, NULL, SLICE("o"), SLICE("p"), false, count_row, &rows, &err);
+		if (!(good || refused) || all == 0 || err.kind != ERR_DAMAGED)
+			(void)atomic_fetch_add(&r->wrong, 1);
+	}
+	return NULL;
+}
+
+static void *commit_on(void *context)
+{
+	struct reading *r = context;
+	for (uint64_t n = 1000; !atomic_load(&r->over); n++) {
+		struct err err = {0};
+		if (test_commit(r->p, n, &err) != 0)
+			(void)atomic_fetch_add(&r->wrong, 1);
+		(void)atomic_fetch_add(&r->commits, 1);
+	}
+	return NULL;
+}
+
+static void who_reads_and_writes_meanwhile_sees_what_is_there(void **state)
+{
+	struct reading reading = {.p = *state};
+	pthread_t threads[3];
+	struct err err = {0};
+	fill(reading.p);
+	rot(reading.p, "keys", 1500);
+	test_open(reading.p);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, i == 0 ? commit_on : read_on, &reading),
+			0);
+	while (atomic_load(&reading.commits) < 10)
+		(void)usleep(1000);
+	assert_int_equal(driver->mending->salvage(reading.p->db, &err), 0);
+	unsigned before = atomic_load(&reading.commits);
+	while (atomic_load(&reading.commits) < before + 10)
+		(void)usleep(1000);
+	atomic_store(&reading.over, true);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_int_equal(atomic_load(&reading.wrong), 0);
+	uint64_t last = 1000 + atomic_load(&reading.commits);
+	test_close(reading.p);
+	test_open(reading.p);
+	for (uint64_t n = 1000; n < last; n++)
+		assert_int_equal(test_look(reading.p, n), TEST_WHOLE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +311,7 @@ int main(void)
 		CASE(all_but_the_damaged_block_is_there_after_salvage),
 		CASE(a_gap_ends_when_its_rows_are_known),
 		CASE(an_index_of_which_nothing_can_be_read_does_not_open),
+		CASE(who_reads_and_writes_meanwhile_sees_what_is_there),
 		CASE(what_can_all_be_read_is_left_alone),
 		CASE(an_index_that_refuses_writes_for_damage_takes_them_again_after_upkeep),
 	};
