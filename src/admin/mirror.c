@@ -162,6 +162,9 @@ int admin_mirror_status(
 	(void)json_object_set_new(
 		result, "other_clock_ahead_ms", json_integer((json_int_t)s.clock_ahead_ms));
 	add_link(result, &s.link);
+	if (s.unread)
+		(void)json_object_set_new(result, "rows_unreadable", json_true());
+	(void)json_object_set_new(result, "accounts_healed", json_integer((json_int_t)s.mended));
 	add_scrub(result, &s.scrub);
 	if (s.error[0])
 		(void)json_object_set_new(result, "link_error", json_string(s.error));

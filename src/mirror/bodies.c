@@ -267,13 +267,16 @@ int settle_roster(
 	struct mirror_node *node, struct id account, struct mirror_ids *to, struct err *err)
 {
 	struct store_db *m = mirror_node_db(node);
+	struct store_driver reader = mirror_mend_reader(node);
 	struct roster roster = {m, to, err, 0};
 	struct key from, end;
 	key_of_account(&from, KEY_OBJECT, account);
 	end = from;
 	key_to_end(&end);
-	int r = m->inner->scan(
+	int r = reader.scan(
 		m->db, NULL, key_slice(&from), key_slice(&end), false, take_object, &roster, err);
+	if (r < 0 && err->kind == ERR_DAMAGED)
+		atomic_store(&m->hurt, true);
 	mirror_ids_sort(to);
 	return r < 0 ? r : MIN(roster.result, 0);
 }

@@ -1,6 +1,7 @@
 /* The driver around a driver: begin takes leases, then the inner locks; commit goes to both disks
  * at once. Everything else is the inner driver's. */
 #include "mirror/driver_internal.h"
+#include "mirror/mend.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -39,6 +40,8 @@ int mirror_open(const struct mirror_options *options, struct mirror **ret_mirror
 	m->peer = options->peer;
 	m->peer_context = options->peer_context;
 	int r = m->inner->open(&options->inner_options, &m->db, err);
+	if (r == 0 && (r = mirror_mend_format(m, err)) < 0)
+		m->inner->close(m->db);
 	if (r < 0) {
 		free(m);
 		return r;
@@ -189,10 +192,17 @@ static struct store_txn *inner_of(struct store_txn *txn)
 	return txn ? txn->inner : NULL;
 }
 
+static int judge(struct store_db *m, int r, const struct err *err)
+{
+	if (r < 0 && err && err->kind == ERR_DAMAGED)
+		atomic_store(&m->hurt, true);
+	return r;
+}
+
 static int driver_get(struct store_db *m, struct store_txn *txn, struct slice key,
 	struct buf *ret_value, struct err *err)
 {
-	return m->inner->get(m->db, inner_of(txn), key, ret_value, err);
+	return judge(m, m->inner->get(m->db, inner_of(txn), key, ret_value, err), err);
 }
 
 static int driver_scan(struct store_db *m, struct store_txn *txn, struct slice from,
@@ -200,18 +210,25 @@ static int driver_scan(struct store_db *m, struct store_txn *txn, struct slice f
 	bool (*visit)(void *context, struct slice key, struct slice value), void *context,
 	struct err *err)
 {
-	return m->inner->scan(m->db, inner_of(txn), from, to, backward, visit, context, err);
+	int r = m->inner->scan(m->db, inner_of(txn), from, to, backward, visit, context, err);
+	return judge(m, r, err);
 }
 
 static int driver_blob_read(struct store_db *m, struct id blob, uint64_t offset, uint64_t len,
 	struct buf *to, struct err *err)
 {
-	return m->inner->blob_read(m->db, blob, offset, len, to, err);
+	int r = m->inner->blob_read(m->db, blob, offset, len, to, err);
+	struct err of_place = {0};
+	uint64_t all;
+	/* The body itself, or the row that says where it lies? */
+	if (r < 0 && err && err->kind == ERR_DAMAGED)
+		(void)judge(m, m->inner->blob_len(m->db, blob, &all, &of_place), &of_place);
+	return r;
 }
 
 static int driver_blob_len(struct store_db *m, struct id blob, uint64_t *ret_len, struct err *err)
 {
-	return m->inner->blob_len(m->db, blob, ret_len, err);
+	return judge(m, m->inner->blob_len(m->db, blob, ret_len, err), err);
 }
 
 static int driver_backup(struct store_db *m, const char *path, store_progress *progress,

@@ -16,6 +16,7 @@ struct store_db {
 	struct mirror_gate gate;
 	struct store *store; /* that lies on it */
 	atomic_bool paired, linked;
+	atomic_bool hurt;          /* somebody met a row that can't be read: mend.h */
 	atomic_bool refuses_alone; /* ack = both-or-tempfail */
 	atomic_bool answers_ahead; /* ack = one */
 	_Atomic mirror_time clock; /* the last one given out */

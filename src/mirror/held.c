@@ -40,11 +40,8 @@ static bool take_held(struct mirror_connection *c, struct id account)
 static int tell_rows(
 	struct mirror_node *node, struct id account, struct buf *answer, struct err *err)
 {
-	struct store_db *m = mirror_node_db(node);
 	struct mirror_rows rows = MIRROR_ROWS_NONE, notes = MIRROR_ROWS_NONE;
-	int r = mirror_rows_load(m->inner, m->db, NULL, account, &rows, err);
-	if (r == 0)
-		r = mirror_rows_load_notes(m->inner, m->db, NULL, account, &notes, err);
+	int r = mirror_mend_load(node, account, &rows, &notes, err);
 	if (r == 0) {
 		mirror_rows_add_bytes(&rows, answer);
 		mirror_rows_add_bytes(&notes, answer);
@@ -162,8 +159,10 @@ static int settle(
 	if (!take_held(c, account))
 		return err_temporary(err, ERR_BAD_INPUT, "the account is not held");
 	int r = commit(c->node, account, rest, err);
-	if (r == 0)
+	if (r == 0) {
+		mirror_mend_settled(c->node, account);
 		mirror_lease_settled(mirror_leases(mirror), account, false);
+	}
 	mirror_drop_account(mirror, account);
 	return r;
 }

@@ -12,11 +12,13 @@
 
 static int load(struct mirror_node *node, struct mirror_accounts *to, struct err *err)
 {
-	struct store_db *m = mirror_node_db(node);
+	const struct store_db *m = mirror_node_db(node);
 	if (m->inner->figures(m->db).failed)
 		return err_temporary(err, ERR_UNAVAILABLE, "its disk refused a write");
 	int r = mirror_stage_clear(node->mirror, err);
-	return r < 0 ? r : mirror_accounts_load(m->inner, m->db, to, err);
+	if (r < 0 && err->kind == ERR_DAMAGED)
+		r = mirror_mend_look(node, err);
+	return r < 0 ? r : mirror_mend_accounts(node, to, err);
 }
 
 /* Holds writes for this meeting. False: the connection is gone, and nothing is held. */

@@ -23,6 +23,11 @@ struct merge_side {
 void mirror_follow_joins(
 	const struct model *there, struct model *here, struct mirror_rows *here_notes);
 
+/* Before a merge of sides of which one may have been damaged (its rows do not add up to its
+ * digests): what it lacks and does not know to be gone it gets from the other one. So nothing that
+ * was lost is taken for deleted. */
+void mirror_fill_gaps(struct model *first, struct model *second);
+
 /* `rules` end with kind 0. The result points into both sides. */
 int mirror_merge(const struct merge_side *first, const struct merge_side *second,
 	const struct store_merge_rule *rules, struct model *ret_model, struct err *err) WARN_UNUSED;

@@ -2,6 +2,7 @@
  * digests of its rows, which were made when these were written, so it is known which one. */
 #include "mirror/merge_internal.h"
 
+#include "base/alloc.h"
 #include "store/digest.h"
 #include "store/key.h"
 #include "store/row.h"
@@ -98,4 +99,78 @@ bool merge_take_sound(
 	for (size_t i = 0; i < from->gone_count; i++)
 		model_add_gone_collection(ret_model, &from->gone[i]);
 	return true;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = ((const struct model_object *)a)->row.number,
+		 y = ((const struct model_object *)b)->row.number;
+	return x < y ? -1 : x > y;
+}
+
+static int by_gone_number(const void *a, const void *b)
+{
+	uint32_t x = ((const struct model_gone *)a)->number,
+		 y = ((const struct model_gone *)b)->number;
+	return x < y ? -1 : x > y;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	return id_cmp(((const struct model_collection *)a)->row.id,
+		((const struct model_collection *)b)->row.id);
+}
+
+static void fill_collection(const struct model_collection *from, struct model_collection *to)
+{
+	struct model_gone *gone = alloc_zero(to->gone_count + 1, sizeof(*gone));
+	size_t count = to->object_count;
+	if (to->gone_count > 0)
+		memcpy(gone, to->gone, to->gone_count * sizeof(*gone));
+	qsort(gone, to->gone_count, sizeof(*gone), by_gone_number);
+	struct model_collection had = *to;
+	for (size_t i = 0; i < from->object_count; i++) {
+		struct model_gone key = {.number = from->objects[i].row.number};
+		had.objects = to->objects; /* the first ones stay in order */
+		if (!model_find_object(&had, key.number) &&
+			!bsearch(&key, gone, to->gone_count, sizeof(*gone), by_gone_number))
+			model_add_object(to, &from->objects[i]);
+	}
+	if (to->object_count > count)
+		qsort(to->objects, to->object_count, sizeof(*to->objects), by_number);
+	to->row.next_number = MAX(to->row.next_number, from->row.next_number);
+	free(gone);
+}
+
+static bool is_gone(const struct model *model, struct id collection)
+{
+	for (size_t i = 0; i < model->gone_count; i++)
+		if (id_eq(model->gone[i].id, collection))
+			return true;
+	return false;
+}
+
+static void fill(const struct model *from, struct model *to)
+{
+	struct model had = *to;
+	for (size_t i = 0; i < from->collection_count; i++) {
+		const struct model_collection *c = &from->collections[i];
+		had.collections = to->collections;
+		struct model_collection *own = model_find_collection(&had, c->row.id);
+		if (own)
+			fill_collection(c, own);
+		else if (!is_gone(to, c->row.id))
+			fill_collection(c, model_add_collection(to, &c->row));
+	}
+	if (to->collection_count > had.collection_count)
+		qsort(to->collections, to->collection_count, sizeof(*to->collections), by_id);
+}
+
+void mirror_fill_gaps(struct model *first, struct model *second)
+{
+	bool sound = is_sound(first), other_sound = is_sound(second);
+	if (!sound)
+		fill(second, first);
+	if (!other_sound)
+		fill(first, second);
 }

@@ -143,7 +143,7 @@ int mirror_node_use_key(struct mirror_node *node, struct err *err)
 /* What a tick found to do, outside of the lock. */
 struct todo {
 	bool dial;
-	bool scrub;
+	bool scrub, mend;
 	struct mirror_connection *silent, *linked;
 };
 
@@ -164,6 +164,7 @@ static void look(struct mirror_node *node, int64_t now, struct todo *todo)
 		todo->linked = mirror_connection_ref(c);
 	}
 	todo->scrub = mirror_scrub_is_due(node, now);
+	todo->mend = mirror_mend_is_due(node, now);
 	todo->dial = node->paired && !node->pairing.paused && !node->pairing.is_first && !c &&
 		     !node->dialing && now >= node->dial_at;
 	node->dialing |= todo->dial;
@@ -215,6 +216,8 @@ void mirror_node_tick(void *context)
 		node->host->dial(node->host_context, node);
 	if (todo.scrub)
 		node->host->run(node->host_context, mirror_scrub_run, node);
+	if (todo.mend)
+		node->host->run(node->host_context, mirror_mend_run, node);
 	forget_unmirrored(node);
 }
 

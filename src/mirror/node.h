@@ -103,6 +103,8 @@ struct mirror_status {
 	char error[256];        /* why the link was last lost or could not be made; or empty */
 	char merge_error[256];  /* why an account can't be merged; or empty */
 	char software[64];      /* the other node's */
+	bool unread;            /* there are rows that can't be read */
+	uint64_t mended;        /* accounts that had such rows, and have the other node's now */
 	int64_t clock_ahead_ms; /* the other node's clock */
 	uint64_t unmirrored;    /* commits that are on this disk only */
 	uint64_t merged;        /* accounts since the start */

@@ -10,6 +10,7 @@
  *                   ahead, by lanes.c several pieces at once
  *     held.c        the second node's part in it
  *     verify.c      comparing what is on the disks;  scrub.c: all the time
+ *     mend.c        what can't be read
  *
  * Locks, in this order: node.lock; a lease's; peer_lock; a link's. None is held over a wait. */
 #ifndef MIRROR_NODE_INTERNAL_H
@@ -17,6 +18,7 @@
 
 #include "mirror/ids.h"
 #include "mirror/link.h"
+#include "mirror/mend.h"
 #include "mirror/node.h"
 #include "mirror/pairing.h"
 #include "mirror/scrub.h"
@@ -58,7 +60,7 @@ struct mirror_connection {
 	atomic_uint_least64_t linking; /* see mirror_linked(); 0 before */
 	atomic_int_least64_t heard_ms; /* when something came */
 	int64_t opened_ms, pinged_ms;  /* the session's own, as the next */
-	bool greeted, stops;
+	bool greeted;
 	char software[64];
 	int64_t clock_ahead_ms;
 	/* Guarded by node.lock. */
@@ -100,6 +102,7 @@ struct mirror_node {
 	int64_t clock_ahead_ms;
 	uint64_t merged, alone_before; /* commits alone, when last in sync */
 	struct mirror_scrub scrub;
+	struct mirror_mend mend;
 
 	struct mirror_traffic traffic; /* of all links; needs no lock */
 	pthread_mutex_t peer_lock;

@@ -1,6 +1,8 @@
 /* What operators do, and what they see. */
 #include "mirror/node_internal.h"
 
+#include "mirror/driver_internal.h"
+
 #include "base/clock.h"
 #include "net/tls.h"
 
@@ -188,6 +190,8 @@ void mirror_node_status(struct mirror_node *node, struct mirror_status *s)
 	if (node->paired)
 		memcpy(s->peer, node->pairing.peer, sizeof(s->peer));
 	s->scrub = node->scrub.status;
+	s->unread = mirror_mend_is_left(node) || atomic_load(&mirror_node_db(node)->hurt);
+	s->mended = node->mend.accounts;
 	memcpy(s->error, node->error, sizeof(s->error));
 	memcpy(s->merge_error, node->merge_error, sizeof(s->merge_error));
 	memcpy(s->software, node->software, sizeof(s->software));

@@ -7,8 +7,8 @@
 #include "store/row.h"
 
 /* In byte order; KEY_REF follows from KEY_OBJECT, and notes are a node's own. */
-static const enum key_tag TAGS[] = {KEY_ACCOUNT, KEY_CHANGE, KEY_GONE, KEY_FACET, KEY_SWEEP,
-	KEY_COLLECTION, KEY_COLLECTION_NAME, KEY_OBJECT_NAME, KEY_OBJECT};
+const enum key_tag mirror_row_tags[MIRROR_ROW_TAGS] = {KEY_ACCOUNT, KEY_CHANGE, KEY_GONE, KEY_FACET,
+	KEY_SWEEP, KEY_COLLECTION, KEY_COLLECTION_NAME, KEY_OBJECT_NAME, KEY_OBJECT};
 
 static bool is_reference(struct slice key)
 {
@@ -75,8 +75,8 @@ static int load_range(const struct store_driver *driver, struct store_db *db, st
 int mirror_rows_load(const struct store_driver *driver, struct store_db *db, struct store_txn *txn,
 	struct id account, struct mirror_rows *to, struct err *err)
 {
-	for (size_t i = 0; i < ARRAY_LEN(TAGS); i++) {
-		int r = load_range(driver, db, txn, TAGS[i], account, to, err);
+	for (size_t i = 0; i < MIRROR_ROW_TAGS; i++) {
+		int r = load_range(driver, db, txn, mirror_row_tags[i], account, to, err);
 		if (r < 0)
 			return r;
 	}
@@ -115,8 +115,8 @@ static bool is_of(struct slice key, struct id account)
 {
 	if (key.len < KEY_ACCOUNT_LEN || !id_eq(key_account(key), account))
 		return false;
-	for (size_t i = 0; i < ARRAY_LEN(TAGS); i++)
-		if (key.ptr[0] == (char)TAGS[i])
+	for (size_t i = 0; i < MIRROR_ROW_TAGS; i++)
+		if (key.ptr[0] == (char)mirror_row_tags[i])
 			return true;
 	return mirror_is_note(key);
 }

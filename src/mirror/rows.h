@@ -5,7 +5,7 @@
 #define MIRROR_ROWS_H
 
 #include "base/arena.h"
-#include "store/driver.h"
+#include "store/key.h"
 
 struct mirror_row {
 	struct slice key, value;
@@ -16,6 +16,10 @@ struct mirror_rows {
 	struct mirror_row *list; /* by key once sorted */
 	size_t count, cap;
 };
+
+/* Their keys begin with these, notes aside; in byte order. */
+enum { MIRROR_ROW_TAGS = 9 };
+extern const enum key_tag mirror_row_tags[MIRROR_ROW_TAGS];
 
 #define MIRROR_ROWS_NONE ((struct mirror_rows){.arena = ARENA_EMPTY})
 

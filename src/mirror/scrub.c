@@ -32,6 +32,12 @@ void mirror_scrub_start(struct mirror_node *node)
 	node->scrub.next_ms = clock_mono_ms() + wait;
 }
 
+void mirror_scrub_again(struct mirror_node *node)
+{
+	node->scrub.again = true;
+	node->scrub.next_ms = clock_mono_ms();
+}
+
 bool mirror_scrub_is_due(struct mirror_node *node, int64_t now)
 {
 	const struct mirror_connection *c = node->current;
@@ -68,6 +74,8 @@ static int list_bodies(struct scrubbing *s)
 	int r = m->inner->scan(m->db, NULL, key_slice(&from), key_slice(&end), false, take_body,
 		&s->bodies, s->err);
 	mirror_ids_sort(&s->bodies);
+	if (r < 0 && s->err->kind == ERR_DAMAGED)
+		atomic_store(&m->hurt, true);
 	return r;
 }
 
@@ -135,6 +143,8 @@ static int read_body(struct scrubbing *s, struct id body, uint64_t *ret_len, str
 {
 	struct store_db *m = mirror_node_db(s->node);
 	int r = m->inner->blob_len(m->db, body, ret_len, err);
+	if (r < 0 && err->kind == ERR_DAMAGED)
+		atomic_store(&m->hurt, true);
 	for (uint64_t at = 0; r == 0 && at < *ret_len && is_linked(s); at += PIECE) {
 		AUTO(buf_free) struct buf piece = BUF(READ_MAX);
 		struct mirror_piece read = mirror_piece_begin(s->node->mirror);
@@ -192,11 +202,22 @@ static bool take_account(void *context, const struct store_account *account)
 	return true;
 }
 
+static void free_accounts(struct mirror_scrub *scrub)
+{
+	free(scrub->accounts);
+	scrub->accounts = NULL;
+}
+
 /* The accounts of a round, if none is under way. */
 static int begin_round(struct mirror_node *node, struct err *err)
 {
 	struct mirror_scrub *scrub = &node->scrub;
 	struct mirror_ids accounts = {0};
+	mirror_node_lock(node);
+	if (scrub->again)
+		free_accounts(scrub);
+	scrub->again = false;
+	mirror_node_unlock(node);
 	if (scrub->accounts)
 		return 0;
 	int r = store_list_accounts(node->store, take_account, &accounts, err);
@@ -219,8 +240,7 @@ static int begin_round(struct mirror_node *node, struct err *err)
 static void end_round(struct mirror_node *node)
 {
 	struct mirror_scrub *scrub = &node->scrub;
-	free(scrub->accounts);
-	scrub->accounts = NULL;
+	free_accounts(scrub);
 	scrub->status.rounds++;
 	scrub->status.ended_s = clock_wall();
 	scrub->next_ms = clock_mono_ms() + (int64_t)node->options.scrub_ms;

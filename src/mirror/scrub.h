@@ -16,10 +16,13 @@ struct mirror_scrub {
 	struct mirror_scrub_status status;
 	struct id *accounts; /* of this round; NULL: none is under way */
 	bool busy;           /* a job runs */
+	bool again;          /* the round under way is begun anew */
 	int64_t next_ms;     /* monotonic: when there is something to do */
 };
 
 void mirror_scrub_start(struct mirror_node *node);
+/* Under node.lock: a round begins now. */
+void mirror_scrub_again(struct mirror_node *node);
 /* Under node.lock. True: the caller runs mirror_scrub_run() where waiting is allowed. */
 WARN_UNUSED bool mirror_scrub_is_due(struct mirror_node *node, int64_t now);
 void mirror_scrub_run(void *node);

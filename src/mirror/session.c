@@ -5,7 +5,6 @@
 
 enum {
 	INPUT_MAX = 4 * MIRROR_FRAME_MAX,
-	STOP_LOOK_MS = 10,
 	UNSENT_MAX = 128 << 10, /* bytes that a small commit, a lease or a PING stand behind */
 };
 
@@ -72,22 +71,11 @@ static int take_input(struct net_session *net, struct mirror_connection *c, stru
 	return r;
 }
 
-/* The loop stops. Clients are still answered, and what they are told is on both disks: so the link
- * goes last. */
-static bool is_over(struct net_session *net, struct mirror_connection *c, unsigned events)
-{
-	c->stops = c->stops || (events & NET_SHUTDOWN);
-	if (!c->stops)
-		return false;
-	net_set_timeout(net, STOP_LOOK_MS);
-	return !c->node->loop || net_loop_figures(c->node->loop).connections <= 1;
-}
-
 static enum net_next run(struct net_session *net, unsigned events)
 {
 	struct mirror_connection *c = of(net);
 	struct err err = {0};
-	if (is_over(net, c, events)) {
+	if (events & NET_SHUTDOWN) {
 		(void)err_temporary(&err, ERR_UNAVAILABLE, "this node stops");
 		return give_up(net, c, &err);
 	}
@@ -119,4 +107,5 @@ const struct net_protocol MIRROR_PROTOCOL = {
 	.close = close_session,
 	.input_max = INPUT_MAX,
 	.timeout_ms = MIRROR_PING_MS,
+	.last = true, /* clients are still answered, and what they are told is on both disks */
 };

@@ -33,11 +33,7 @@ static void side_free(struct side *side)
 
 static int load_rows(struct settling *s, struct slice theirs)
 {
-	struct store_db *m = mirror_node_db(s->node);
-	int r = mirror_rows_load(m->inner, m->db, NULL, s->account, &s->here.rows, s->err);
-	if (r == 0)
-		r = mirror_rows_load_notes(
-			m->inner, m->db, NULL, s->account, &s->here.notes, s->err);
+	int r = mirror_mend_load(s->node, s->account, &s->here.rows, &s->here.notes, s->err);
 	if (r == 0 && !mirror_rows_read(theirs, s->account, &s->there.rows, &s->there.notes))
 		r = err_temporary(s->err, ERR_DAMAGED, "the other node's rows do not parse");
 	return r;
@@ -116,11 +112,15 @@ static int merge(struct settling *s)
 	int r = model_read(&s->here.rows, &here, s->err);
 	if (r == 0)
 		r = model_read(&s->there.rows, &there, s->err);
+	mirror_mend_judge(&s->here.rows, &here);
+	mirror_mend_judge(&s->there.rows, &there);
 	if (r == 0) {
 		struct merge_side first = {&here, &notes, s->taken}, second = {&there, &theirs, 0};
 		if (s->noted)
 			copy_notes(&s->here.notes, &notes);
 		copy_notes(&s->there.notes, &theirs);
+		if (notes.count > 0 || theirs.count > 0)
+			mirror_fill_gaps(&here, &there);
 		if (s->taken > 0)
 			mirror_follow_joins(&there, &here, &notes);
 		r = mirror_merge(&first, &second, s->node->options.rules, &merged, s->err);
@@ -161,6 +161,8 @@ static int commit_both(struct settling *s)
 	int r = settle_ask(s, &message, &answer);
 	if (r == 0)
 		r = mirror_stage_settle(s->node->mirror, s->account, &s->here.batch, s->err);
+	if (r == 0)
+		mirror_mend_settled(s->node, s->account);
 	if (r < 0) {
 		mirror_connection_cut(s->c, s->err);
 		mirror_lease_doubt(mirror_leases(s->node->mirror), s->account);

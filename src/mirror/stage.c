@@ -183,9 +183,11 @@ static bool drop_one(void *context, struct slice key, struct slice value)
 /* Of all notes whose keys begin like this. */
 static int drop(struct store_db *m, const struct key *notes, struct dropping *d, struct err *err)
 {
+	const struct store_mending *mending = m->inner->mending;
 	struct key to = *notes;
 	key_to_end(&to);
-	return m->inner->scan(
+	/* A note that can't be read leaves its body where it is, no more. */
+	return (mending ? mending->scan : m->inner->scan)(
 		m->db, NULL, key_slice(notes), key_slice(&to), false, drop_one, d, err);
 }
 

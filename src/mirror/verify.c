@@ -35,6 +35,8 @@ static int add_up(struct mirror_node *node, struct id account, struct sum *ret_s
 		r = r == STORE_ABSENT ? 0 : r;
 	}
 	mirror_rows_free(&rows);
+	if (r < 0 && err->kind == ERR_DAMAGED)
+		atomic_store(&m->hurt, true);
 	return r;
 }
 

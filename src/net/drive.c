@@ -396,7 +396,7 @@ static enum step absorb(struct net_session *s, unsigned bits)
 		s->blocked = false;
 	if (bits & NET_SLOT_WOKEN)
 		s->events |= NET_WOKEN;
-	if (bits & NET_SLOT_SHUTDOWN)
+	if (bits & NET_SLOT_SHUTDOWN && (!s->protocol->last || atomic_load(&s->loop->lasts_end)))
 		s->events |= NET_SHUTDOWN;
 	if (bits & NET_SLOT_TIMEOUT && clock_mono_ms() >= atomic_load(&s->deadline) &&
 		(bits & (NET_SLOT_READABLE | NET_SLOT_WRITABLE | NET_SLOT_WOKEN)) == 0)

@@ -230,10 +230,16 @@ static bool has_work(struct net_loop *loop)
 	       atomic_load(&loop->spawned) > 0;
 }
 
-/* Serves on while there is work, until `until` at most. */
-static void finish_work(struct net_loop *loop, struct watch *watch, int64_t until)
+static bool has_others(struct net_loop *loop)
 {
-	while (has_work(loop)) {
+	return atomic_load(&loop->others) > 0;
+}
+
+/* Serves on while there is this, until `until` at most. */
+static void serve_while(struct net_loop *loop, bool (*there_is)(struct net_loop *loop),
+	struct watch *watch, int64_t until)
+{
+	while (there_is(loop)) {
 		int64_t left = until - clock_mono_ms();
 		if (left <= 0)
 			return;
@@ -241,6 +247,17 @@ static void finish_work(struct net_loop *loop, struct watch *watch, int64_t unti
 		sleep_main(loop, ms < 0 ? (int)MIN(left, 1000) : (int)MIN(left, ms));
 		net_workers_join(loop, false);
 	}
+}
+
+/* Tells sessions that the loop stops, and gives them time. */
+static void say_farewell(struct net_loop *loop, struct watch *watch)
+{
+	int64_t until = clock_mono_ms() + atomic_load(&loop->grace_ms);
+	net_slots_post_all(&loop->slots, NET_SLOT_SHUTDOWN, queue_claimed, NULL);
+	serve_while(loop, has_others, watch, until);
+	atomic_store(&loop->lasts_end, true);
+	net_slots_post_all(&loop->slots, NET_SLOT_SHUTDOWN, queue_claimed, NULL);
+	serve_while(loop, has_work, watch, until);
 }
 
 static void end_workers(struct net_loop *loop)
@@ -265,11 +282,10 @@ int net_loop_run(struct net_loop *loop, struct err *err)
 		net_workers_join(loop, false);
 	}
 	close_doors(loop);
-	net_slots_post_all(&loop->slots, NET_SLOT_SHUTDOWN, queue_claimed, NULL);
-	finish_work(loop, &watch, clock_mono_ms() + atomic_load(&loop->grace_ms));
+	say_farewell(loop, &watch);
 	net_slots_post_all(&loop->slots, NET_SLOT_CUT, queue_claimed, NULL);
 	do {
-		finish_work(loop, &watch, INT64_MAX);
+		serve_while(loop, has_work, &watch, INT64_MAX);
 		end_workers(loop);
 		/* A job that ran while they went home may have begun something more. */
 	} while (has_work(loop) && net_worker_start(loop, NULL) == 0);

@@ -75,8 +75,8 @@ int net_connector_connect(struct net_connector *connector, const struct net_addr
  * to net_loop_spawn(). */
 int net_loop_run(struct net_loop *loop, struct err *err) WARN_UNUSED;
 /* Async-signal-safe. Listeners close at once, who is connecting is dropped, parked sessions get
- * NET_SHUTDOWN (their chance to say BYE or 421), running commands end first; what is still there
- * after grace_ms is cut. */
+ * NET_SHUTDOWN (their chance to say BYE or 421), running commands end first; then those get it
+ * whose protocol ends last; what is still there after grace_ms is cut. */
 void net_loop_stop(struct net_loop *loop, unsigned grace_ms);
 void net_loop_free(struct net_loop *loop);
 

@@ -81,7 +81,9 @@ struct net_loop {
 	atomic_uint_least64_t taken; /* events that workers took; the monitor looks if it moves */
 	atomic_bool watched;         /* the main thread is awake and sees when idle is 0 */
 	atomic_uint_least64_t accepted, refused_limit, connections;
-	atomic_uint spawned; /* not ended yet */
+	atomic_uint_least64_t others; /* connections of protocols that do not end last */
+	atomic_bool lasts_end;        /* of a loop that stops: those that do are told now */
+	atomic_uint spawned;          /* not ended yet */
 	atomic_bool stop_asked, stopping;
 	atomic_uint grace_ms;
 };

@@ -57,6 +57,9 @@ struct net_protocol {
 	/* A line for who is refused by a limit ("421 …\r\n"); NULL: closed without a word. Not
 	 * sent where TLS comes first. */
 	const char *refusal;
+	/* What other sessions still need while they end: its own hear NET_SHUTDOWN only when no
+	 * session of another protocol is left, within the same grace time. */
+	bool last;
 };
 
 /* The protocol's own zeroed struct of session_size bytes. */

@@ -66,7 +66,9 @@ void net_session_end(struct net_session *s)
 	for (size_t i = 0; i < NET_TAGS; i++)
 		free(s->tags[i]);
 	s->runner = NULL;
-	if (atomic_fetch_sub(&loop->connections, 1) == 1 && atomic_load(&loop->stopping))
+	bool is_last_other = !s->protocol->last && atomic_fetch_sub(&loop->others, 1) == 1;
+	bool is_last = atomic_fetch_sub(&loop->connections, 1) == 1;
+	if ((is_last_other || is_last) && atomic_load(&loop->stopping))
 		net_loop_call_main(loop);
 	net_session_unref(s);
 }
@@ -131,6 +133,8 @@ bool net_session_begin(struct net_session *s)
 		return false;
 	}
 	(void)atomic_fetch_add(&loop->connections, 1);
+	if (!s->protocol->last)
+		(void)atomic_fetch_add(&loop->others, 1);
 	/* net_loop_stop() may have gone through the slots just before. */
 	if (atomic_load(&loop->stopping))
 		(void)!net_slots_post(&loop->slots, s->id, NET_SLOT_SHUTDOWN);

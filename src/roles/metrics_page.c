@@ -44,6 +44,8 @@ static const struct {
 	{"mirror_commits_received_total", "Changes that came from the other node."},
 	{"mirror_commits_differing_total", "Changes that one disk took and the other did not."},
 	{"mirror_commit_microseconds_total", "How long changes that were sent took."},
+	{"mirror_rows_unreadable", "1 while rows of the store can't be read."},
+	{"mirror_accounts_healed_total", "Accounts that had such rows, and have the other node's."},
 	{"mirror_scrubs_total", "Scrubs that have ended."},
 	{"mirror_scrub_bodies_total", "Bodies that scrubs have read."},
 	{"mirror_scrub_bytes_total", "Bytes of them."},

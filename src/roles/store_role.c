@@ -161,12 +161,29 @@ struct joining {
 	int result;
 };
 
+/* Who can't be read does not keep others from being served. */
+static int unless_damaged(int r, const struct err *err)
+{
+	if (r >= 0 || err->kind != ERR_DAMAGED)
+		return r;
+	log_error(NULL, "what domains hold is not known whole until the next start", F_ERR(err));
+	return 0;
+}
+
 static bool join(void *context, const struct directory_user *u)
 {
 	struct joining *j = context;
 	if (!id_is_none(u->domain_id))
-		j->result = mail_domain_join(j->mail, u->account, u->domain_id, j->err);
+		j->result = unless_damaged(
+			mail_domain_join(j->mail, u->account, u->domain_id, j->err), j->err);
 	return j->result == 0;
+}
+
+static int join_all(struct state *s, struct err *err)
+{
+	struct joining joining = {.mail = s->floors.mail, .err = err};
+	int r = directory_user_scan(s->floors.directory, SLICE(""), SLICE(""), join, &joining, err);
+	return r < 0 ? unless_damaged(r, err) : joining.result;
 }
 
 /* Housekeeping must not hold up the end: it looks at this between its pieces. */
@@ -219,10 +236,7 @@ static int open_role(struct role *role, struct err *err)
 		return -1;
 	s->locks = pop3_locks_new();
 	s->throttle = role_throttle_new(role);
-	struct joining joining = {.mail = s->floors.mail, .err = err};
-	if (directory_user_scan(s->floors.directory, SLICE(""), SLICE(""), join, &joining, err) <
-			0 ||
-		joining.result < 0)
+	if (join_all(s, err) < 0)
 		return -1;
 	make_services(role, s);
 	if (mirror_node_serve(s->floors.mirror, role->loop, err) < 0)
@@ -267,6 +281,8 @@ static void mirror_metrics(struct role *role, struct state *s, struct buf *to)
 	role_metric(role, to, "mirror_commits_received_total", "", f->commits.applied);
 	role_metric(role, to, "mirror_commits_differing_total", "", f->commits.differing);
 	role_metric(role, to, "mirror_commit_microseconds_total", "", f->ship_ns / 1000);
+	role_metric(role, to, "mirror_rows_unreadable", "", status.unread);
+	role_metric(role, to, "mirror_accounts_healed_total", "", status.mended);
 	role_metric(role, to, "mirror_scrubs_total", "", status.scrub.rounds);
 	role_metric(role, to, "mirror_scrub_bodies_total", "", status.scrub.bodies);
 	role_metric(role, to, "mirror_scrub_bytes_total", "", status.scrub.bytes);

@@ -85,6 +85,24 @@ struct store_driver_figures {
 struct store_db;  /* an open database; each driver has its own */
 struct store_txn; /* locks that are held; each driver has its own */
 
+/* Of an engine on a disk of which single parts may become unreadable: see "Healing" in
+ * docs/mirror.md. Keys that can't be read are a *gap*: a get in one, and a scan that comes to one,
+ * fail with ERR_DAMAGED, but that a row which was written since is got. */
+struct store_mending {
+	/* Looks for what can't be read, and if there is any goes on without it, so that nothing
+	 * else runs into it, such as the engine's own upkeep. Reads everything; writes wait while
+	 * it is copied. STORE_ABSENT: everything can be read. */
+	int (*salvage)(struct store_db *db, struct err *err);
+	/* As store_driver.scan, but passes gaps as if nothing were in them. */
+	int (*scan)(struct store_db *db, struct store_txn *txn, struct slice from, struct slice to,
+		bool backward, bool (*visit)(void *context, struct slice key, struct slice value),
+		void *context, struct err *err);
+	bool (*has_gap)(struct store_db *db, struct slice from, struct slice to);
+	/* From now on what is not there in from <= key < to is absent. STORE_ABSENT: no gap was
+	 * there. */
+	int (*forget)(struct store_db *db, struct slice from, struct slice to, struct err *err);
+};
+
 /* All calls may be made from any thread; a txn belongs to one thread at a time. */
 struct store_driver {
 	const char *name;
@@ -147,6 +165,8 @@ struct store_driver {
 	/* Which numbers the txn may give to new objects of an account: 0 even ones, 1 odd ones,
 	 * since another store may give out the others; -1 any. NULL: any. */
 	int (*number_parity)(struct store_txn *txn, struct id account);
+	/* NULL: what it can't read it can't mend either. */
+	const struct store_mending *mending;
 };
 
 extern const struct store_driver store_driver_embedded; /* RocksDB and segment files */

@@ -117,7 +117,9 @@ void sim_node_start(struct sim_node *node)
 		.version = "simulation",
 		.silence_ms = node->silence_ms,
 		.compress = compress_of(node->sim),
-		.ack = node->sim->always_both ? MIRROR_ACK_BOTH_OR_TEMPFAIL : MIRROR_ACK_BOTH};
+		.ack = node->sim->always_both                   ? MIRROR_ACK_BOTH_OR_TEMPFAIL
+		       : node->sim->answers_ahead[node->number] ? MIRROR_ACK_ONE
+								: MIRROR_ACK_BOTH};
 	struct err err;
 	must(node->state == SIM_NODE_OFF && node->running == 0);
 	int r = mirror_node_open(&options, &node->mirror, &err);

@@ -37,8 +37,9 @@ struct sim {
 	uint64_t seed;
 	bool verbose;
 	enum sim_lie lie;
-	bool always_both;    /* ack = both-or-tempfail */
-	const char *without; /* words of operations and faults that are left out */
+	bool always_both;              /* ack = both-or-tempfail */
+	bool answers_ahead[SIM_NODES]; /* ack = one */
+	const char *without;           /* words of operations and faults that are left out */
 	struct sim_sched *sched;
 	struct sim_net *net;
 	struct sim_node *nodes[SIM_NODES];

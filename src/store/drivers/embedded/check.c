@@ -187,6 +187,14 @@ static int check_keys(struct check *c, struct err *err)
 	return rc;
 }
 
+static void check_gaps(struct check *c)
+{
+	struct embedded_gap gap;
+	if (embedded_gaps_find(&c->db->gaps, SLICE(""), SLICE("\xff"), false, &gap))
+		found(c, true, "rows could not be read, and are not there yet from elsewhere",
+			"key index");
+}
+
 /* Only closed segments: nothing but upkeep, which waits for us, changes what lives in them. */
 static void compare_live(struct check *c)
 {
@@ -216,6 +224,7 @@ int embedded_check(struct store_db *db, store_report *report, store_progress *pr
 	c.segments = embedded_segments_all(&db->segments, &c.count);
 	c.live = alloc_zero(c.count + 1, sizeof(*c.live));
 	int rc = check_segments(&c, err);
+	check_gaps(&c);
 	if (rc == 0)
 		rc = check_keys(&c, err);
 	if (rc == 0)

@@ -185,6 +185,9 @@ int embedded_compact(struct store_db *db, bool all, store_progress *progress, vo
 	err = err ? err : &own;
 	if (db->read_only)
 		return err_temporary(err, ERR_UNAVAILABLE, "the store is open for reading only");
+	/* Its own compaction came to what can't be read. */
+	if (atomic_load(&db->journal.index_damaged) && embedded_salvage(db, err) < 0)
+		return -1;
 	(void)pthread_mutex_lock(&db->upkeep);
 	int rc = compact(db, all, progress, context, ret_freed, err);
 	(void)pthread_mutex_unlock(&db->upkeep);

@@ -3,15 +3,16 @@
  * Folder:
  *     FORMAT      version and tag of the store
  *     LOCK        held while open
- *     keys/       RocksDB
+ *     keys/       RocksDB; keys.salvaged/, keys.salvaging/: salvage.c
  *     segments/   the journal: docs/formats/segment.md
  *
  * Locks, in the order of taking: account locks > upkeep > the journal's turn > its apply_lock >
  * the set of segments. Readers take the last one only, for the time of finding a segment, and one
- * of places.h for moments. */
+ * of places.h and that of gaps.h for moments. */
 #ifndef STORE_DRIVERS_EMBEDDED_DB_H
 #define STORE_DRIVERS_EMBEDDED_DB_H
 
+#include "store/drivers/embedded/gaps.h"
 #include "store/drivers/embedded/index.h"
 #include "store/drivers/embedded/journal.h"
 #include "store/drivers/embedded/locks.h"
@@ -25,7 +26,10 @@ struct store_db {
 	int lock_fd;
 	bool read_only;
 	int64_t lock_wait_ms;
+	uint64_t cache_bytes;
 	struct embedded_index index;
+	struct embedded_gaps gaps;
+	bool hurt; /* at its opening something could not be read in the index */
 	struct embedded_segments segments;
 	struct embedded_journal journal;
 	struct embedded_locks *locks;
@@ -62,6 +66,13 @@ int embedded_check(struct store_db *db, store_report *report, store_progress *pr
 	void *context, struct err *err) WARN_UNUSED;
 int embedded_compact(struct store_db *db, bool all, store_progress *progress, void *context,
 	uint64_t *ret_freed, struct err *err) WARN_UNUSED;
+/* What can't be read in the index is left behind; see store_mending.salvage. */
+int embedded_salvage(struct store_db *db, struct err *err) WARN_UNUSED;
+/* Before the index is opened: puts in place what was salvaged. */
+int embedded_salvage_end(struct store_db *db, struct err *err) WARN_UNUSED;
+/* See store_mending.forget. */
+int embedded_gaps_forget(
+	struct store_db *db, struct slice from, struct slice to, struct err *err) WARN_UNUSED;
 /* Drops the places of blobs that have no reference any more; first part of compact. */
 int embedded_sweep(struct store_db *db, struct err *err) WARN_UNUSED;
 

@@ -29,6 +29,7 @@ static void free_db(struct store_db *db)
 	embedded_journal_free(&db->journal);
 	embedded_segments_free(&db->segments);
 	embedded_index_close(&db->index);
+	embedded_gaps_deinit(&db->gaps);
 	embedded_places_deinit(&db->places);
 	if (db->locks)
 		embedded_locks_free(db->locks);
@@ -39,6 +40,14 @@ static void free_db(struct store_db *db)
 	free(db);
 }
 
+/* If even they can't be read, no more is known to be missing than what salvage finds. */
+static int load_gaps(struct store_db *db, struct err *err)
+{
+	int r = embedded_gaps_load(&db->gaps, &db->index, err);
+	db->hurt = r < 0 && err->kind == ERR_DAMAGED;
+	return db->hurt ? 0 : r;
+}
+
 static int open_parts(
 	struct store_db *db, const struct store_driver_options *options, struct err *err)
 {
@@ -46,15 +55,16 @@ static int open_parts(
 	AUTO_FREE char *segments = embedded_path(db->path, "segments");
 	struct embedded_segment *current;
 	struct embedded_position applied;
-	if (embedded_folder_open(db, err) < 0 ||
+	if (embedded_folder_open(db, err) < 0 || embedded_salvage_end(db, err) < 0 ||
 		embedded_index_open(&db->index, keys, options->cache_bytes, err) < 0 ||
+		load_gaps(db, err) < 0 ||
 		embedded_segments_init(&db->segments, db->files, segments, db->tag, err) < 0 ||
 		embedded_recover(db, &current, &applied, err) < 0)
 		return -1;
 	uint64_t segment_bytes = options->segment_bytes ? options->segment_bytes : SEGMENT_DEFAULT;
 	embedded_journal_init(&db->journal, &db->segments, &db->index, current, applied,
 		segment_bytes, options->no_sync);
-	return 0;
+	return db->hurt && !db->read_only ? MIN(embedded_salvage(db, err), 0) : 0;
 }
 
 int embedded_open(const struct store_driver_options *options, const struct embedded_files *files,
@@ -68,7 +78,9 @@ int embedded_open(const struct store_driver_options *options, const struct embed
 	db->lock_fd = -1;
 	db->read_only = options->read_only;
 	db->lock_wait_ms = LOCK_WAIT_MS;
+	db->cache_bytes = options->cache_bytes;
 	db->locks = embedded_locks_new();
+	embedded_gaps_init(&db->gaps);
 	embedded_places_init(&db->places);
 	(void)pthread_mutex_init(&db->upkeep, NULL);
 	if (open_parts(db, options, err) < 0) {
@@ -148,11 +160,14 @@ static bool own_key(struct slice key)
 static int driver_get(struct store_db *db, struct store_txn *txn, struct slice key,
 	struct buf *ret_value, struct err *err)
 {
-	return own_key(key) ? STORE_ABSENT : embedded_index_get(&db->index, key, ret_value, err);
+	int r = own_key(key) ? STORE_ABSENT : embedded_index_get(&db->index, key, ret_value, err);
+	if (r == STORE_ABSENT && embedded_gaps_any(&db->gaps) && embedded_gaps_hold(&db->gaps, key))
+		return embedded_gaps_err(err);
+	return r;
 }
 
-/* One part of a scan. Sets *ret_go_on to false when `visit` wants no more. */
-static int scan_part(struct store_db *db, struct slice from, struct slice to, bool backward,
+/* A range without a gap of the index. Sets *ret_go_on to false when `visit` wants no more. */
+static int scan_whole(struct store_db *db, struct slice from, struct slice to, bool backward,
 	bool (*visit)(void *context, struct slice key, struct slice value), void *context,
 	bool *ret_go_on, struct err *err)
 {
@@ -166,23 +181,69 @@ static int scan_part(struct store_db *db, struct slice from, struct slice to, bo
 	return embedded_walk_free(&walk, err);
 }
 
+typedef int scan_range(struct store_db *db, struct slice from, struct slice to, bool backward,
+	bool (*visit)(void *context, struct slice key, struct slice value), void *context,
+	bool *ret_go_on, struct err *err);
+
+/* As far as the first gap. */
+static int scan_part(struct store_db *db, struct slice from, struct slice to, bool backward,
+	bool (*visit)(void *context, struct slice key, struct slice value), void *context,
+	bool *ret_go_on, struct err *err)
+{
+	struct embedded_gap gap;
+	if (!embedded_gaps_find(&db->gaps, from, to, backward, &gap))
+		return scan_whole(db, from, to, backward, visit, context, ret_go_on, err);
+	struct slice begin = slice(gap.from, gap.from_len), end = slice(gap.to, gap.to_len);
+	int r = scan_whole(db, backward ? end : from, backward ? to : begin, backward, visit,
+		context, ret_go_on, err);
+	return r == 0 && *ret_go_on ? embedded_gaps_err(err) : r;
+}
+
+/* The driver's own keys are left out. */
+static int scan_by(scan_range *part, struct store_db *db, struct slice from, struct slice to,
+	bool backward, bool (*visit)(void *context, struct slice key, struct slice value),
+	void *context, struct err *err)
+{
+	static const struct slice own = {"!", 1}, behind = {"\x22", 1};
+	struct slice low_to = slice_cmp(to, own) < 0 ? to : own;
+	struct slice high_from = slice_cmp(from, behind) < 0 ? behind : from;
+	bool go_on = true;
+	int rc = backward ? part(db, high_from, to, true, visit, context, &go_on, err)
+			  : part(db, from, low_to, false, visit, context, &go_on, err);
+	if (rc < 0)
+		return rc;
+	return backward ? part(db, from, low_to, true, visit, context, &go_on, err)
+			: part(db, high_from, to, false, visit, context, &go_on, err);
+}
+
 static int driver_scan(struct store_db *db, struct store_txn *txn, struct slice from,
 	struct slice to, bool backward,
 	bool (*visit)(void *context, struct slice key, struct slice value), void *context,
 	struct err *err)
 {
-	/* The driver's own keys are left out. */
-	static const struct slice own = {"!", 1}, behind = {"\x22", 1};
-	struct slice low_to = slice_cmp(to, own) < 0 ? to : own;
-	struct slice high_from = slice_cmp(from, behind) < 0 ? behind : from;
-	bool go_on = true;
-	int rc = backward ? scan_part(db, high_from, to, true, visit, context, &go_on, err)
-			  : scan_part(db, from, low_to, false, visit, context, &go_on, err);
-	if (rc < 0)
-		return rc;
-	return backward ? scan_part(db, from, low_to, true, visit, context, &go_on, err)
-			: scan_part(db, high_from, to, false, visit, context, &go_on, err);
+	return scan_by(scan_part, db, from, to, backward, visit, context, err);
 }
+
+static int scan_past_gaps(struct store_db *db, struct store_txn *txn, struct slice from,
+	struct slice to, bool backward,
+	bool (*visit)(void *context, struct slice key, struct slice value), void *context,
+	struct err *err)
+{
+	return scan_by(scan_whole, db, from, to, backward, visit, context, err);
+}
+
+static bool has_gap(struct store_db *db, struct slice from, struct slice to)
+{
+	struct embedded_gap gap;
+	return embedded_gaps_find(&db->gaps, from, to, false, &gap);
+}
+
+static const struct store_mending MENDING = {
+	.salvage = embedded_salvage,
+	.scan = scan_past_gaps,
+	.has_gap = has_gap,
+	.forget = embedded_gaps_forget,
+};
 
 /* A refusal counts for a while only: who asks may be the one who decides whether there will be
  * another write to learn from. */
@@ -231,4 +292,5 @@ const struct store_driver store_driver_embedded = {
 	.check = embedded_check,
 	.compact = embedded_compact,
 	.figures = driver_figures,
+	.mending = &MENDING,
 };

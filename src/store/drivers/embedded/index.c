@@ -5,7 +5,10 @@
  * RocksDB flush in the order of writing. */
 #include "store/drivers/embedded/index.h"
 
+#include "base/alloc.h"
 #include "base/bytes.h"
+
+#include <stdatomic.h>
 
 enum {
 	CACHE_DEFAULT = 64 << 20,
@@ -95,6 +98,10 @@ void embedded_index_close(struct embedded_index *index)
 {
 	if (!index->options)
 		return;
+	if (index->left) {
+		embedded_index_close(index->left);
+		free(index->left);
+	}
 	if (index->db)
 		rocksdb_close(index->db);
 	rocksdb_writeoptions_destroy(index->write);
@@ -103,6 +110,23 @@ void embedded_index_close(struct embedded_index *index)
 	rocksdb_block_based_options_destroy(index->table);
 	rocksdb_cache_destroy(index->cache);
 	*index = (struct embedded_index){0};
+}
+
+void embedded_index_replace(struct embedded_index *index, struct embedded_index *by)
+{
+	struct embedded_index *left = ALLOC(struct embedded_index);
+	*left = (struct embedded_index){.options = index->options,
+		.table = index->table,
+		.cache = index->cache,
+		.read = by->read,
+		.write = by->write,
+		.left = index->left};
+	index->options = by->options;
+	index->table = by->table;
+	index->cache = by->cache;
+	index->left = left;
+	left->db = atomic_exchange(&index->db, by->db);
+	rocksdb_cancel_all_background_work(left->db, 0);
 }
 
 int embedded_index_get(

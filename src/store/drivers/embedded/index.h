@@ -5,7 +5,8 @@
  *     !b blob-id      place of a blob: segment u32, offset u64, length u64
  *     !d blob-id      this blob may have lost its last reference; the sweep looks
  *     !p              applied position: segment u32, offset u64, next sequence number u64
- *     !s segment(be)  live bytes in a segment, u64 */
+ *     !s segment(be)  live bytes in a segment, u64
+ *     !g number(be)   a gap: gaps.h */
 #ifndef STORE_DRIVERS_EMBEDDED_INDEX_H
 #define STORE_DRIVERS_EMBEDDED_INDEX_H
 
@@ -14,12 +15,13 @@
 #include <rocksdb/c.h>
 
 struct embedded_index {
-	rocksdb_t *db;
+	rocksdb_t *_Atomic db;
 	rocksdb_options_t *options;
 	rocksdb_block_based_table_options_t *table;
 	rocksdb_cache_t *cache;
 	rocksdb_readoptions_t *read; /* for single keys */
 	rocksdb_writeoptions_t *write;
+	struct embedded_index *left; /* one that this one took the place of: see there */
 };
 
 enum { EMBEDDED_OWN = '!' }; /* first byte of the driver's keys */
@@ -35,6 +37,9 @@ struct embedded_position {
 int embedded_index_open(struct embedded_index *index, const char *path, uint64_t cache_bytes,
 	struct err *err) WARN_UNUSED;
 void embedded_index_close(struct embedded_index *index);
+/* `by` (which is taken over) is used from now on. Who reads meanwhile may be in the one before,
+ * which stays open until this one is closed. Nobody writes. */
+void embedded_index_replace(struct embedded_index *index, struct embedded_index *by);
 /* Turns a message of RocksDB, which it frees, into an err: damage, or temporary. */
 int embedded_index_err(char *message, struct err *err);
 

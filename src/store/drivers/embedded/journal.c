@@ -145,6 +145,17 @@ int embedded_journal_seal(struct embedded_journal *j, struct err *err)
 	return rc;
 }
 
+int embedded_journal_still(struct embedded_journal *j, int (*run)(void *context), void *context)
+{
+	struct embedded_turn turn;
+	begin_quiet(j, &turn);
+	if (atomic_load(&j->broken))
+		embedded_journal_cut(j);
+	int r = run(context);
+	end_quiet(j);
+	return r;
+}
+
 /* No more members after this. */
 static void close_group(struct embedded_journal *j, struct embedded_group *g)
 {

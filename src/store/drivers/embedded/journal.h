@@ -51,7 +51,8 @@ struct embedded_journal {
 	rocksdb_writebatch_t *batch;
 	uint64_t unflushed; /* bytes of the log that the index has in memory only, at most */
 
-	_Atomic bool failed; /* no more writes */
+	_Atomic bool failed;        /* no more writes */
+	_Atomic bool index_damaged; /* the index refused a group because it can't read itself */
 	/* When a group was last refused that others may follow (no space, or by the index),
 	 * clock_mono_ms(); 0: one was taken since. */
 	_Atomic int64_t refused_ms;
@@ -70,6 +71,9 @@ int embedded_journal_commit(struct embedded_journal *journal, struct embedded_re
 	struct err *err) WARN_UNUSED;
 /* Closes the current segment, if there is anything in it, and begins the next one. */
 int embedded_journal_seal(struct embedded_journal *journal, struct err *err) WARN_UNUSED;
+/* Calls `run` while nothing is written and all that was is in the index; returns what it does. */
+int embedded_journal_still(
+	struct embedded_journal *journal, int (*run)(void *context), void *context) WARN_UNUSED;
 /* The position up to which records are applied. */
 struct embedded_position embedded_journal_applied(struct embedded_journal *journal);
 

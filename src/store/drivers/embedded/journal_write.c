@@ -209,6 +209,8 @@ int embedded_group_apply(struct embedded_journal *j, struct embedded_group *g, s
 	if (embedded_index_write(j->index, j->batch, err) < 0) {
 		j->rollback = g->start;
 		atomic_store(&j->broken, true);
+		if (err->kind == ERR_DAMAGED)
+			atomic_store(&j->index_damaged, true);
 		return refuse(j);
 	}
 	j->applied = applied;

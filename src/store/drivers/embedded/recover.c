@@ -57,6 +57,27 @@ static int load_live(struct store_db *db, struct err *err)
 	return rc;
 }
 
+/* What lives in which segment can't be read: then all of it does, as far as is known. */
+static int live_of_all(struct store_db *db)
+{
+	size_t count;
+	struct embedded_segment **all = embedded_segments_all(&db->segments, &count);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t size = atomic_load(&all[i]->size);
+		atomic_store(&all[i]->live, size - MIN(size, (uint64_t)EMBEDDED_SEGMENT_HEADER));
+		embedded_segments_unref(&db->segments, all[i]);
+	}
+	free(all);
+	db->hurt = true;
+	return 0;
+}
+
+static int find_live(struct store_db *db, struct err *err)
+{
+	int r = load_live(db, err);
+	return r < 0 && err->kind == ERR_DAMAGED ? live_of_all(db) : r;
+}
+
 static int write_batch(struct replay *r, struct err *err)
 {
 	if (r->pending == 0)
@@ -288,7 +309,7 @@ int embedded_recover(struct store_db *db, struct embedded_segment **ret_current,
 	int rc = embedded_index_applied(&db->index, &r.at, err);
 	if (rc == STORE_ABSENT)
 		rc = begin(db, &r.at, err);
-	if (rc < 0 || load_live(db, err) < 0)
+	if (rc < 0 || find_live(db, err) < 0)
 		return -1;
 	rc = enter(&r, err);
 	if (rc == STORE_ABSENT)

@@ -36,12 +36,25 @@ static void lose(struct sweep *s, const struct embedded_position *place)
 		s->loss[s->losses++] = (struct loss){segment, bytes};
 }
 
+static bool has_unread_references(struct store_db *db, struct id blob)
+{
+	struct embedded_gap gap;
+	char from[1 + ID_SIZE + 1] = {STORE_KEY_BLOB_REF}, to[1 + ID_SIZE + 1];
+	memcpy(from + 1, blob.bytes, ID_SIZE);
+	memcpy(to, from, sizeof(to));
+	to[1 + ID_SIZE] = (char)UINT8_MAX;
+	return embedded_gaps_find(
+		&db->gaps, slice(from, 1 + ID_SIZE), slice(to, sizeof(to)), false, &gap);
+}
+
 static int look(struct sweep *s, struct id blob, rocksdb_iterator_t *all, struct err *err)
 {
 	char suspect[EMBEDDED_BLOB_KEY], key[EMBEDDED_BLOB_KEY];
 	struct embedded_position place;
 	embedded_blob_key('d', blob, suspect);
 	embedded_blob_key('b', blob, key);
+	if (has_unread_references(s->db, blob))
+		return 0; /* looked at again when they are known */
 	rocksdb_writebatch_delete(s->batch, suspect, sizeof(suspect));
 	if (embedded_is_referred(all, blob))
 		return 0;
