@@ -24,6 +24,7 @@ STOP_SECONDS = 10
 
 class Front(ABC):
     kind: str
+    program: str
     has_machine = False  # of its own
 
     def __init__(self, folder: Path) -> None:
@@ -45,8 +46,8 @@ class Front(ABC):
 
     def start(self, members: list[Node]) -> None:
         """Returns when clients are served through it."""
-        if shutil.which(self.kind) is None:
-            raise RuntimeError(f"{self.kind} is not installed (script/setup --test)")
+        if shutil.which(self.program) is None:
+            raise RuntimeError(f"{self.program} is not installed (script/setup --test)")
         self.folder.mkdir(exist_ok=True)
         for name, text in self._texts(members).items():
             config = self.folder / f"{name}.conf"
@@ -84,7 +85,7 @@ class Front(ABC):
 
 
 class Haproxy(Front):
-    kind = "haproxy"
+    kind = program = "haproxy"
     has_machine = True
 
     @property
@@ -101,8 +102,18 @@ class Haproxy(Front):
         return ["haproxy", "-db", "-f", str(config)]
 
 
+class RoundRobin(Haproxy):
+    """Each connection goes to the other node than the one before, whoever makes it."""
+
+    kind = "haproxy-roundrobin"
+
+    def _texts(self, members: list[Node]) -> dict[str, str]:
+        texts = super()._texts(members)
+        return {name: text.replace("balance source", "balance roundrobin") for name, text in texts.items()}
+
+
 class Keepalived(Front):
-    kind = "keepalived"
+    kind = program = "keepalived"
 
     @property
     def host(self) -> str:
@@ -118,4 +129,4 @@ class Keepalived(Front):
                 f"--pid={config.with_suffix('.parent')}", f"--vrrp_pid={config.with_suffix('.child')}"]  # fmt: skip
 
 
-FRONTS: dict[str, type[Front]] = {front.kind: front for front in (Haproxy, Keepalived)}
+FRONTS: dict[str, type[Front]] = {front.kind: front for front in (Haproxy, RoundRobin, Keepalived)}

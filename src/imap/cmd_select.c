@@ -138,6 +138,7 @@ static enum imap_run select_mailbox(struct imap_session *s, const struct mail_ma
 	struct imap_selected *box = ALLOC(struct imap_selected);
 	box->mailbox = mailbox->id;
 	box->view = view;
+	box->all_told = mail_view_change(view);
 	box->read_only = read_only;
 	box->recent_from = mail_recent_from(
 		imap_mail(s), imap_account(s), mailbox->id, mail_view_uid_next(view), !read_only);
