@@ -4,6 +4,7 @@ both. Each is set up by the file in deploy/ that users are given, with other add
 Its folder holds that file as it is used, logs, and the ids of its processes.
 """
 
+import re
 import shutil
 import signal
 import socket
@@ -103,13 +104,19 @@ class Haproxy(Front):
 
 
 class RoundRobin(Haproxy):
-    """Each connection goes to the other node than the one before, whoever makes it."""
+    """As dumb as they come: each connection goes to the other node than the one before, whoever makes
+    it, and whatever the node says of its health. Only where nobody listens it goes to the other one."""
 
     kind = "haproxy-roundrobin"
 
     def _texts(self, members: list[Node]) -> dict[str, str]:
-        texts = super()._texts(members)
-        return {name: text.replace("balance source", "balance roundrobin") for name, text in texts.items()}
+        def dumb(text: str) -> str:
+            lines = text.replace("balance source", "balance roundrobin").splitlines()
+            kept = [re.sub(r"check .* send-proxy", "send-proxy", line) for line in lines
+                    if "httpchk" not in line and "timeout check" not in line]  # fmt: skip
+            return "\n".join(kept) + "\n"
+
+        return {name: dumb(text) for name, text in super()._texts(members).items()}
 
 
 class Keepalived(Front):

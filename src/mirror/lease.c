@@ -19,6 +19,7 @@ struct mirror_lease {
 	bool here;       /* this node has it */
 	bool apart;      /* not linked yet: both nodes write to it, each for itself */
 	bool held;       /* a writer of ours holds it */
+	bool settling;   /* who holds it settles the account, and has not everything here yet */
 	bool asked;      /* by us: it will come */
 	bool wanted;     /* by the other */
 	unsigned served; /* writers of ours since then */
@@ -201,7 +202,7 @@ void mirror_lease_drop(struct mirror_leases *leases, struct id account)
 	(void)pthread_mutex_lock(&shard->lock);
 	struct mirror_lease *l = *place_of(shard, account);
 	must(l && l->held);
-	l->held = false;
+	l->held = l->settling = false;
 	pass_on(leases, shard, l);
 	forget_if_plain(leases, shard, l);
 	(void)pthread_mutex_unlock(&shard->lock);
@@ -332,6 +333,16 @@ void mirror_lease_part(struct mirror_leases *leases, struct id account)
 	(void)pthread_mutex_unlock(&shard->lock);
 }
 
+bool mirror_lease_is_unsettled(struct mirror_leases *leases, struct id account)
+{
+	struct mirror_lease_shard *shard = shard_of(leases, account);
+	(void)pthread_mutex_lock(&shard->lock);
+	const struct mirror_lease *l = *place_of(shard, account);
+	bool unsettled = l && (l->settling || (l->apart && !shard->alone));
+	(void)pthread_mutex_unlock(&shard->lock);
+	return unsettled;
+}
+
 void mirror_lease_untake(struct mirror_leases *leases, struct id account)
 {
 	struct mirror_lease_shard *shard = shard_of(leases, account);
@@ -362,6 +373,7 @@ void mirror_lease_settled(struct mirror_leases *leases, struct id account, bool 
 	if (!shard->alone) {
 		l->apart = false;
 		l->here = here;
+		l->settling = true;
 		if (l->first)
 			ask(leases, l);
 	}

@@ -85,6 +85,10 @@ void mirror_lease_part(struct mirror_leases *leases, struct id account);
 /* Of one that is held apart: nothing was written, so the next one to take it takes it over. */
 void mirror_lease_untake(struct mirror_leases *leases, struct id account);
 
+/* The two are linked, and not one yet as to this account: the other node may have of it what this
+ * one has not. */
+WARN_UNUSED bool mirror_lease_is_unsettled(struct mirror_leases *leases, struct id account);
+
 /* Of one that is held: the other node may have a commit to it that this one has not. So, should the
  * link be lost, the next one to take it takes it over. */
 void mirror_lease_doubt(struct mirror_leases *leases, struct id account);

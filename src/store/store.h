@@ -244,6 +244,10 @@ struct store_skip {
 int store_skip(struct store *store, const struct store_driver *driver, struct store_db *db,
 	const struct store_skip *skip, struct err *err) WARN_UNUSED;
 
+/* Before a session that begins reads an account: waits until this store has what clients were told
+ * of it elsewhere, or not for much longer. */
+void store_catch_up(struct store *store, struct id account);
+
 /* Gives up what large deleted collections and accounts left behind, in pieces that each hold the
  * account's lock for a moment. Called every few minutes, before the driver's compact; what a crash
  * interrupts the next call goes on with. STORE_STOPPED when `progress` (may be NULL) said so. */

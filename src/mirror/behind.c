@@ -1,0 +1,52 @@
+/* A node that comes back has accounts as they were when it went. Who asks for one of them waits
+ * until it is what it has become at the other node: else a client that is led from one to the other
+ * would see what is past, and a write here would give out numbers that clients of the other node
+ * have already, which that one's messages would lose.
+ *
+ * One that this node has written to since they parted, as long as it served alone, is no better for
+ * waiting: its clients know it as it is here. */
+#include "mirror/driver_internal.h"
+
+#include "base/clock.h"
+#include "store/key.h"
+
+enum {
+	LOOK_MS = 10,
+	LOOKING_MS = 30 * 1000, /* as long as a write waits at the gate */
+};
+
+/* "Can't tell" is no reason to wait. */
+static bool has_notes(struct store_db *m, struct id account)
+{
+	AUTO(buf_free) struct buf row = BUF(SIZE_MAX);
+	struct key key;
+	struct err err;
+	key_of_account(&key, KEY_BASE, account);
+	return m->inner->get(m->db, NULL, key_slice(&key), &row, &err) != STORE_ABSENT;
+}
+
+static void look_again_later(int64_t until)
+{
+	wait_pause(MIN(until, clock_mono_ms() + LOOK_MS));
+}
+
+void mirror_await_settled(struct store_db *m, struct id account)
+{
+	int64_t until = atomic_load(&m->linked_ms) + MIRROR_CATCHING_UP_MS;
+	while (mirror_lease_is_unsettled(&m->leases, account) && clock_mono_ms() < until &&
+		!has_notes(m, account))
+		look_again_later(until);
+}
+
+void mirror_catch_up(struct store_db *m, struct id account)
+{
+	int64_t until = clock_mono_ms() + LOOKING_MS;
+	while (atomic_load(&m->looking) && clock_mono_ms() < until)
+		look_again_later(until);
+	mirror_await_settled(m, account);
+}
+
+void mirror_set_looking(struct mirror *mirror, bool looking)
+{
+	atomic_store(&((struct store_db *)mirror)->looking, looking);
+}
