@@ -9,20 +9,38 @@
 
 #include "base/clock.h"
 #include "store/key.h"
+#include "store/row.h"
 
 enum {
 	LOOK_MS = 10,
 	LOOKING_MS = 30 * 1000, /* as long as a write waits at the gate */
 };
 
-/* "Can't tell" is no reason to wait. */
-static bool has_notes(struct store_db *m, struct id account)
+static int get(struct store_db *m, enum key_tag tag, struct id account, struct buf *ret_row)
 {
-	AUTO(buf_free) struct buf row = BUF(SIZE_MAX);
 	struct key key;
 	struct err err;
-	key_of_account(&key, KEY_BASE, account);
-	return m->inner->get(m->db, NULL, key_slice(&key), &row, &err) != STORE_ABSENT;
+	key_of_account(&key, tag, account);
+	return m->inner->get(m->db, NULL, key_slice(&key), ret_row, &err);
+}
+
+/* Since they parted. The first node's notes are there before it has written anything, when it
+ * settles the account. Who can't tell does not wait. */
+static bool has_written(struct store_db *m, struct id account)
+{
+	AUTO(buf_free) struct buf base = BUF(SIZE_MAX), row = BUF(SIZE_MAX);
+	struct mirror_parted parted;
+	struct store_account known = {.change = 0};
+	uint64_t collections;
+	int r = get(m, KEY_BASE, account, &base);
+	if (r == STORE_ABSENT)
+		return false;
+	if (r < 0 || !mirror_parted_read(buf_slice(&base), &parted))
+		return true;
+	r = get(m, KEY_ACCOUNT, account, &row);
+	if (r < 0 || (r == 0 && !row_get_account(buf_slice(&row), &known, &collections)))
+		return true;
+	return known.change > parted.change;
 }
 
 static void look_again_later(int64_t until)
@@ -34,7 +52,7 @@ void mirror_await_settled(struct store_db *m, struct id account)
 {
 	int64_t until = atomic_load(&m->linked_ms) + MIRROR_CATCHING_UP_MS;
 	while (mirror_lease_is_unsettled(&m->leases, account) && clock_mono_ms() < until &&
-		!has_notes(m, account))
+		!has_written(m, account))
 		look_again_later(until);
 }
 

@@ -18,7 +18,7 @@ from wire import Wire as Cable
 USERS = 6  # of which the last is not for the load, and the one before for a crowd
 QUOTA = ["--quota", "100G", "--quota-messages", "10000000"]  # so that usage is told
 BROKEN = re.compile(
-    r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|must\(|panic|role ended"
+    r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|must\(|\bpanic\b|role ended"
 )
 POLL = 0.05  # seconds
 STOPS = 5.0
