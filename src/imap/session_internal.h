@@ -128,9 +128,9 @@ void imap_write_keywords_news(struct imap_session *s, const struct mail_view *vi
 
 /* sync.c: tells the client what changed in the selected mailbox since its view (EXPUNGE or
  * VANISHED, EXISTS, RECENT, FETCH with flags) and makes the newest view his. With keep_expunged
- * rows that left stay in place, and if there are any the outcome is IMAP_DELAYS. Does nothing when no
- * mailbox is selected; closes the mailbox when it was deleted. Called by imap_ok and imap_no. */
-#define IMAP_DELAYS 1
+ * rows that left stay in place, and if there are any the outcome is IMAP_DELAYS. Does nothing when
+ * no mailbox is selected; closes the mailbox when it was deleted. Called by imap_ok and imap_no. */
+enum { IMAP_DELAYS = 1 };
 int imap_sync(struct imap_session *s, bool keep_expunged, struct err *err) WARN_UNUSED;
 /* "* VANISHED (EARLIER) …": which of the UIDs asked for (NULL: of all) were expunged since that
  * MODSEQ; nothing when none was. */
