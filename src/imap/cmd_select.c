@@ -135,6 +135,7 @@ static enum imap_run select_mailbox(struct imap_session *s, const struct mail_ma
 		return imap_no(s, "NONEXISTENT", "No such mailbox");
 	if (r < 0)
 		return imap_failed(s, &err);
+	imap_catch_up(s);
 	struct imap_selected *box = ALLOC(struct imap_selected);
 	box->mailbox = mailbox->id;
 	box->view = view;
@@ -171,6 +172,7 @@ static enum imap_run select_or_examine(
 		net_write_str(s->net, "* OK [CLOSED] Closed the mailbox before\r\n");
 	}
 	(void)imap_enable(s, enable);
+	imap_catch_up(s);
 	int r = mail_mailbox_find(imap_mail(s), imap_account(s), name, &s->arena, &mailbox, &err);
 	enum imap_run run;
 	if (r < 0)

@@ -94,6 +94,8 @@ struct imap_session {
 /* session.c */
 struct mail *imap_mail(struct imap_session *s);
 struct id imap_account(struct imap_session *s);
+/* Around reading what the client is told: see store_catch_up(). */
+void imap_catch_up(struct imap_session *s);
 /* The user's limits as they are now. */
 int imap_limits(
 	struct imap_session *s, struct mail_limits *ret_limits, struct err *err) WARN_UNUSED;

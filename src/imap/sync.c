@@ -90,6 +90,7 @@ int imap_sync(struct imap_session *s, bool keep_expunged, struct err *err)
 		mail_view_unref(now);
 		return 0;
 	}
+	imap_catch_up(s);
 	bool delays = false;
 	if (keep_expunged) {
 		struct mail_view *merged = mail_view_merge(box->view, now);

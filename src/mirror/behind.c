@@ -1,4 +1,9 @@
-/* A node that comes back has accounts as they were when it went. Who asks for one of them waits
+/* Who reads an account is shown what is on both disks, and all that was shown to anybody before.
+ *
+ * A commit may be seen here before the other disk has it, and there before this disk has it. So who
+ * begins to read waits for the one that is under way, and once more for what he has read.
+ *
+ * A node that comes back has accounts as they were when it went. Who asks for one of them waits
  * until it is what it has become at the other node: else a client that is led from one to the other
  * would see what is past, and a write here would give out numbers that clients of the other node
  * have already, which that one's messages would lose.
@@ -62,6 +67,7 @@ void mirror_catch_up(struct store_db *m, struct id account)
 	while (atomic_load(&m->looking) && clock_mono_ms() < until)
 		look_again_later(until);
 	mirror_await_settled(m, account);
+	mirror_lease_await_commit(&m->leases, account, until);
 }
 
 void mirror_set_looking(struct mirror *mirror, bool looking)

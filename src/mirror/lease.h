@@ -85,6 +85,12 @@ void mirror_lease_part(struct mirror_leases *leases, struct id account);
 /* Of one that is held apart: nothing was written, so the next one to take it takes it over. */
 void mirror_lease_untake(struct mirror_leases *leases, struct id account);
 
+/* Of one that is held: what is written is committed to both disks from now on until it is dropped.
+ */
+void mirror_lease_commits(struct mirror_leases *leases, struct id account);
+/* Waits for the commit to the account that is under way now, if there is one; until `deadline`. */
+void mirror_lease_await_commit(struct mirror_leases *leases, struct id account, int64_t deadline);
+
 /* The two are linked, and not one yet as to this account: the other node may have of it what this
  * one has not. */
 WARN_UNUSED bool mirror_lease_is_unsettled(struct mirror_leases *leases, struct id account);

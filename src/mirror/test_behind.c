@@ -137,6 +137,24 @@ static void who_reads_what_is_not_settled_waits_until_it_is_here(void **state)
 	assert_is_served(&reader);
 }
 
+/* What this disk has may not be on the other one yet. */
+static void who_reads_while_a_commit_is_under_way_waits_for_both_disks(void **state)
+{
+	struct fixture *f = *state;
+	struct asker writer = {.f = f, .node = FIRST, .writes = true},
+		     reader = {.f = f, .node = FIRST}, there = {.f = f, .node = SECOND};
+	pair_stall(f->pair, SECOND, true);
+	begin(&writer);
+	assert_waits(&writer);
+	begin(&reader);
+	assert_waits(&reader);
+	begin(&there); /* knows of nothing */
+	assert_is_served(&there);
+	pair_stall(f->pair, SECOND, false);
+	assert_is_served(&writer);
+	assert_is_served(&reader);
+}
+
 static void a_write_to_what_is_not_settled_waits_too(void **state)
 {
 	struct fixture *f = *state;
@@ -190,6 +208,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BEHIND_TEST(who_reads_what_is_not_settled_waits_until_it_is_here),
+		BEHIND_TEST(who_reads_while_a_commit_is_under_way_waits_for_both_disks),
 		BEHIND_TEST(a_write_to_what_is_not_settled_waits_too),
 		BEHIND_TEST(the_node_that_went_on_serves_at_once),
 		BEHIND_TEST(when_the_link_is_lost_nobody_waits_any_more),

@@ -244,8 +244,9 @@ struct store_skip {
 int store_skip(struct store *store, const struct store_driver *driver, struct store_db *db,
 	const struct store_skip *skip, struct err *err) WARN_UNUSED;
 
-/* Before a session that begins reads an account: waits until this store has what clients were told
- * of it elsewhere, or not for much longer. */
+/* Clients may be led from one store to another that has the same. Before one is told of an account,
+ * waits until this store has what clients were told of it elsewhere; once it is read and not told
+ * yet, until the other store has it too. But not for long. */
 void store_catch_up(struct store *store, struct id account);
 
 /* Gives up what large deleted collections and accounts left behind, in pieces that each hold the
