@@ -23,12 +23,24 @@ def mirror(tmp_path: Path) -> Iterator[Mirror]:
     shapes.down(tmp_path / "m")
 
 
-def test_a_crowd_that_is_led_to_both_nodes_sees_one_mailbox(mirror: Mirror, tmp_path: Path) -> None:
+def crowd_of(mirror: Mirror, folder: Path, seconds: float) -> CrowdLoad:
+    """After it has worked for so long, and nothing was wrong."""
     described = json.loads((mirror.shape.folder / "shape.json").read_text())
-    (tmp_path / "history").mkdir()
-    crowd = CrowdLoad(described, tmp_path / "history", 0)
-    assert work(crowd, "1", SECONDS) == []
+    (folder / "history").mkdir()
+    crowd = CrowdLoad(described, folder / "history", 0)
+    assert work(crowd, "1", seconds) == []
+    return crowd
+
+
+def test_a_crowd_that_is_led_to_both_nodes_sees_one_mailbox(mirror: Mirror, tmp_path: Path) -> None:
+    crowd = crowd_of(mirror, tmp_path, SECONDS)
     assert crowd.checker.counts["seen"]["acknowledged"] > 50
     for log in mirror.shape.logs():
         assert log.read_text().count("event=login") > 20
     mirror.assert_equal()
+
+
+def test_what_a_client_saw_at_one_node_is_at_the_other_however_far(mirror: Mirror, tmp_path: Path) -> None:
+    mirror.wire("--delay", "150ms", "--loss", "0")
+    crowd = crowd_of(mirror, tmp_path, SECONDS)
+    assert crowd.checker.counts["seen"]["acknowledged"] > 5
