@@ -55,6 +55,8 @@ static void look_again_later(int64_t until)
 
 void mirror_await_settled(struct store_db *m, struct id account)
 {
+	if (!atomic_load(&m->paired))
+		return;
 	int64_t until = atomic_load(&m->linked_ms) + MIRROR_CATCHING_UP_MS;
 	while (mirror_lease_is_unsettled(&m->leases, account) && clock_mono_ms() < until &&
 		!has_written(m, account))
@@ -63,6 +65,8 @@ void mirror_await_settled(struct store_db *m, struct id account)
 
 void mirror_catch_up(struct store_db *m, struct id account)
 {
+	if (!atomic_load(&m->paired))
+		return;
 	int64_t until = clock_mono_ms() + LOOKING_MS;
 	while (atomic_load(&m->looking) && clock_mono_ms() < until)
 		look_again_later(until);

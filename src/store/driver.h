@@ -147,9 +147,9 @@ struct store_driver {
 	/* Which numbers the txn may give to new objects of an account: 0 even ones, 1 odd ones,
 	 * since another store may give out the others; -1 any. NULL: any. */
 	int (*number_parity)(struct store_txn *txn, struct id account);
-	/* When another store has the same: before somebody reads an account, waits until this one has
-	 * what was shown of it there; afterwards, until that one has what he has read. But not for
-	 * long. NULL: there is no other. */
+	/* When another store has the same: before somebody reads an account, waits until this one
+	 * has what was shown of it there; afterwards, until that one has what he has read. But not
+	 * for long. NULL: there is no other. */
 	void (*catch_up)(struct store_db *db, struct id account);
 };
 
