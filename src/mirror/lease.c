@@ -19,7 +19,6 @@ struct mirror_lease {
 	bool here;       /* this node has it */
 	bool apart;      /* not linked yet: both nodes write to it, each for itself */
 	bool held;       /* a writer of ours holds it */
-	bool settling;   /* who holds it settles the account, and has not everything here yet */
 	bool asked;      /* by us: it will come */
 	bool wanted;     /* by the other */
 	unsigned served; /* writers of ours since then */
@@ -255,7 +254,7 @@ void mirror_lease_drop(struct mirror_leases *leases, struct id account)
 	(void)pthread_mutex_lock(&shard->lock);
 	struct mirror_lease *l = *place_of(shard, account);
 	must(l && l->held);
-	l->held = l->settling = false;
+	l->held = false;
 	tell_readers(l);
 	pass_on(leases, shard, l);
 	forget_if_plain(leases, shard, l);
@@ -392,7 +391,7 @@ bool mirror_lease_is_unsettled(struct mirror_leases *leases, struct id account)
 	struct mirror_lease_shard *shard = shard_of(leases, account);
 	(void)pthread_mutex_lock(&shard->lock);
 	const struct mirror_lease *l = *place_of(shard, account);
-	bool unsettled = l && (l->settling || (l->apart && !shard->alone));
+	bool unsettled = l && l->apart && !shard->alone;
 	(void)pthread_mutex_unlock(&shard->lock);
 	return unsettled;
 }
@@ -427,7 +426,7 @@ void mirror_lease_settled(struct mirror_leases *leases, struct id account, bool 
 	if (!shard->alone) {
 		l->apart = false;
 		l->here = here;
-		l->settling = true;
+		l->commits = true; /* what it has become */
 		if (l->first)
 			ask(leases, l);
 	}

@@ -75,8 +75,8 @@ void mirror_leases_alone(struct mirror_leases *leases);
 /* The link is up, and nobody holds one. But for some accounts both nodes hold the same: the leases
  * of those are at home, and the others apart. Returns the epoch. */
 uint64_t mirror_leases_linked(struct mirror_leases *leases, const struct id *apart, size_t count);
-/* Of an account that was apart both nodes hold the same now; its lease is held, at both nodes, and
- * from now on `here` or at the other one. */
+/* Of an account that was apart both nodes hold the same, or will when it is dropped, for which who
+ * reads it waits; its lease is held, at both nodes, and from now on `here` or at the other one. */
 void mirror_lease_settled(struct mirror_leases *leases, struct id account, bool here);
 
 /* The other way: an account that was linked is apart. Called at both nodes, at the one that does

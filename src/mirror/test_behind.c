@@ -180,6 +180,19 @@ static void the_node_that_went_on_serves_at_once(void **state)
 	assert_is_served(&reader);
 }
 
+static void while_it_is_settled_nobody_reads_there_either(void **state)
+{
+	struct fixture *f = *state;
+	struct asker reader = {.f = f, .node = FIRST};
+	meet_behind(f, FIRST);
+	hold_at(f, FIRST);
+	settle_at(f, FIRST);
+	begin(&reader);
+	assert_waits(&reader);
+	mirror_drop_account(mirror_of(f, FIRST), f->account);
+	assert_is_served(&reader);
+}
+
 static void when_the_link_is_lost_nobody_waits_any_more(void **state)
 {
 	struct fixture *f = *state;
@@ -211,6 +224,7 @@ int main(void)
 		BEHIND_TEST(who_reads_while_a_commit_is_under_way_waits_for_both_disks),
 		BEHIND_TEST(a_write_to_what_is_not_settled_waits_too),
 		BEHIND_TEST(the_node_that_went_on_serves_at_once),
+		BEHIND_TEST(while_it_is_settled_nobody_reads_there_either),
 		BEHIND_TEST(when_the_link_is_lost_nobody_waits_any_more),
 		BEHIND_TEST(who_reads_while_the_other_node_is_looked_for_waits),
 	};
