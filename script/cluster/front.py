@@ -4,6 +4,7 @@ both. Each is set up by the file in deploy/ that users are given, with other add
 Its folder holds that file as it is used, logs, and the ids of its processes.
 """
 
+import re
 import shutil
 import signal
 import socket
@@ -24,6 +25,7 @@ STOP_SECONDS = 10
 
 class Front(ABC):
     kind: str
+    program: str
     has_machine = False  # of its own
 
     def __init__(self, folder: Path) -> None:
@@ -45,8 +47,8 @@ class Front(ABC):
 
     def start(self, members: list[Node]) -> None:
         """Returns when clients are served through it."""
-        if shutil.which(self.kind) is None:
-            raise RuntimeError(f"{self.kind} is not installed (script/setup --test)")
+        if shutil.which(self.program) is None:
+            raise RuntimeError(f"{self.program} is not installed (script/setup --test)")
         self.folder.mkdir(exist_ok=True)
         for name, text in self._texts(members).items():
             config = self.folder / f"{name}.conf"
@@ -84,7 +86,7 @@ class Front(ABC):
 
 
 class Haproxy(Front):
-    kind = "haproxy"
+    kind = program = "haproxy"
     has_machine = True
 
     @property
@@ -101,8 +103,24 @@ class Haproxy(Front):
         return ["haproxy", "-db", "-f", str(config)]
 
 
+class RoundRobin(Haproxy):
+    """As dumb as they come: each connection goes to the other node than the one before, whoever makes
+    it, and whatever the node says of its health. Only where nobody listens it goes to the other one."""
+
+    kind = "haproxy-roundrobin"
+
+    def _texts(self, members: list[Node]) -> dict[str, str]:
+        def dumb(text: str) -> str:
+            lines = text.replace("balance source", "balance roundrobin").splitlines()
+            kept = [re.sub(r"check .* send-proxy", "send-proxy", line) for line in lines
+                    if "httpchk" not in line and "timeout check" not in line]  # fmt: skip
+            return "\n".join(kept) + "\n"
+
+        return {name: dumb(text) for name, text in super()._texts(members).items()}
+
+
 class Keepalived(Front):
-    kind = "keepalived"
+    kind = program = "keepalived"
 
     @property
     def host(self) -> str:
@@ -118,4 +136,4 @@ class Keepalived(Front):
                 f"--pid={config.with_suffix('.parent')}", f"--vrrp_pid={config.with_suffix('.child')}"]  # fmt: skip
 
 
-FRONTS: dict[str, type[Front]] = {front.kind: front for front in (Haproxy, Keepalived)}
+FRONTS: dict[str, type[Front]] = {front.kind: front for front in (Haproxy, RoundRobin, Keepalived)}

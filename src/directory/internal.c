@@ -56,6 +56,7 @@ int directory_find(struct directory_internal *in, enum directory_table table, st
 	struct arena *arena, struct store_object *ret_object, struct err *err)
 {
 	struct id id;
+	store_catch_up(in->store, STORE_SYSTEM_ACCOUNT); /* "no such user" is for ever */
 	int r = directory_table_id(in, table, &id, err);
 	if (r == 0)
 		r = store_find_object(
@@ -181,6 +182,7 @@ static int internal_user(struct directory *directory, struct slice user,
 	if (r < 0)
 		return r;
 	directory_describe(in, &found, r == 0 ? &domain : NULL, ret_user);
+	store_catch_up(in->store, ret_user->account);
 	return directory_allows(ret_user, service, err);
 }
 

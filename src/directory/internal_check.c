@@ -68,5 +68,6 @@ int directory_internal_check(struct directory *directory, struct slice user, str
 	if (r < 0)
 		return r;
 	directory_describe(in, &found, r == 0 ? &domain : NULL, ret_user);
+	store_catch_up(in->store, ret_user->account);
 	return directory_allows(ret_user, service, err);
 }

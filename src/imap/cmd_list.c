@@ -174,7 +174,10 @@ static enum imap_run run_list(struct imap_session *s, struct request *q)
 		return imap_ok(s, NULL, "Done");
 	}
 	put_reference_in_front(s, q);
-	if (imap_list_load(s, &list, &err) < 0)
+	imap_catch_up(s);
+	int r = imap_list_load(s, &list, &err);
+	imap_catch_up(s);
+	if (r < 0)
 		return imap_failed(s, &err);
 	for (size_t i = 0; i < list.count; i++) {
 		const struct imap_list_node *node = &list.nodes[i];

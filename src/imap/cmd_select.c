@@ -135,9 +135,11 @@ static enum imap_run select_mailbox(struct imap_session *s, const struct mail_ma
 		return imap_no(s, "NONEXISTENT", "No such mailbox");
 	if (r < 0)
 		return imap_failed(s, &err);
+	imap_catch_up(s);
 	struct imap_selected *box = ALLOC(struct imap_selected);
 	box->mailbox = mailbox->id;
 	box->view = view;
+	box->all_told = mail_view_change(view);
 	box->read_only = read_only;
 	box->recent_from = mail_recent_from(
 		imap_mail(s), imap_account(s), mailbox->id, mail_view_uid_next(view), !read_only);
@@ -170,6 +172,7 @@ static enum imap_run select_or_examine(
 		net_write_str(s->net, "* OK [CLOSED] Closed the mailbox before\r\n");
 	}
 	(void)imap_enable(s, enable);
+	imap_catch_up(s);
 	int r = mail_mailbox_find(imap_mail(s), imap_account(s), name, &s->arena, &mailbox, &err);
 	enum imap_run run;
 	if (r < 0)

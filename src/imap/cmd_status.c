@@ -134,7 +134,9 @@ enum imap_run imap_cmd_status(struct imap_session *s, struct imap_parser *p)
 		return imap_bad(s, p);
 	if (items & HIGHESTMODSEQ)
 		(void)imap_enable(s, IMAP_CONDSTORE); /* RFC 7162 section 3.1 */
+	imap_catch_up(s);
 	int r = mail_mailbox_find(imap_mail(s), imap_account(s), name, &s->arena, &mailbox, &err);
+	imap_catch_up(s);
 	if (r == MAIL_ABSENT)
 		return imap_no(s, "NONEXISTENT", "No such mailbox");
 	if (r < 0)

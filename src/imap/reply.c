@@ -22,24 +22,39 @@ static enum imap_run tagged(
 	return IMAP_DONE;
 }
 
+/* The client was told of changes that are later than an EXPUNGE that it was not. Should it remember
+ * the highest MODSEQ, and the connection break, QRESYNC would never tell it: so it is told what to
+ * remember, behind them (RFC 7162 section 3.2). */
+static const char *lower_modseq(struct imap_session *s, const char *code)
+{
+	unsigned long long modseq = s->selected->all_told;
+	if (!code)
+		return arena_printf(&s->arena, "HIGHESTMODSEQ %llu", modseq);
+	net_printf(s->net, "* OK [HIGHESTMODSEQ %llu] Not all is told\r\n", modseq);
+	return code;
+}
+
 /* What changed meanwhile is told in front of the tagged answer. */
-static void sync_before_answer(struct imap_session *s)
+static enum imap_run answer(
+	struct imap_session *s, const char *word, const char *code, const char *text)
 {
 	struct err err;
-	if (s->selected && imap_sync(s, s->keep_expunged, &err) < 0)
+	int r = s->selected ? imap_sync(s, s->keep_expunged, &err) : 0;
+	if (r < 0)
 		log_warn(net_log(s->net), "mailbox news not available", F_ERR(&err));
+	if (r == IMAP_DELAYS && imap_has(s, IMAP_QRESYNC))
+		code = lower_modseq(s, code);
+	return tagged(s, word, code, text);
 }
 
 enum imap_run imap_ok(struct imap_session *s, const char *code, const char *text)
 {
-	sync_before_answer(s);
-	return tagged(s, "OK", code, text);
+	return answer(s, "OK", code, text);
 }
 
 enum imap_run imap_no(struct imap_session *s, const char *code, const char *text)
 {
-	sync_before_answer(s);
-	return tagged(s, "NO", code, text);
+	return answer(s, "NO", code, text);
 }
 
 enum imap_run imap_bad_text(struct imap_session *s, const char *text)

@@ -71,6 +71,11 @@ void imap_unselect(struct imap_session *s)
 	s->state = IMAP_AUTHENTICATED;
 }
 
+void imap_catch_up(struct imap_session *s)
+{
+	store_catch_up(mail_store(imap_mail(s)), imap_account(s));
+}
+
 void imap_set_login_timeout(struct imap_session *s)
 {
 	net_set_timeout(s->net, s->service->login_timeout_ms ? s->service->login_timeout_ms

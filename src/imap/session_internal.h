@@ -32,6 +32,7 @@ struct imap_user {
 struct imap_selected {
 	struct id mailbox;
 	struct mail_view *view; /* what the client knows */
+	uint64_t all_told;      /* of all changes up to this one, EXPUNGEs too */
 	uint32_t recent_from;   /* UIDs from here on are \Recent in this session */
 	bool read_only;
 	struct mail_set found; /* SEARCHRES: "$", UIDs */
@@ -93,6 +94,8 @@ struct imap_session {
 /* session.c */
 struct mail *imap_mail(struct imap_session *s);
 struct id imap_account(struct imap_session *s);
+/* Around reading what the client is told: see store_catch_up(). */
+void imap_catch_up(struct imap_session *s);
 /* The user's limits as they are now. */
 int imap_limits(
 	struct imap_session *s, struct mail_limits *ret_limits, struct err *err) WARN_UNUSED;
@@ -127,8 +130,9 @@ void imap_write_keywords_news(struct imap_session *s, const struct mail_view *vi
 
 /* sync.c: tells the client what changed in the selected mailbox since its view (EXPUNGE or
  * VANISHED, EXISTS, RECENT, FETCH with flags) and makes the newest view his. With keep_expunged
- * rows that left stay in place. Does nothing when no mailbox is selected; closes the mailbox when
- * it was deleted. Called by imap_ok and imap_no. */
+ * rows that left stay in place, and if there are any the outcome is IMAP_DELAYS. Does nothing when
+ * no mailbox is selected; closes the mailbox when it was deleted. Called by imap_ok and imap_no. */
+enum { IMAP_DELAYS = 1 };
 int imap_sync(struct imap_session *s, bool keep_expunged, struct err *err) WARN_UNUSED;
 /* "* VANISHED (EARLIER) …": which of the UIDs asked for (NULL: of all) were expunged since that
  * MODSEQ; nothing when none was. */

@@ -90,8 +90,11 @@ int imap_sync(struct imap_session *s, bool keep_expunged, struct err *err)
 		mail_view_unref(now);
 		return 0;
 	}
+	imap_catch_up(s);
+	bool delays = false;
 	if (keep_expunged) {
 		struct mail_view *merged = mail_view_merge(box->view, now);
+		delays = merged != now;
 		mail_view_unref(now);
 		now = merged;
 	}
@@ -105,6 +108,9 @@ int imap_sync(struct imap_session *s, bool keep_expunged, struct err *err)
 	box->view = now;
 	mail_set_free(&box->quiet);
 	box->quiet_modseq = 0;
+	if (delays)
+		return IMAP_DELAYS;
+	box->all_told = mail_view_change(now);
 	return 0;
 }
 
@@ -123,13 +129,34 @@ static void intersect(const struct mail_set *a, const struct mail_set *b, struct
 	}
 }
 
+/* Those of a range that the client does not have any more. What it still counts is told by VANISHED
+ * without EARLIER, at the end of the command. */
+static void add_without_view(
+	struct mail_set *set, const struct mail_view *view, uint32_t first, uint32_t last)
+{
+	uint32_t count = mail_view_count(view);
+	for (uint32_t seq = mail_view_seq_from(view, first); seq <= count; seq++) {
+		uint32_t uid = mail_view_row(view, seq)->uid;
+		if (uid > last)
+			break;
+		if (uid > first)
+			mail_set_add(set, first, uid - 1);
+		first = uid + 1;
+	}
+	if (first <= last)
+		mail_set_add(set, first, last);
+}
+
 void imap_tell_vanished(struct imap_session *s, uint64_t since, const struct mail_set *asked)
 {
-	struct mail_set gone = {0}, both = {0};
+	struct mail_set left = {0}, gone = {0}, both = {0};
 	struct err err;
-	if (mail_vanished(imap_mail(s), imap_account(s), s->selected->mailbox, since, &gone, &err) <
+	if (mail_vanished(imap_mail(s), imap_account(s), s->selected->mailbox, since, &left, &err) <
 		0)
 		log_warn(net_log(s->net), "expunged messages not known", F_ERR(&err));
+	for (uint32_t i = 0; i < left.count; i++)
+		add_without_view(
+			&gone, s->selected->view, left.ranges[i].first, left.ranges[i].last);
 	if (asked)
 		intersect(&gone, asked, &both);
 	const struct mail_set *told = asked ? &both : &gone;
@@ -141,6 +168,7 @@ void imap_tell_vanished(struct imap_session *s, uint64_t since, const struct mai
 	}
 	mail_set_free(&both);
 	mail_set_free(&gone);
+	mail_set_free(&left);
 }
 
 /* Sequence numbers as UIDs of the view. */

@@ -157,6 +157,9 @@ int mirror_commit_write(struct store_txn *txn, const struct mirror_commit *commi
 {
 	if (mirror_may_go_ahead(txn, commit))
 		return mirror_commit_ahead(txn, commit, err);
+	for (size_t i = 0; i < txn->count; i++)
+		if (!txn->apart[i])
+			mirror_lease_commits(&txn->mirror->leases, txn->accounts[i]);
 	int r = commit_and_wait(txn, commit, err);
 	mirror_txn_end(txn);
 	return r;

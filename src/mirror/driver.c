@@ -153,6 +153,8 @@ static int driver_begin(struct store_db *m, const struct id *accounts, size_t co
 	struct store_txn **ret_txn, struct err *err)
 {
 	int64_t deadline = clock_mono_ms() + WAIT_MS;
+	for (size_t i = 0; i < count; i++) /* before it holds anything */
+		mirror_await_settled(m, accounts[i]);
 	if (!mirror_gate_enter(&m->gate, deadline))
 		return err_temporary(err, ERR_UNAVAILABLE, "the two nodes are being compared");
 	if (atomic_load(&m->refuses_alone) && !atomic_load(&m->linked)) {
@@ -283,6 +285,7 @@ const struct store_driver mirror_driver = {
 	.compact = driver_compact,
 	.figures = driver_figures,
 	.number_parity = driver_number_parity,
+	.catch_up = mirror_catch_up,
 };
 
 void mirror_attach(struct mirror *mirror, struct store *store)
@@ -352,6 +355,7 @@ void mirror_answer_ahead(struct mirror *mirror, bool ahead)
 
 uint64_t mirror_linked(struct mirror *mirror, const struct id *apart, size_t count)
 {
+	atomic_store(&db_of(mirror)->linked_ms, clock_mono_ms());
 	uint64_t linking = mirror_leases_linked(&db_of(mirror)->leases, apart, count);
 	atomic_store(&db_of(mirror)->linked, true);
 	return linking;

@@ -1,5 +1,6 @@
 /* The mirror's inside, for driver.c (what a store calls), commit.c (how a write is committed) and
- * ahead.c (what is answered before the other disk has it). */
+ * ahead.c (what is answered before the other disk has it), behind.c (accounts of which the other
+ * node has more). */
 #ifndef MIRROR_DRIVER_INTERNAL_H
 #define MIRROR_DRIVER_INTERNAL_H
 
@@ -16,10 +17,12 @@ struct store_db {
 	struct mirror_gate gate;
 	struct store *store; /* that lies on it */
 	atomic_bool paired, linked;
-	atomic_bool hurt;          /* somebody met a row that can't be read: mend.h */
-	atomic_bool refuses_alone; /* ack = both-or-tempfail */
-	atomic_bool answers_ahead; /* ack = one */
-	_Atomic mirror_time clock; /* the last one given out */
+	atomic_bool looking;            /* just started: what the other node has is not known */
+	atomic_int_least64_t linked_ms; /* when the two were last linked, clock_mono_ms() */
+	atomic_bool hurt;               /* somebody met a row that can't be read: mend.h */
+	atomic_bool refuses_alone;      /* ack = both-or-tempfail */
+	atomic_bool answers_ahead;      /* ack = one */
+	_Atomic mirror_time clock;      /* the last one given out */
 	atomic_uint_least64_t shipped, applied, differing, alone, ship_ns;
 	atomic_uint_least64_t ahead, ahead_bodies, ahead_bytes; /* right now */
 };
@@ -34,6 +37,11 @@ struct store_txn {
 
 /* Later than all before, and never the other node's. */
 mirror_time mirror_next_time(struct store_db *m);
+/* Just linked again, the account may be what it was when they parted: waits until it is settled, at
+ * most until the two have been linked for MIRROR_CATCHING_UP_MS. */
+void mirror_await_settled(struct store_db *m, struct id account);
+/* As the driver's call (store/driver.h). */
+void mirror_catch_up(struct store_db *m, struct id account);
 /* Gives the leases back; the inner transaction is over. Must not wait. */
 void mirror_txn_end(struct store_txn *txn);
 /* The transaction is over then, or will be when the other disk has it. */

@@ -23,6 +23,8 @@ struct mirror_lease {
 	bool wanted;     /* by the other */
 	unsigned served; /* writers of ours since then */
 	struct lease_waiter *first, **last;
+	bool commits;                 /* who holds it, to both disks */
+	struct lease_waiter *readers; /* who wait for the end of that */
 };
 
 void mirror_leases_init(
@@ -78,7 +80,7 @@ static void forget_if_plain(
 	struct mirror_leases *leases, struct mirror_lease_shard *shard, struct mirror_lease *l)
 {
 	if (l->here != is_at_home(leases, l->account) || l->apart || l->asked || l->wanted ||
-		l->held || l->first)
+		l->held || l->first || l->readers)
 		return;
 	struct mirror_lease **at = place_of(shard, l->account);
 	*at = l->next;
@@ -195,6 +197,57 @@ int mirror_lease_take(struct mirror_leases *leases, struct id account, int64_t d
 	return err_temporary(err, ERR_IN_USE, "account %s is locked for too long", text);
 }
 
+void mirror_lease_commits(struct mirror_leases *leases, struct id account)
+{
+	struct mirror_lease_shard *shard = shard_of(leases, account);
+	(void)pthread_mutex_lock(&shard->lock);
+	struct mirror_lease *l = *place_of(shard, account);
+	must(l && l->held);
+	l->commits = true;
+	(void)pthread_mutex_unlock(&shard->lock);
+}
+
+/* The time is over. */
+static void stop_reading(struct mirror_leases *leases, struct id account, struct lease_waiter *own)
+{
+	struct mirror_lease_shard *shard = shard_of(leases, account);
+	(void)pthread_mutex_lock(&shard->lock);
+	if (!wait_is_done(&own->granted)) {
+		struct lease_waiter **at = &(*place_of(shard, account))->readers;
+		while (*at != own)
+			at = &(*at)->next;
+		*at = own->next;
+	}
+	(void)pthread_mutex_unlock(&shard->lock);
+}
+
+void mirror_lease_await_commit(struct mirror_leases *leases, struct id account, int64_t deadline)
+{
+	struct mirror_lease_shard *shard = shard_of(leases, account);
+	struct lease_waiter own = {0};
+	(void)pthread_mutex_lock(&shard->lock);
+	struct mirror_lease *l = *place_of(shard, account);
+	bool waits = l && l->commits;
+	if (waits) {
+		own.next = l->readers;
+		l->readers = &own;
+	}
+	(void)pthread_mutex_unlock(&shard->lock);
+	if (waits && !wait_until(&own.granted, deadline))
+		stop_reading(leases, account, &own);
+}
+
+static void tell_readers(struct mirror_lease *l)
+{
+	struct lease_waiter *reader = l->readers, *next;
+	l->readers = NULL;
+	l->commits = false;
+	for (; reader; reader = next) {
+		next = reader->next;
+		wait_done(&reader->granted);
+	}
+}
+
 void mirror_lease_drop(struct mirror_leases *leases, struct id account)
 {
 	struct mirror_lease_shard *shard = shard_of(leases, account);
@@ -202,6 +255,7 @@ void mirror_lease_drop(struct mirror_leases *leases, struct id account)
 	struct mirror_lease *l = *place_of(shard, account);
 	must(l && l->held);
 	l->held = false;
+	tell_readers(l);
 	pass_on(leases, shard, l);
 	forget_if_plain(leases, shard, l);
 	(void)pthread_mutex_unlock(&shard->lock);
@@ -332,6 +386,16 @@ void mirror_lease_part(struct mirror_leases *leases, struct id account)
 	(void)pthread_mutex_unlock(&shard->lock);
 }
 
+bool mirror_lease_is_unsettled(struct mirror_leases *leases, struct id account)
+{
+	struct mirror_lease_shard *shard = shard_of(leases, account);
+	(void)pthread_mutex_lock(&shard->lock);
+	const struct mirror_lease *l = *place_of(shard, account);
+	bool unsettled = l && l->apart && !shard->alone;
+	(void)pthread_mutex_unlock(&shard->lock);
+	return unsettled;
+}
+
 void mirror_lease_untake(struct mirror_leases *leases, struct id account)
 {
 	struct mirror_lease_shard *shard = shard_of(leases, account);
@@ -376,6 +440,7 @@ void mirror_lease_settled(struct mirror_leases *leases, struct id account, bool 
 	if (!shard->alone) {
 		l->apart = false;
 		l->here = here;
+		l->commits = true; /* what it has become */
 		if (l->first)
 			ask(leases, l);
 	}

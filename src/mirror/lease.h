@@ -76,8 +76,8 @@ void mirror_leases_alone(struct mirror_leases *leases);
 /* The link is up, and nobody holds one. But for some accounts both nodes hold the same: the leases
  * of those are at home, and the others apart. Returns the epoch. */
 uint64_t mirror_leases_linked(struct mirror_leases *leases, const struct id *apart, size_t count);
-/* Of an account that was apart both nodes hold the same now; its lease is held, at both nodes, and
- * from now on `here` or at the other one. */
+/* Of an account that was apart both nodes hold the same, or will when it is dropped, for which who
+ * reads it waits; its lease is held, at both nodes, and from now on `here` or at the other one. */
 void mirror_lease_settled(struct mirror_leases *leases, struct id account, bool here);
 
 /* The other way: an account that was linked is apart. Called at both nodes, at the one that does
@@ -85,6 +85,16 @@ void mirror_lease_settled(struct mirror_leases *leases, struct id account, bool 
 void mirror_lease_part(struct mirror_leases *leases, struct id account);
 /* Of one that is held apart: nothing was written, so the next one to take it takes it over. */
 void mirror_lease_untake(struct mirror_leases *leases, struct id account);
+
+/* Of one that is held: what is written is committed to both disks from now on until it is dropped.
+ */
+void mirror_lease_commits(struct mirror_leases *leases, struct id account);
+/* Waits for the commit to the account that is under way now, if there is one; until `deadline`. */
+void mirror_lease_await_commit(struct mirror_leases *leases, struct id account, int64_t deadline);
+
+/* The two are linked, and not one yet as to this account: the other node may have of it what this
+ * one has not. */
+WARN_UNUSED bool mirror_lease_is_unsettled(struct mirror_leases *leases, struct id account);
 
 /* Of one that is held: the other node may have a commit to it that this one has not. So, should the
  * link be lost, the next one to take it takes it over. */

@@ -66,6 +66,11 @@ struct mirror_leases *mirror_leases(struct mirror *mirror);
 /* The store that was opened on it, before anybody writes. */
 void mirror_attach(struct mirror *mirror, struct store *store);
 
+/* After the two are linked again what is apart is waited for so long, and the node is not healthy.
+ */
+enum { MIRROR_CATCHING_UP_MS = 5000 };
+/* Started, and looking for the other node: who asks what an account holds waits. */
+void mirror_set_looking(struct mirror *mirror, bool looking);
 /* Nobody writes until all who held writes have let write. */
 void mirror_hold_writes(struct mirror *mirror);
 void mirror_let_write(struct mirror *mirror);

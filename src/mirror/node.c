@@ -38,6 +38,7 @@ void mirror_node_let_write(struct mirror_node *node)
 	if (node->holds_writes)
 		mirror_let_write(node->mirror);
 	node->holds_writes = false;
+	mirror_set_looking(node->mirror, false);
 }
 
 void mirror_node_say(struct mirror_node *node, const struct err *why)
@@ -233,6 +234,7 @@ int mirror_node_start(
 	if (node->state == MIRROR_ALONE) {
 		mirror_node_enter(node, MIRROR_LOOKING);
 		node->holds_writes = true;
+		mirror_set_looking(node->mirror, true);
 		node->holds_until = clock_mono_ms() + node->options.silence_ms;
 		mirror_hold_writes(node->mirror); /* nobody writes yet, so this does not wait */
 	}

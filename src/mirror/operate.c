@@ -6,8 +6,6 @@
 #include "base/clock.h"
 #include "net/tls.h"
 
-enum { CATCHING_UP_MS = 5000 }; /* afterwards the node is green, whatever is left to merge */
-
 static int check_peer(struct mirror_node *node, const char *peer, struct err *err)
 {
 	char host[256], port[8];
@@ -218,7 +216,7 @@ const char *mirror_node_ailment(struct mirror_node *node)
 	mirror_node_lock(node);
 	struct mirror_figures figures = mirror_figures(node->mirror);
 	enum mirror_state state = mirror_node_state(node, &figures);
-	bool fresh = clock_mono_ms() - node->linked_ms < CATCHING_UP_MS;
+	bool fresh = clock_mono_ms() - node->linked_ms < MIRROR_CATCHING_UP_MS;
 	const char *why = NULL;
 	switch (state) {
 	case MIRROR_LOOKING:

@@ -23,6 +23,7 @@ enum pop3_run pop3_open_maildrop(struct pop3_session *s, const struct directory_
 	if (r == 0) {
 		s->mailbox = inbox.id;
 		r = mail_view_open(s->service->mail, s->account, s->mailbox, &s->view, &err);
+		store_catch_up(mail_store(s->service->mail), s->account);
 	}
 	if (r != 0) {
 		pop3_close_maildrop(s);

@@ -167,6 +167,10 @@ struct store_driver {
 	int (*number_parity)(struct store_txn *txn, struct id account);
 	/* NULL: what it can't read it can't mend either. */
 	const struct store_mending *mending;
+	/* When another store has the same: before somebody reads an account, waits until this one
+	 * has what was shown of it there; afterwards, until that one has what he has read. But not
+	 * for long. NULL: there is no other. */
+	void (*catch_up)(struct store_db *db, struct id account);
 };
 
 extern const struct store_driver store_driver_embedded; /* RocksDB and segment files */

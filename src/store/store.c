@@ -85,6 +85,12 @@ const struct store_driver *store_driver_of(struct store *store, struct store_db 
 	return store->driver;
 }
 
+void store_catch_up(struct store *store, struct id account)
+{
+	if (store->driver->catch_up)
+		store->driver->catch_up(store->db, account);
+}
+
 int store_read_blob(struct store *store, struct id blob, uint64_t offset, uint64_t len,
 	struct buf *to, struct err *err)
 {

@@ -244,6 +244,11 @@ struct store_skip {
 int store_skip(struct store *store, const struct store_driver *driver, struct store_db *db,
 	const struct store_skip *skip, struct err *err) WARN_UNUSED;
 
+/* Clients may be led from one store to another that has the same. Before one is told of an account,
+ * waits until this store has what clients were told of it elsewhere; once it is read and not told
+ * yet, until the other store has it too. But not for long. */
+void store_catch_up(struct store *store, struct id account);
+
 /* Gives up what large deleted collections and accounts left behind, in pieces that each hold the
  * account's lock for a moment. Called every few minutes, before the driver's compact; what a crash
  * interrupts the next call goes on with. STORE_STOPPED when `progress` (may be NULL) said so. */

@@ -23,7 +23,13 @@ Of two nodes that are each other's mirror:
     twin, toggler, watcher    clients that change the same at both; all the time; or only look
     pair_checker, merging     the checker while there are two truths; what becomes of them
 
-Each copy of a message and each mailbox has one client that changes it (deliveries aside), while
+Of clients that are led to either of the two, connection by connection, and change one mailbox:
+
+    crowd_load, roamer        who they are; one of them
+    view                      what one session was told, and may be told
+    crowd                     the checker when everybody changes everything
+
+But for those, each copy of a message and each mailbox has one client that changes it (deliveries aside), while
 many clients change the same account and the same INBOX. So what may be there is known exactly,
 after an unknown outcome too, and every lock and counter is still shared.
 """

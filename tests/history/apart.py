@@ -9,8 +9,8 @@ from history.pair import Pair
 from history.record import now
 from history.wire import Lost
 
-SCENARIOS = ("kill", "partition", "pause")
-BY_TURNS = SCENARIOS[:2]
+SCENARIOS = ("kill", "partition", "balancer", "pause")
+BY_TURNS = ("partition", "kill", "balancer", "kill")
 GIVE_UP = 60.0  # seconds
 QUIET = 0.2  # seconds before they may merge, in which nothing is begun that both sides could change
 
@@ -18,7 +18,7 @@ QUIET = 0.2  # seconds before they may merge, in which nothing is begun that bot
 @dataclass
 class Plan:
     scenario: str
-    node: str  # that is killed, or paused
+    node: str  # that is killed, or paused; "": none, nothing happens
     frozen: float  # seconds before it is killed
     before: float
     apart: float
@@ -27,11 +27,15 @@ class Plan:
 
 def plan(seed: str, number: int, scenario: str | None) -> Plan:
     chance = random.Random(f"{seed}/{number}/mirror")
-    chosen = scenario or BY_TURNS[number % 2]
-    apart = chance.uniform(0.3, 5) if chosen == "kill" else chance.uniform(0.5, 8)
-    frozen = chance.choice([0.0, chance.uniform(0.02, 1)]) if chosen == "kill" else 0.0
+    chosen = scenario or BY_TURNS[number % len(BY_TURNS)]
+    kills = chosen in ("kill", "balancer")
+    apart = chance.uniform(0.3, 5) if kills else chance.uniform(0.5, 8)
+    frozen = chance.choice([0.0, chance.uniform(0.02, 1)]) if kills else 0.0
     before, after = chance.uniform(0.5, 2), chance.uniform(0.3, 1.5)
-    return Plan(chosen, chance.choice("ab"), frozen, before, apart, after)
+    node = chance.choice("ab")
+    if chosen == "balancer" and chance.random() < 0.3:
+        node, before = "", before + 2
+    return Plan(chosen, node, frozen, before, apart, after)
 
 
 @dataclass
@@ -43,7 +47,7 @@ class Times:
     heal: int = 0
     together: int = 0
     known: int = 0
-    in_sync: float = 0.0  # seconds from `heal` on
+    in_sync: float = 0.0  # seconds from `heal` on; 0: they were all the time
 
 
 class Parting:
@@ -53,14 +57,19 @@ class Parting:
     def run(self, way: Plan) -> tuple[Times, list[str]]:
         """Returns when the two are in sync and all clients know it; with what went wrong."""
         times = Times()
-        happens = {"kill": self.kill, "partition": self.cut, "pause": self.pause}
-        wrong = happens[way.scenario](way, times)
+        happens = {"kill": self.kill, "balancer": self.kill, "partition": self.cut,
+                   "pause": self.pause}  # fmt: skip
+        wrong = happens[way.scenario](way, times) if way.node else self.nothing(times)
         times.together = now()
         self.phase.dead = ""
         self.phase.enter("linked")
         time.sleep(QUIET)  # what was begun before is over
         times.known = now()
         return times, wrong
+
+    def nothing(self, times: Times) -> list[str]:
+        times.cut = times.parted = times.heal = now()
+        return []
 
     def kill(self, way: Plan, times: Times) -> list[str]:
         """Maybe frozen before: then what the other one was about to tell it is lost."""

@@ -1,6 +1,7 @@
 """IMAP, as far as the simulated clients speak it."""
 
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -110,6 +111,17 @@ class Imap:
                 self.wire.close()
                 raise Lost(rest.decode(errors="replace"))
             answer.untagged.append(Untagged(rest, literals))
+
+    def idle(self, seconds: float) -> Answer:
+        """What is told meanwhile."""
+        self.count += 1
+        tag, answer = b"t%d" % self.count, Answer()
+        self.wire.send(tag + b" IDLE\r\n")
+        if self._read(tag, answer, until_go_on=True):
+            time.sleep(seconds)
+            self.wire.send(b"DONE\r\n")
+            self._read(tag, answer, until_go_on=False)
+        return answer
 
     def close(self) -> None:
         self.wire.close()

@@ -15,10 +15,10 @@ import processes
 from node import Node
 from wire import Wire as Cable
 
-USERS = 5  # of which the last is not for the load
+USERS = 6  # of which the last is not for the load, and the one before for a crowd
 QUOTA = ["--quota", "100G", "--quota-messages", "10000000"]  # so that usage is told
 BROKEN = re.compile(
-    r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|must\(|panic|role ended"
+    r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|must\(|\bpanic\b|role ended"
 )
 POLL = 0.05  # seconds
 STOPS = 5.0
@@ -33,9 +33,10 @@ def is_stopped(pid: int) -> bool:
 
 
 class Pair:
-    def __init__(self, script: Path, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, script: Path, folder: Path, front: str | None = None) -> None:
+        self.folder, self.script = folder, script
         words = [script, "up", "mirror", "--dir", folder, "--users", str(USERS)]
+        words += ["--front", front] if front else []
         text = subprocess.run(words, stdout=subprocess.PIPE, check=True, text=True).stdout
         self.described: dict[str, Any] = json.loads(text)
         nodes = [Node.load(folder / node["name"]) for node in self.described["nodes"]]
@@ -48,7 +49,7 @@ class Pair:
     def end(self) -> None:
         for node in self.nodes.values():
             node.kill()
-        self.cable.down()
+        subprocess.run([self.script, "down", "--dir", self.folder], check=True)  # and what is in front
 
     def others(self, name: str) -> list[str]:
         return [other for other in self.nodes if other != name]

@@ -5,6 +5,7 @@ A round: both nodes are under load; it happens; the load goes on where it can; w
 both must be in sync soon; the load goes on and ends; everything is read at both nodes and checked.
 """
 
+import dataclasses
 import os
 import shutil
 import time
@@ -16,8 +17,10 @@ from typing import Any
 from history import story
 from history.apart import Parting, Plan, Times, plan
 from history.client import Account
+from history.crowd_load import CrowdLoad
 from history.pair import Pair
 from history.pair_checker import PairChecker
+from history.load import Load
 from history.pair_load import PairLoad
 from history.record import ACKNOWLEDGED, REFUSED, UNKNOWN, Event, Log
 from history.wire import Lost
@@ -26,6 +29,8 @@ IN_SYNC = 5.0  # seconds from the return of a node or the wire, at most
 WRITES = 4.0  # seconds that a client of a living node waits for an answer, at most
 BUSY = 3  # runnable threads a processor, from which on times say nothing of the nodes
 SETTLE = 0.3  # seconds until the node has read what a dead connection had sent
+CROWDED = -2  # of the users
+FRONT = "haproxy-roundrobin"
 TOLD = 20  # broken rules of a round
 STORIES = 3
 CHANGES = ("deliver", "append", "store", "copy", "move", "expunge", "create", "rename", "delete")
@@ -34,10 +39,10 @@ CHANGES = ("deliver", "append", "store", "copy", "move", "expunge", "create", "r
 class Stage:
     """Two nodes, and what is known of them; a round that fails is its last one."""
 
-    def __init__(self, script: Path, folder: Path, rule: str) -> None:
+    def __init__(self, script: Path, folder: Path, rule: str, front: str | None = None) -> None:
         self.folder = folder
         (folder / "history").mkdir(parents=True)
-        self.pair = Pair(script, folder / "m")
+        self.pair = Pair(script, folder / "m", front)
         self.load = PairLoad(self.pair.described, folder / "history")
         self.log = Log(folder / "history", "torture", "")
         self.checker = PairChecker(rule=rule)
@@ -46,17 +51,41 @@ class Stage:
         self.parting = Parting(self.pair, self.load.phase, account, self.load.places)
         self.load.prepare()
         self.checker.take(self.load.observe(self.load.places[0]) + self.load.compare())
+        self.crowd: CrowdLoad | None = None
+        if front:
+            (folder / "crowd").mkdir()
+            self.crowd = CrowdLoad(self.pair.described, folder / "crowd", CROWDED)
+            self.crowd.check([])
 
-    def round(self, seed: str, number: int, way: Plan) -> "Round":
-        self.load.phase.enter("linked")
-        self.load.begin(seed, number)
+    def crowd_round(self, seed: str, number: int, way: Plan) -> "Round":
+        """The same with a crowd in one mailbox, behind a balancer."""
+        assert self.crowd
+        told = len(self.crowd.checker.found)
+        times, wrong = self.under(self.crowd, seed, number, way)
+        events = self.crowd.take()
+        seen, faults = self.crowd.check(events)
+        found = CrowdRound(way, times, events, seen, wrong + faults + self.faults())
+        found.broken, found.messages = self.crowd.checker.found[told:], self.crowd.messages()
+        found.judge()
+        return found
+
+    def under(self, load: Load, seed: str, number: int, way: Plan) -> tuple[Times, list[str]]:
+        """It happens while they work; then nobody does."""
+        load.begin(seed, number)
         time.sleep(way.before)
         times, wrong = self.parting.run(way)
         time.sleep(way.after)
-        wrong += self.load.end()
+        wrong += load.end()
         time.sleep(SETTLE)
         for node in self.pair.nodes.values():
             node.wait_until_quiet()
+        return times, wrong
+
+    def round(self, seed: str, number: int, way: Plan) -> "Round":
+        if way.scenario == "balancer":
+            return self.crowd_round(seed, number, way)
+        self.load.phase.enter("linked")
+        times, wrong = self.under(self.load, seed, number, way)
         self.write_down(way, times)
         events = self.load.take() + self.log.take()
         told, merged, renewed = len(self.checker.found), self.checker.merged, self.checker.renewed
@@ -77,15 +106,19 @@ class Stage:
                       "known": times.known} | known)  # fmt: skip
 
     def look(self) -> tuple[list[Event], list[str]]:
-        seen, wrong = [], self.pair.log_faults()
-        if not self.pair.wait(self.pair.is_in_sync, IN_SYNC):
-            wrong.append(f"not in sync at the end: {self.pair.statuses()}")
+        seen, wrong = [], list[str]()
         try:
             seen = self.load.observe(self.load.places[0]) + self.load.compare()
             self.checker.take(seen)
         except Lost as lost:
             wrong.append(f"can't be read: {lost}")
-        return seen, wrong + self.pair.damage()
+        return seen, wrong + self.faults()
+
+    def faults(self) -> list[str]:
+        wrong = self.pair.log_faults()
+        if not self.pair.wait(self.pair.is_in_sync, IN_SYNC):
+            wrong.append(f"not in sync at the end: {self.pair.statuses()}")
+        return wrong + self.pair.damage()
 
 
 class Round:
@@ -135,18 +168,23 @@ class Round:
         return wrong
 
     def words(self) -> str:
-        way, times = self.way, self.times
         done = sum(event["outcome"] == ACKNOWLEDGED for event in self.events)
         unknown = sum(event["outcome"] == UNKNOWN for event in self.events)
-        what = {"kill": f"{way.node} was killed", "pause": f"{way.node} stood still"}.get(
-            way.scenario, "the wire was cut")  # fmt: skip
-        what += f" (frozen for {way.frozen:.1f} s before)" if way.frozen else ""
         return (
-            f"{what} for {way.apart:.1f} s, {done} acknowledged, {unknown} unknown, {self.messages} "
-            f"messages, waited {self.waited:.2f} s, in sync after {times.in_sync:.2f} s"
-            f"{' (busy: not judged)' if self.busy else ''}, {self.renewed} of {self.merged} new UIDs "
-            "changed"
+            f"{self.what()}, {done} acknowledged, {unknown} unknown, {self.messages} "
+            f"messages, waited {self.waited:.2f} s, in sync after {self.times.in_sync:.2f} s"
+            f"{' (busy: not judged)' if self.busy else ''}{self.became()}"
         )
+
+    def what(self) -> str:
+        way = self.way
+        happened = {"kill": f"{way.node} was killed", "pause": f"{way.node} stood still"}.get(
+            way.scenario, "the wire was cut")  # fmt: skip
+        frozen = f" (frozen for {way.frozen:.1f} s before)" if way.frozen else ""
+        return f"{happened}{frozen} for {way.apart:.1f} s"
+
+    def became(self) -> str:
+        return f", {self.renewed} of {self.merged} new UIDs changed"
 
     def forget(self) -> None:
         self.events, self.seen = [], []
@@ -164,6 +202,28 @@ class Round:
         return lines
 
 
+class CrowdRound(Round):
+    """Its clients change what others take away meanwhile; so they may be refused."""
+
+    def errors(self) -> list[str]:
+        return []
+
+    def changes(self) -> list[Event]:
+        return [event for event in self.events if event["op"] in CHANGES]
+
+    def what(self) -> str:
+        if not self.way.node:
+            return "a crowd at both"
+        killed = dataclasses.replace(self.way, scenario="kill")
+        return f"a crowd at both, {Round(killed, self.times, [], [], []).what()}"
+
+    def became(self) -> str:
+        return ""
+
+    def stories(self) -> list[str]:
+        return []
+
+
 class PairRounds:
     def __init__(self, script: Path, keep: Path, seed: str, scenario: str | None, rule: str,
                  say: Callable[[str], None]) -> None:  # fmt: skip
@@ -179,7 +239,9 @@ class PairRounds:
             for number in range(1, rounds + 1):
                 if self.stage is None:
                     self.stages += 1
-                    self.stage = Stage(self.script, self.keep / f"stage{self.stages}", self.rule)
+                    folder = self.keep / f"stage{self.stages}"
+                    front = FRONT if self.scenario in (None, "balancer") else None
+                    self.stage = Stage(self.script, folder, self.rule, front)
                 self.run_one(self.stage, number)
             self.leave(kept=False)
         finally:
@@ -202,9 +264,11 @@ class PairRounds:
     def leave(self, kept: bool = True) -> None:
         if self.stage is None:
             return
-        for op, by in self.stage.checker.counts.items():
-            for outcome, count in by.items():
-                self.counts[op][outcome] += count
+        checkers = [self.stage.checker, *([self.stage.crowd.checker] if self.stage.crowd else [])]
+        for checker in checkers:
+            for op, by in checker.counts.items():
+                for outcome, count in by.items():
+                    self.counts[op][outcome] += count
         self.stage.pair.end()
         if not kept:
             shutil.rmtree(self.stage.folder)
@@ -215,7 +279,7 @@ class PairRounds:
             "seed": self.seed,
             "operations": {op: dict(by) for op, by in sorted(self.counts.items())
                            if op not in ("apart", "together")},
-            "seconds_until_in_sync": spread([found.times.in_sync for found in self.rounds]),
+            "seconds_until_in_sync": spread([f.times.in_sync for f in self.rounds if f.times.in_sync]),
             "seconds_waited": spread([found.waited for found in self.rounds]),
             "new_to_one_side": sum(found.merged for found in self.rounds),
             "of_which_got_another_uid": sum(found.renewed for found in self.rounds),
@@ -231,5 +295,9 @@ def is_error(event: Event) -> bool:
 
 
 def spread(values: list[float]) -> dict[str, float]:
+    """Shares of them are at most so much."""
     ordered = sorted(values) or [0.0]
-    return {"median": round(ordered[len(ordered) // 2], 2), "max": round(ordered[-1], 2)}
+    shares = {"p50": 50, "p90": 90, "p99": 99, "max": 100}
+    places = {name: (len(ordered) * share + 99) // 100 - 1 for name, share in shares.items()}
+    return {name: round(ordered[max(place, 0)], 2) for name, place in places.items()} | {
+        "count": len(values)}  # fmt: skip

@@ -20,6 +20,13 @@ MAILBOXID in `box`, messages by [uid, id] in `messages`.
     observe   account, boxes, quota: everything there is, while nobody changes anything; observe.py
     compare   the same at the other node of a mirror
 
+Of a crowd in one mailbox (crowd.py), where a mailbox is named by its name and messages by `uids`:
+
+    append, copy, move, store, expunge, counters   as above; uids null: EXPUNGE or CLOSE; told: UIDs that
+              were told to be gone; failed: MODIFIED
+    seen      rows [[uid, id, flags, modseq], …]: all that is there
+    told      wrong [[rule, why], …]: what a session may not be told; heard: the last lines of it
+
 Of two nodes' round also, by nobody's account:
 
     apart     from here (when it is done: `end`) the nodes don't hear of each other; dead: the one

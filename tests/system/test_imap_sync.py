@@ -174,9 +174,39 @@ def test_uid_fetch_vanished(imap: Imap, other: Imap) -> None:
     imap.ok("ENABLE QRESYNC")
     other.ok("UID STORE 2,4 +FLAGS.SILENT (\\Deleted)")
     other.ok("EXPUNGE")
+    imap.ok("NOOP")
     answer = imap.ok(f"UID FETCH 1:3 FLAGS (CHANGEDSINCE {known} VANISHED)")
-    assert answer.of("VANISHED")[0] == [["EARLIER"], 2]
+    assert answer.of("VANISHED") == [[["EARLIER"], 2]]
     imap.bad(f"FETCH 1 FLAGS (CHANGEDSINCE {known} VANISHED)")
+
+
+def test_what_a_client_still_counts_has_not_vanished_earlier(imap: Imap, other: Imap) -> None:
+    known = highest(imap)
+    imap.ok("ENABLE QRESYNC")
+    other.ok("UID STORE 2,4 +FLAGS.SILENT (\\Deleted)")
+    other.ok("EXPUNGE")
+    answer = imap.ok(f"UID FETCH 1:3 FLAGS (CHANGEDSINCE {known} VANISHED)")
+    assert answer.of("VANISHED") == [["2,4"]]
+
+
+def test_a_client_that_is_not_told_of_an_expunge_yet_remembers_a_lower_modseq(
+    imap: Imap, other: Imap
+) -> None:
+    imap.ok("ENABLE QRESYNC")
+    known = highest(imap)
+    other.ok("UID STORE 2 +FLAGS.SILENT (\\Deleted)")
+    imap.ok("NOOP")
+    told = highest(imap)
+    other.ok("EXPUNGE")
+    other.ok("UID STORE 3 +FLAGS (\\Flagged)")
+    answer = imap.ok("FETCH 1 (FLAGS)")
+    assert answer.fetched()[3]["MODSEQ"][0] > told > known
+    assert int(answer.code_value("HIGHESTMODSEQ")) <= told
+    answer = imap.ok("COPY 1 Archive")
+    assert int(answer.code_value("HIGHESTMODSEQ")) <= told
+    answer = imap.ok("NOOP")
+    assert answer.one("VANISHED") == [2]
+    assert "HIGHESTMODSEQ" not in "".join(answer.codes())
 
 
 def test_silent_store_is_news_for_others_only(imap: Imap, other: Imap) -> None:
@@ -202,6 +232,7 @@ def test_vanished_earlier_tells_only_what_was_asked_for(imap: Imap, other: Imap)
     other.ok("STORE 2:4 +FLAGS.SILENT (\\Deleted)")
     other.ok("EXPUNGE")
     imap.ok("ENABLE QRESYNC")
+    imap.ok("NOOP")
     answer = imap.ok(f"UID FETCH 1:2,4 (FLAGS) (CHANGEDSINCE {since} VANISHED)")
     (row,) = [row for row in answer.of("VANISHED") if row[0] == ["EARLIER"]]
     assert row[1] == "2,4"
