@@ -40,6 +40,9 @@ struct queue_delivery {
 	struct slice message; /* complete, with its trace fields */
 };
 
+/* Positive outcome of send(): the connection can't be used any more. */
+enum { QUEUE_PEER_GONE = 1 };
+
 enum queue_report { QUEUE_FAILED, QUEUE_DELAYED, QUEUE_DELIVERED };
 
 /* How messages leave, and how senders hear of them. Calls may wait; from many threads at once. */
@@ -47,7 +50,8 @@ struct queue_transport {
 	/* To a destination; "" is our own store. Negative: it can't be reached; ERR_PERMANENT: it
 	 * never will (no such domain). */
 	int (*open)(void *context, struct slice destination, void **ret_peer, struct err *err);
-	/* Fills all outcomes. Negative: the connection can't be used any more. */
+	/* 0 or QUEUE_PEER_GONE: all outcomes are filled. Negative: the connection broke before
+	 * anything was said about the message; it waits with its destination. */
 	int (*send)(void *peer, struct queue_delivery *delivery, struct err *err);
 	void (*close)(void *peer);
 	/* The sender is to hear of these entries of one message (those that ask for it, see

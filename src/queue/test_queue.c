@@ -14,7 +14,7 @@
 enum { DELIVERIES = 2000, HOUR = 3600 * 1000 };
 
 /* What the far side says. */
-enum answer { TAKES, REFUSES, LATER, IS_AWAY, IS_NOWHERE };
+enum answer { TAKES, REFUSES, LATER, BREAKS, GOES_AWAY, IS_AWAY, IS_NOWHERE };
 
 struct fixture {
 	struct store *store;
@@ -59,20 +59,25 @@ static int send_to_peer(void *peer, struct queue_delivery *d, struct err *err)
 {
 	struct fixture *f = peer;
 	(void)pthread_mutex_lock(&f->lock);
+	enum answer answer = f->answer;
 	f->transactions++;
+	if (answer == GOES_AWAY)
+		f->answer = TAKES; /* next time */
 	(void)snprintf(f->message, sizeof(f->message), "%.*s", SLICE_ARG(d->message));
 	for (size_t i = 0; i < d->count; i++) {
 		struct queue_outcome *o = &d->outcomes[i];
-		if (f->answer == TAKES && f->delivered < DELIVERIES)
+		if ((answer == TAKES || answer == BREAKS) && f->delivered < DELIVERIES)
 			(void)snprintf(f->recipients[f->delivered++], sizeof(*f->recipients),
 				"%.*s", SLICE_ARG(d->entries[i].recipient));
-		else if (f->answer == REFUSES)
+		else if (answer == REFUSES)
 			o->result = err_permanent(&o->err, ERR_OTHER, "no such user");
-		else if (f->answer == LATER)
+		else if (answer == LATER)
 			o->result = err_temporary(&o->err, ERR_OTHER, "not now");
 	}
 	(void)pthread_mutex_unlock(&f->lock);
-	return 0;
+	if (answer == GOES_AWAY)
+		return err_temporary(err, ERR_UNAVAILABLE, "gone");
+	return answer == BREAKS ? QUEUE_PEER_GONE : 0;
 }
 
 static void close_peer(void *peer)
@@ -254,6 +259,27 @@ static void what_is_put_off_is_tried_again(void **state)
 	assert_int_equal(queue_figures(f->queue).delayed, f->transactions - 1);
 }
 
+static void a_connection_that_ends_after_each_message_is_made_anew(void **state)
+{
+	struct fixture *f = *state;
+	set_answer(f, BREAKS);
+	for (int i = 0; i < 50; i++)
+		add_one(f, "a@one.example", false);
+	await_empty(f);
+	assert_int_equal(f->delivered, 50);
+}
+
+static void what_a_destination_said_nothing_about_waits_without_an_attempt(void **state)
+{
+	struct fixture *f = *state;
+	set_answer(f, GOES_AWAY);
+	add_one(f, "a@one.example", false);
+	await_empty(f);
+	assert_int_equal(f->delivered, 1);
+	assert_int_equal(f->transactions, 2);
+	assert_int_equal(queue_figures(f->queue).delayed, 0);
+}
+
 static void what_waits_for_too_long_is_reported(void **state)
 {
 	struct fixture *f = *state;
@@ -346,6 +372,8 @@ int main(void)
 		QUEUE_TEST(what_is_refused_is_reported_and_gone),
 		QUEUE_TEST(mail_to_a_domain_that_is_not_there_is_reported),
 		QUEUE_TEST(what_is_put_off_is_tried_again),
+		QUEUE_TEST(a_connection_that_ends_after_each_message_is_made_anew),
+		QUEUE_TEST(what_a_destination_said_nothing_about_waits_without_an_attempt),
 		QUEUE_TEST(what_waits_for_too_long_is_reported),
 		QUEUE_TEST(what_waits_is_there_after_a_restart),
 		QUEUE_TEST(a_destination_that_comes_back_gets_all),

@@ -75,46 +75,52 @@ static void set_all(struct queue_delivery *d, int result, const struct err *err)
 	}
 }
 
-/* False: the connection can't be used any more. */
-static bool send_one(struct queue *q, void *peer, struct batch *b, size_t from, size_t count)
+/* 0; QUEUE_PEER_GONE; or negative: the destination can't be reached any more. */
+static int send_one(
+	struct queue *q, void *peer, struct batch *b, size_t from, size_t count, struct err *err)
 {
 	AUTO(buf_free) struct buf message = BUF(MESSAGE_MAX);
 	struct queue_delivery d = {
 		.entries = b->entries + from, .outcomes = b->outcomes + from, .count = count};
-	struct err err;
-	int r = store_read_blob(q->options.store, b->blobs[from], 0, b->blob_len, &message, &err);
+	struct err unread;
+	int r = store_read_blob(
+		q->options.store, b->blobs[from], 0, b->blob_len, &message, &unread);
 	if (r < 0 || message.failed) {
-		put_off(q, b, from, count, &err);
-		return true;
+		put_off(q, b, from, count, &unread);
+		return 0;
 	}
 	d.message = buf_slice(&message);
 	set_all(&d, 0, NULL);
-	r = q->options.transport->send(peer, &d, &err);
-	queue_settle(q, b->places + from, &d);
-	return r == 0;
+	r = q->options.transport->send(peer, &d, err);
+	if (r < 0)
+		give_back(q, b->places + from, b->entries + from, count, clock_wall_ms());
+	else
+		queue_settle(q, b->places + from, &d);
+	return r;
 }
 
-/* Sends what was taken, message by message. False: the connection can't be used any more; what is
- * left is given back. */
-static bool send_batch(struct queue *q, void *peer, const struct queue_place *places, size_t count)
+/* Sends what was taken, message by message; what is left when the connection can't be used any more
+ * is given back. As send_one(). */
+static int send_batch(struct queue *q, void *peer, const struct queue_place *places, size_t count,
+	struct err *err)
 {
 	struct batch *b = ALLOC(struct batch);
-	bool usable = true;
-	struct err err;
+	struct err unread;
+	int r = 0;
 	for (size_t i = 0; i < count; i++)
-		if (read_entry(q, places[i], b, &err) < 0)
-			log_error(NULL, "a queue entry can't be read", F_ERR(&err));
+		if (read_entry(q, places[i], b, &unread) < 0)
+			log_error(NULL, "a queue entry can't be read", F_ERR(&unread));
 	for (size_t i = 0, same; i < b->count; i += same) {
 		for (same = 1; i + same < b->count && one_message(b, i, i + same); same++)
 			;
-		if (usable)
-			usable = send_one(q, peer, b, i, same);
+		if (r == 0)
+			r = send_one(q, peer, b, i, same, err);
 		else
 			give_back(q, b->places + i, b->entries + i, same, clock_wall_ms());
 	}
 	arena_free(&b->arena);
 	free(b);
-	return usable;
+	return r;
 }
 
 /* Why a destination can't be reached is the outcome of entries that are over their time, or whose
@@ -198,9 +204,9 @@ void queue_work(struct queue *q, struct queue_destination *destination,
 	queue_schedule_met(q->schedule, destination);
 	(void)pthread_mutex_unlock(&q->lock);
 	queue_dispatch(q); /* more connections, when more is due */
-	bool usable = send_batch(q, peer, places, count);
-	while (usable && (count = take(q, destination, clock_mono_ms(), more)) > 0)
-		usable = send_batch(q, peer, more, count);
+	int r = send_batch(q, peer, places, count, &err);
+	while (r == 0 && (count = take(q, destination, clock_mono_ms(), more)) > 0)
+		r = send_batch(q, peer, more, count, &err);
 	transport->close(peer);
-	leave(q, destination, false, "");
+	leave(q, destination, r < 0, r < 0 ? err.text : "");
 }
