@@ -11,6 +11,7 @@
 #include "mail/mail.h"
 #include "mirror/node.h"
 #include "net/session.h"
+#include "queue/queue.h"
 
 #include <jansson.h>
 
@@ -20,6 +21,7 @@ struct admin {
 	struct mail *mail;
 	struct directory *directory; /* the internal one */
 	struct mirror_node *mirror;  /* NULL: no server runs */
+	struct queue *queue;         /* the mx role's; NULL: this is not the mx role */
 };
 
 /* One call. */
@@ -47,6 +49,12 @@ enum admin_shape {
 	ADMIN_FINDINGS, /* result["findings"]; exit status 1 when result["damage"] > 0 */
 };
 
+/* Who runs a command. */
+enum admin_place {
+	ADMIN_STORE, /* the store role, or the command line itself when no server runs */
+	ADMIN_MX,    /* the mx role, while it runs */
+};
+
 struct admin_command {
 	const char *name;      /* "user add" */
 	const char *arguments; /* "ADDRESS [TARGET...]" for usage */
@@ -59,6 +67,7 @@ struct admin_command {
 	/* Fills *ret_result (an object, owned by the caller). ERR_… as the floors below say. */
 	int (*run)(struct admin *admin, const struct admin_call *call, json_t **ret_result,
 		struct err *err);
+	enum admin_place place;
 };
 extern const struct admin_command admin_commands[];
 extern const size_t admin_command_count;

@@ -141,13 +141,17 @@ static bool server_listens(const char *path)
 int cli_call(struct cli *cli, const struct admin_command *command, const struct cli_words *words,
 	const char *password)
 {
-	const char *path = cli->settings->control_socket;
+	bool mx = command->place == ADMIN_MX;
+	const char *path = mx ? cli->settings->mx.control_socket : cli->settings->control_socket;
 	struct net_client_options options = {.timeout_ms = PATIENCE_MS};
 	struct net_client *net;
 	struct err err;
 	char address[600];
 	if (strncmp(path, "unix:", 5) == 0)
 		path += 5;
+	if (!server_listens(path) && mx)
+		return cli_fail(cli, CLI_TEMPORARY,
+			"no mx role runs here: start the server first (`rookery serve`)");
 	if (!server_listens(path))
 		return call_here(cli, command, words, password);
 	(void)snprintf(address, sizeof(address), "unix:%s", path);

@@ -41,6 +41,10 @@ const struct conf_block conf_blocks[] = {
 		.on = offsetof(struct conf_settings, mx.on),
 		.help = "The role that takes mail in: SMTP from other servers, submission from "
 			"users. This machine has the role when the block is there."},
+	{.path = "mx.queue",
+		.on = CONF_NO_OFFSET,
+		.help = "Of mail that waits on its way, in the mx role's own store: for servers "
+			"elsewhere, or for our store while that is away."},
 	{.path = "store",
 		.on = offsetof(struct conf_settings, store.on),
 		.help = "The role that keeps mailboxes and serves them. This machine has the role "
@@ -173,6 +177,23 @@ const struct conf_option conf_options[] = {
 	{"mx", "errors_max", CONF_NUMBER, CONF_RESTART, 1, 100000, FIELD(mx.errors_max),
 		.fallback = "20",
 		.help = "Commands in one session that may fail before the connection is closed."},
+	{"mx", "control_socket", CONF_ADDRESS, CONF_RESTART, FIELD(mx.control_socket),
+		.fallback = "unix:<run>/mx-control", .example = "unix:/run/rookery/mx-control",
+		.help = "Where the rookery command reaches the running mx role: its queue."},
+	{"mx.queue", "lifetime", CONF_DURATION, CONF_RESTART, MINUTE, 30 * (uint64_t)DAY,
+		FIELD(mx.queue.lifetime_ms), .fallback = "5d",
+		.help = "How long a message is tried before its sender hears that it has failed; "
+			"RFC 5321 asks for 4 or 5 days at least."},
+	{"mx.queue", "delay_warning", CONF_DURATION, CONF_RESTART, MINUTE, 30 * (uint64_t)DAY,
+		FIELD(mx.queue.delay_warning_ms), .fallback = "4h",
+		.help = "After that time its sender hears once that it takes long."},
+	{"mx.queue", "connections", CONF_NUMBER, CONF_RESTART, 1, 10000,
+		FIELD(mx.queue.connections), .fallback = "200",
+		.help = "Connections to all destinations at the same time."},
+	{"mx.queue", "connections_per_destination", CONF_NUMBER, CONF_RESTART, 1, 1000,
+		FIELD(mx.queue.connections_per_destination), .fallback = "20",
+		.help = "Connections to one destination at the same time; more than one only while "
+			"it answers."},
 
 	{"store", "user", CONF_TEXT, CONF_RESTART, 1, 32, FIELD(store.user), .fallback = "<user>",
 		.example = "rookery-store",

@@ -73,6 +73,11 @@ struct conf_metrics {
 	const char *listen; /* IP address and port */
 };
 
+struct conf_queue {
+	uint64_t lifetime_ms, delay_warning_ms;
+	uint64_t connections, connections_per_destination;
+};
+
 struct conf_mx {
 	bool on; /* the block is there: this machine has the role */
 	const char *user;
@@ -83,6 +88,8 @@ struct conf_mx {
 	uint64_t submission_max_message_size, submission_recipients_max;
 	uint64_t command_timeout_ms, data_timeout_ms, store_timeout_ms, directory_timeout_ms;
 	uint64_t errors_max;
+	const char *control_socket;
+	struct conf_queue queue;
 };
 
 /* In the order of the option's words. */

@@ -2,8 +2,11 @@
  * and hands messages on by LMTP. It has no access to any mailbox. */
 #include "roles/role.h"
 
+#include "admin/admin.h"
 #include "base/alloc.h"
 #include "directory/authmod.h"
+#include "directory/cached.h"
+#include "roles/mx_queue.h"
 #include "smtp/client.h"
 #include "smtp/dsn.h"
 
@@ -13,6 +16,8 @@ struct state {
 	const char *hostname;
 	struct directory *directory;
 	struct smtp_client_pool *store;
+	struct mx_queue *queue;
+	struct admin admin;
 	struct directory_throttle *throttle;
 	struct smtp_service exchanger, submission;
 };
@@ -34,7 +39,7 @@ static const struct conf_listens *listens(const struct conf_settings *settings)
 
 static int prepare(struct role *role, struct err *err)
 {
-	return 0;
+	return role_listen_unix(role, role->settings->mx.control_socket, "control", "", err);
 }
 
 /* Users send as themselves, or as an alias that leads to them. */
@@ -119,13 +124,40 @@ static void report_success(const struct state *s, const struct smtp_transaction 
 			F_SLICE("recipient", t->sender.path.address));
 }
 
+/* The store is away: the message waits in the queue, all its recipients. */
+static int keep(const struct state *s, struct smtp_transaction *t, struct err *err)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct queue_recipient *recipients = ARENA_ARRAY(&arena, struct queue_recipient, t->count);
+	for (size_t i = 0; i < t->count; i++) {
+		const struct envelope_recipient *r = &t->recipients[i]->envelope;
+		recipients[i] = (struct queue_recipient){.address = r->path.address,
+			.notify = r->notify,
+			.orcpt = r->orcpt,
+			.local = true};
+	}
+	int r = mx_queue_keep(s->queue, t, recipients, t->count, err);
+	for (size_t i = 0; r == 0 && i < t->count; i++)
+		t->recipients[i]->result = 0;
+	if (r == 0)
+		log_info(t->log, "message waits in the queue",
+			F_SLICE("sender", t->sender.path.address), F_UINT("recipients", t->count));
+	return r;
+}
+
 static int deliver(void *context, struct smtp_transaction *t, struct err *err)
 {
 	const struct state *s = context;
+	if (mx_queue_is_store_away(s->queue))
+		return keep(s, t, err);
 	int r = smtp_client_deliver(s->store, t, err);
 	if (r == 0)
 		report_success(s, t);
-	return r;
+	if (r >= 0 || err->class == ERR_PERMANENT)
+		return r;
+	log_warn(t->log, "the store does not answer", F_ERR(err));
+	mx_queue_store_is_away(s->queue);
+	return keep(s, t, err);
 }
 
 static const struct smtp_backend backend = {
@@ -172,17 +204,27 @@ static int open_role(struct role *role, struct err *err)
 		.server.timeout_ms = (unsigned)conf->store_timeout_ms,
 		.hostname = role->settings->hostname,
 	};
+	struct directory_cached_options cached = {0};
 	if (unix_address(conf->directory, &directory.server.address, err) < 0 ||
 		unix_address(conf->store_socket, &store.server.address, err) < 0 ||
-		directory_authmod_new(&directory, &s->directory, err) < 0)
+		directory_authmod_new(&directory, &cached.inner, err) < 0)
 		return -1;
+	s->directory = directory_cached_new(&cached);
 	s->hostname = role->settings->hostname;
 	s->store = smtp_client_pool_new(&store);
+	if (mx_queue_open(role, s->store, s->directory, &s->queue, err) < 0)
+		return -1;
+	s->admin.queue = mx_queue_of(s->queue);
 	s->throttle = role_throttle_new(role);
 	s->exchanger = service(role, s, SMTP_EXCHANGER);
 	s->submission = service(role, s, SMTP_SUBMISSION);
 	for (size_t i = 0; i < role->listener_count; i++) {
 		const struct role_listener *l = &role->listeners[i];
+		if (l->is_unix && l->name) {
+			if (role_serve(role, l, &admin_protocol, &s->admin, err) < 0)
+				return -1;
+			continue;
+		}
 		bool submission = l->protocol == CONF_SUBMISSION || l->protocol == CONF_SUBMISSIONS;
 		int r = submission ? role_serve(role, l, &smtp_submission_protocol, &s->submission,
 					     err)
@@ -190,6 +232,7 @@ static int open_role(struct role *role, struct err *err)
 		if (r < 0)
 			return -1;
 	}
+	mx_queue_start(s->queue);
 	return 0;
 }
 
@@ -205,16 +248,35 @@ static void service_metrics(
 	role_login_metrics(role, to, protocol, f->logins, f->logins_failed);
 }
 
+static void queue_metrics(struct role *role, struct state *s, struct buf *to)
+{
+	struct queue_figures f = queue_figures(mx_queue_of(s->queue));
+	role_metric(role, to, "queue_entries", "", f.entries);
+	role_metric(role, to, "queue_held", "", f.held);
+	role_metric(role, to, "queue_destinations", "", f.destinations);
+	role_metric(role, to, "queue_destinations_unreachable", "", f.unreachable);
+	role_metric(role, to, "queue_connections", "", f.connections);
+	role_metric(role, to, "queue_added_total", "", f.added);
+	role_metric(role, to, "queue_delivered_total", "", f.delivered);
+	role_metric(role, to, "queue_delayed_total", "", f.delayed);
+	role_metric(role, to, "queue_failed_total", "", f.failed);
+	role_metric(role, to, "queue_answers_lost_total", "", f.lost);
+	role_metric(
+		role, to, "directory_remembered_total", "", directory_cached_used(s->directory));
+}
+
 static void metrics(struct role *role, struct buf *to)
 {
 	struct state *s = role->state;
 	service_metrics(role, to, "smtp", &s->exchanger.figures);
 	service_metrics(role, to, "submission", &s->submission.figures);
+	queue_metrics(role, s, to);
 }
 
 static void close_role(struct role *role)
 {
 	struct state *s = role->state;
+	mx_queue_close(s->queue);
 	smtp_client_pool_free(s->store);
 	directory_throttle_free(s->throttle);
 	directory_free(s->directory);

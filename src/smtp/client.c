@@ -77,6 +77,16 @@ static int open_connection(
 	return -1;
 }
 
+int smtp_client_reach(struct smtp_client_pool *pool, struct err *err)
+{
+	struct connection c;
+	bool reused;
+	if (open_connection(pool, &c, &reused, err) < 0)
+		return err_prefix(err, "the store can't be reached");
+	net_pool_give(pool->connections, c.net);
+	return 0;
+}
+
 static void write_mail(
 	const struct connection *c, const struct smtp_transaction *t, uint64_t size, struct buf *to)
 {

@@ -15,6 +15,8 @@ struct smtp_client_options {
 struct smtp_client_pool *smtp_client_pool_new(const struct smtp_client_options *options);
 void smtp_client_pool_free(struct smtp_client_pool *pool);
 
+/* Whether there is a server: 0, or temporary. */
+int smtp_client_reach(struct smtp_client_pool *pool, struct err *err) WARN_UNUSED;
 /* Passes the transaction on; fills each recipient's result with what the other side said about it.
  * 0 when each recipient has its result; negative when the server could not be reached or broke off
  * (temporary: the same for all), or can't take such a message (permanent). A message that may have
