@@ -109,15 +109,16 @@ static int send_to_store(void *peer, struct queue_delivery *d, struct err *err)
 	struct sending s;
 	begin_sending(d, &s);
 	int r = smtp_client_deliver(q->pool, &s.t, err);
-	bool for_good = r < 0 && err->class == ERR_PERMANENT;
+	bool lost = r == SMTP_CLIENT_LOST, for_good = r < 0 && err->class == ERR_PERMANENT;
 	for (size_t i = 0; i < d->count; i++) {
-		d->outcomes[i].result = for_good ? r : s.recipients[i].result;
-		d->outcomes[i].err = for_good ? *err : s.recipients[i].err;
+		d->outcomes[i].result = lost || for_good ? -1 : s.recipients[i].result;
+		d->outcomes[i].err = lost || for_good ? *err : s.recipients[i].err;
+		d->outcomes[i].lost = lost;
 	}
 	end_sending(&s);
-	if (r < 0 && !for_good)
+	if (r != 0 && !for_good)
 		mx_queue_store_is_away(q);
-	return for_good ? 0 : r;
+	return lost ? QUEUE_PEER_GONE : for_good ? 0 : r;
 }
 
 static void close_peer(void *peer)

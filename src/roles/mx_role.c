@@ -119,7 +119,7 @@ static void report_success(const struct state *s, const struct smtp_transaction 
 		.log = t->log,
 		.message = buf_slice(&text),
 	};
-	if (text.failed || smtp_client_deliver(s->store, &report, &err) < 0 || sender.result < 0)
+	if (text.failed || smtp_client_deliver(s->store, &report, &err) != 0 || sender.result < 0)
 		log_warn(t->log, "delivery report not delivered",
 			F_SLICE("recipient", t->sender.path.address));
 }
@@ -153,7 +153,9 @@ static int deliver(void *context, struct smtp_transaction *t, struct err *err)
 	int r = smtp_client_deliver(s->store, t, err);
 	if (r == 0)
 		report_success(s, t);
-	if (r >= 0 || err->class == ERR_PERMANENT)
+	if (r == SMTP_CLIENT_LOST) /* kept here it would surely come twice */
+		return -1;
+	if (r == 0 || err->class == ERR_PERMANENT)
 		return r;
 	log_warn(t->log, "the store does not answer", F_ERR(err));
 	mx_queue_store_is_away(s->queue);

@@ -300,8 +300,12 @@ int smtp_client_deliver(struct smtp_client_pool *pool, struct smtp_transaction *
 			log_lost(&c, t);
 		if (r == KNOWN)
 			return 0;
+		if (c.complete) {
+			(void)err_prefix(err, "the store did not answer");
+			return SMTP_CLIENT_LOST;
+		}
 		/* An idle connection may have ended just now: then nothing was taken. */
-		if (c.answered || c.complete || !reused)
+		if (c.answered || !reused)
 			return err_prefix(err, "the store did not answer");
 	}
 }

@@ -107,7 +107,13 @@ def down(folder: Path) -> None:
 def wait_for_mail(node: Node, user: User, count: int) -> imaplib.IMAP4:
     """A client with INBOX selected, once it holds that many messages."""
     end = time.monotonic() + PATIENCE
-    client = node.open_imap(user)
+    client = None
+    while client is None:
+        try:
+            client = node.open_imap(user)
+        except ConnectionRefusedError:  # the store is on its way back
+            assert time.monotonic() < end
+            time.sleep(0.05)
     while True:
         _, answer = client.select("INBOX")
         if int(answer[0] or b"0") >= count:
