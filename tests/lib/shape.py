@@ -77,6 +77,15 @@ class Shape:
         self.users = [User(**user) for user in described["users"]]
         self._fresh: Iterator[User] = iter(self.users)
 
+    def rookery(self, *words: str) -> Any:
+        """The result of a command at the first node."""
+        place = self.folder / self.nodes[0].name
+        program = json.loads((place / "node.json").read_text())["program"]
+        command = [program, "--config", str(place / "rookery.conf"), "--json", *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        assert done.returncode == 0, done
+        return json.loads(done.stdout)
+
     def fresh_user(self) -> User:
         """One that no other test has had."""
         return next(self._fresh)

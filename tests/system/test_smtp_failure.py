@@ -1,6 +1,5 @@
 """What SMTP says while something else is broken; and that nothing is lost or doubled by it."""
 
-import json
 import os
 import signal
 import socket
@@ -59,7 +58,7 @@ def test_without_the_store_mail_waits_in_the_queue(own_shape: Shape) -> None:
     got = [fetch(reader, place + 1) for place in range(len(accepted))]
     numbers = sorted(int(text.partition(b"Subject: number ")[2].split()[0]) for text in got)
     assert numbers == accepted
-    listed = json.loads(node.do("queue", "list", "--json"))
+    listed = own_shape.rookery("queue", "list")
     assert (listed["rows"], listed["waiting"], listed["held"]) == ([], 0, 0)
 
 
