@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "directory/directory.h"
+#include "dns/dns.h"
 #include "mail/mail.h"
 #include "mirror/node.h"
 #include "net/session.h"
@@ -20,6 +21,7 @@ struct admin {
 	struct mail *mail;
 	struct directory *directory; /* the internal one */
 	struct mirror_node *mirror;  /* NULL: no server runs */
+	struct dns *dns;             /* for commands with `asks_dns`; else NULL */
 };
 
 /* One call. */
@@ -59,6 +61,9 @@ struct admin_command {
 	/* Fills *ret_result (an object, owned by the caller). ERR_… as the floors below say. */
 	int (*run)(struct admin *admin, const struct admin_call *call, json_t **ret_result,
 		struct err *err);
+	/* Works on the DNS and on nothing else: the command line runs it by itself, with a resolver
+	 * as the config has it. */
+	bool asks_dns;
 };
 extern const struct admin_command admin_commands[];
 extern const size_t admin_command_count;

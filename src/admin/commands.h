@@ -17,6 +17,7 @@ admin_run admin_store_check, admin_store_compact, admin_store_show, admin_backup
 admin_run admin_mailbox_list;
 admin_run admin_mirror_pair, admin_mirror_unpair, admin_mirror_replace, admin_mirror_pause,
 	admin_mirror_resume, admin_mirror_status, admin_mirror_verify;
+admin_run admin_dns_lookup, admin_dns_route;
 
 /* Counts the domain's users for its limit, or no longer, after the limit has changed. */
 int admin_join_domain(struct admin *admin, struct slice domain, struct err *err);

@@ -62,6 +62,10 @@ static const char *const APP_COLUMNS[] = {"name", "services", "created", NULL};
 static const char *const MAILBOX_COLUMNS[] = {
 	"name", "messages", "unseen", "bytes", "uses", "subscribed", NULL};
 
+static const char *const RECORD_COLUMNS[] = {"name", "ttl", "type", "data", NULL};
+static const char *const ROUTE_COLUMNS[] = {
+	"preference", "host", "addresses", "secure", "dane", NULL};
+
 enum { MANY = 1000 };
 
 const struct admin_command admin_commands[] = {
@@ -125,6 +129,10 @@ const struct admin_command admin_commands[] = {
 		NO_OPTIONS, false, ADMIN_NOTHING, NULL, admin_mirror_replace},
 	{"mirror unpair", "", "Makes this a node of its own again.", 0, 0, NO_OPTIONS, false,
 		ADMIN_NOTHING, NULL, admin_mirror_unpair},
+	{"dns lookup", "NAME TYPE", "Asks the DNS, as the server does.", 2, 2, NO_OPTIONS, false,
+		ADMIN_TABLE, RECORD_COLUMNS, admin_dns_lookup, .asks_dns = true},
+	{"dns route", "DOMAIN", "Shows where mail for a domain goes.", 1, 1, NO_OPTIONS, false,
+		ADMIN_TABLE, ROUTE_COLUMNS, admin_dns_route, .asks_dns = true},
 	{"backup", "FOLDER", "Copies the store, while it serves.", 1, 1, NO_OPTIONS, false,
 		ADMIN_NOTHING, NULL, admin_backup},
 };
