@@ -5,8 +5,9 @@
 #include "conf/settings.h"
 #include "dns/dns.h"
 
-/* Before the sandbox: the files of trust anchors are read here, and none later. A role that asks
- * needs UDP and TCP to the name servers' port afterwards. ERR_PERMANENT: the settings can't be. */
+/* In a role after sandbox_confine(), so that the resolver's threads are confined as well: they read
+ * what strangers send. Files of trust anchors must lie where a confined role may read (/usr, /etc),
+ * and resolv_conf too, past its symbolic links. ERR_PERMANENT: the settings can't be. */
 int resolver_open(
 	const struct conf_dns *settings, struct dns **ret_dns, struct err *err) WARN_UNUSED;
 
