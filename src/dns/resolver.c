@@ -4,7 +4,7 @@
  * Who waits may give up at any moment, also while the answer is on its way. So a question lies on
  * the heap, and under the resolver's lock it is settled who is the last to have it: who asked (the
  * answer has come, or libunbound has promised that it will not), or the answer's thread. */
-#include "dns/resolver.h"
+#include "dns/resolver_internal.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -19,7 +19,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
-#include <unbound.h>
 #include <unistd.h>
 
 enum {
@@ -177,90 +176,6 @@ static int lookup(struct dns *dns, struct slice name, enum dns_type type, struct
 	return outcome;
 }
 
-static int refused(struct err *err, const char *what, int failure)
-{
-	return failure == 0
-		       ? 0
-		       : err_permanent(err, ERR_BAD_INPUT, "%s: %s", what, ub_strerror(failure));
-}
-
-static int set(struct ub_ctx *u, const char *option, const char *value, struct err *err)
-{
-	return refused(err, option, ub_ctx_set_option(u, option, value));
-}
-
-/* As libunbound wants it: "192.0.2.1@53". */
-static const char *server_text(const struct net_address *address, char text[NET_ADDRESS_TEXT + 8])
-{
-	char host[NET_ADDRESS_TEXT];
-	net_address_host(address, host);
-	(void)snprintf(text, NET_ADDRESS_TEXT + 8, "%s@%u", host, net_address_port(address));
-	return text;
-}
-
-static int set_servers(
-	struct ub_ctx *u, const struct dns_resolver_options *options, struct err *err)
-{
-	char text[NET_ADDRESS_TEXT + 8];
-	if (options->resolv_conf)
-		return refused(
-			err, options->resolv_conf, ub_ctx_resolvconf(u, options->resolv_conf));
-	for (size_t i = 0; i < options->server_count; i++) {
-		const char *server = server_text(&options->servers[i], text);
-		if (refused(err, server, ub_ctx_set_fwd(u, server)) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int set_zone(struct ub_ctx *u, const struct dns_zone *zone, struct err *err)
-{
-	char text[NET_ADDRESS_TEXT + 8];
-	for (size_t i = 0; i < zone->count; i++)
-		if (refused(err, zone->name,
-			    ub_ctx_set_stub(
-				    u, zone->name, server_text(&zone->servers[i], text), 0)) < 0)
-			return -1;
-	return zone->is_signed ? 0 : set(u, "domain-insecure:", zone->name, err);
-}
-
-static int set_anchors(struct ub_ctx *u, const char *file, struct err *err)
-{
-	if (!file)
-		return 0;
-	if (access(file, R_OK) < 0)
-		return err_permanent(
-			err, ERR_ABSENT, "trust anchors: %s: %s", file, strerror(errno));
-	return refused(err, file, ub_ctx_add_ta_file(u, file));
-}
-
-static int set_up(struct ub_ctx *u, const struct dns_resolver_options *options, struct err *err)
-{
-	bool asks_own = options->server_count || options->resolv_conf || options->zone_count;
-	if (set_servers(u, options, err) < 0 || set_anchors(u, options->root_key, err) < 0 ||
-		set_anchors(u, options->anchors, err) < 0)
-		return -1;
-	/* 127.0.0.1 as a name server is an operator's own, or somebody's trick. His own know
-	 * private addresses, too, which are not signed. */
-	if (asks_own && (set(u, "do-not-query-localhost:", "no", err) < 0 ||
-				set(u, "unblock-lan-zones:", "yes", err) < 0 ||
-				set(u, "insecure-lan-zones:", "yes", err) < 0))
-		return -1;
-	for (size_t i = 0; i < options->zone_count; i++)
-		if (set_zone(u, &options->zones[i], err) < 0)
-			return -1;
-	/* The first of these ends the set-up: files are read. libunbound has zones of its own that
-	 * do not exist (test, 10.in-addr.arpa); what is configured does. */
-	if (refused(err, "the resolver's trust anchors or servers",
-		    ub_ctx_zone_remove(u, "rookery.invalid.")) < 0)
-		return -1;
-	for (size_t i = 0; i < options->zone_count; i++)
-		if (refused(err, options->zones[i].name,
-			    ub_ctx_zone_add(u, options->zones[i].name, "transparent")) < 0)
-			return -1;
-	return 0;
-}
-
 /* The threads begin now, with no signal of the process: libunbound's with the first question, whose
  * answer it knows by itself. */
 static int start(struct resolver *r, struct err *err)
@@ -314,8 +229,8 @@ int dns_resolver_new(
 	};
 	must(r->unbound && r->stop_fd >= 0 && pthread_mutex_init(&r->lock, NULL) == 0);
 	(void)ub_ctx_debugout(r->unbound, NULL); /* what it has to say comes as errors */
-	if (refused(err, "threads", ub_ctx_async(r->unbound, 1)) < 0 ||
-		set_up(r->unbound, options, err) < 0) {
+	must(ub_ctx_async(r->unbound, 1) == 0);  /* a thread, not a child process */
+	if (dns_resolver_set_up(r->unbound, options, err) < 0) {
 		resolver_deinit(r);
 		return -1;
 	}

@@ -239,7 +239,9 @@ static void *ask_in_vain(void *context)
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct dns_answer a;
 	struct err err = {0};
-	(void)!dns_lookup(s->dns, SLICE("s.lan"), DNS_A, &arena, &a, &err);
+	char name[32]; /* one of its own: libunbound asks once for all who want the same */
+	(void)snprintf(name, sizeof(name), "s%zx.lan", (size_t)&arena);
+	(void)!dns_lookup(s->dns, slice_str(name), DNS_A, &arena, &a, &err);
 	return err.kind == ERR_UNAVAILABLE ? s : NULL;
 }
 
@@ -265,6 +267,29 @@ static void questions_at_once_are_bounded(void **state)
 	assert_non_null(good);
 	assert_true(outcome < 0 && err.class == ERR_TEMPORARY && err.kind == ERR_LIMIT);
 	assert_int_equal(dns_lookup(other.dns, SLICE("a.lan"), DNS_A, &arena, &a, &err), 0);
+	dns_free(other.dns);
+}
+
+enum { SILENT = 150, LIBRARY_DEFAULT = 16 }; /* questions on their way at once */
+
+static void silent_servers_hold_up_no_others(void **state)
+{
+	struct setting *s = *state;
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct dns_resolver_options options = {
+		.servers = &s->server.address, .server_count = 1, .timeout_ms = 1000};
+	struct setting other = {0};
+	struct dns_answer a;
+	pthread_t threads[SILENT];
+	assert_int_equal(dns_resolver_new(&options, &other.dns, NULL), 0);
+	for (size_t i = 0; i < SILENT; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, ask_in_vain, &other), 0);
+	while (atomic_load(&s->server.asked) < LIBRARY_DEFAULT)
+		(void)usleep(1000);
+	int outcome = dns_lookup(other.dns, SLICE("a.lan"), DNS_A, &arena, &a, NULL);
+	for (size_t i = 0; i < SILENT; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_int_equal(outcome, 0);
 	dns_free(other.dns);
 }
 
@@ -295,6 +320,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			answers_that_come_too_late_hurt_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(questions_at_once_are_bounded, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			silent_servers_hold_up_no_others, set_up, tear_down),
 		cmocka_unit_test(bad_options_are_said_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
