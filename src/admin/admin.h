@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "directory/directory.h"
+#include "dns/dns.h"
 #include "mail/mail.h"
 #include "mirror/node.h"
 #include "net/session.h"
@@ -22,6 +23,7 @@ struct admin {
 	struct directory *directory; /* the internal one */
 	struct mirror_node *mirror;  /* NULL: no server runs */
 	struct queue *queue;         /* the mx role's; NULL: this is not the mx role */
+	struct dns *dns;             /* of ADMIN_DNS; else NULL */
 };
 
 /* One call. */
@@ -53,6 +55,9 @@ enum admin_shape {
 enum admin_place {
 	ADMIN_STORE, /* the store role, or the command line itself when no server runs */
 	ADMIN_MX,    /* the mx role, while it runs */
+	/* The command line by itself, with a resolver as the config has it: it asks the DNS and
+	 * nothing else. */
+	ADMIN_DNS,
 };
 
 struct admin_command {

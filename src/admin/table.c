@@ -82,6 +82,9 @@ static const char *const QUEUE_COLUMNS[] = {
 	"entry", "arrived", "size", "sender", "recipient", "attempts", "next", "reason", NULL};
 static const char *const DESTINATION_COLUMNS[] = {
 	"name", "entries", "connections", "retry", "reason", NULL};
+static const char *const RECORD_COLUMNS[] = {"name", "ttl", "type", "data", NULL};
+static const char *const ROUTE_COLUMNS[] = {
+	"preference", "host", "addresses", "secure", "dane", NULL};
 
 enum { MANY = 1000 };
 
@@ -162,6 +165,10 @@ const struct admin_command admin_commands[] = {
 		QUEUE_CHANGE_OPTIONS, false, ADMIN_NOTHING, NULL, admin_queue_remove, ADMIN_MX},
 	{"queue flush", "[DESTINATION]", "Tries all that waits, for one domain or for any.", 0, 1,
 		NO_OPTIONS, false, ADMIN_NOTHING, NULL, admin_queue_flush, ADMIN_MX},
+	{"dns lookup", "NAME TYPE", "Asks the DNS, as the server does.", 2, 2, NO_OPTIONS, false,
+		ADMIN_TABLE, RECORD_COLUMNS, admin_dns_lookup, ADMIN_DNS},
+	{"dns route", "DOMAIN", "Shows where mail for a domain goes.", 1, 1, NO_OPTIONS, false,
+		ADMIN_TABLE, ROUTE_COLUMNS, admin_dns_route, ADMIN_DNS},
 	{"backup", "FOLDER", "Copies the store, while it serves.", 1, 1, NO_OPTIONS, false,
 		ADMIN_NOTHING, NULL, admin_backup},
 };

@@ -3,6 +3,7 @@
 
 #define FIELD(member) .offset = offsetof(struct conf_settings, member)
 #define ITEM(member)  .offset = offsetof(struct conf_certificate, member)
+#define ZONE(member)  .offset = offsetof(struct conf_dns_zone, member)
 
 #define KIB ((uint64_t)1024)
 #define MIB (KIB * 1024)
@@ -30,6 +31,18 @@ const struct conf_block conf_blocks[] = {
 			"whose "
 			"names fit the host name that it asked for, else the first one that has no "
 			"names, else the first one."},
+	{.path = "dns",
+		.on = CONF_NO_OFFSET,
+		.help = "How names are looked up in the DNS. Answers are cached, and validated by "
+			"DNSSEC where zones are signed. \"rookery dns lookup\" and \"rookery dns "
+			"route\" show what comes of it."},
+	{.path = "dns.zone",
+		.label = "the zone's name",
+		.on = CONF_NO_OFFSET,
+		.item_size = sizeof(struct conf_dns_zone),
+		.items = offsetof(struct conf_settings, dns.zones),
+		.count = offsetof(struct conf_settings, dns.zone_count),
+		.help = "A private zone, with name servers of its own. May be repeated."},
 	{.path = "limits",
 		.on = CONF_NO_OFFSET,
 		.help = "What clients may use up. The limits hold for each role by itself."},
@@ -108,6 +121,32 @@ const struct conf_option conf_options[] = {
 		.example = "mail.example.org imap.example.org",
 		.help = "Host names for which this certificate is chosen; *.example.org stands for "
 			"one label. Without names it is the default."},
+
+	{"dns", "servers", CONF_SERVERS, CONF_RESTART, FIELD(dns.servers), .fallback = "",
+		.example = "127.0.0.1:53",
+		.help = "Resolvers that are asked everything. They must pass on DNSSEC records. "
+			"Without any, the Internet's name servers are asked themselves, from the "
+			"root on."},
+	{"dns", "resolv_conf", CONF_TEXT, CONF_RESTART, 0, 4096, FIELD(dns.resolv_conf),
+		.fallback = "\"\"", .example = "/etc/resolv.conf",
+		.help = "A file that names the resolvers to ask, in place of servers; read at "
+			"start."},
+	{"dns", "root_key", CONF_TEXT, CONF_RESTART, 0, 4096, FIELD(dns.root_key),
+		.fallback = "/usr/share/dns/root.key",
+		.help = "The trust anchors of the root zone, as Debian's package dns-root-data "
+			"has them. \"\" turns validation by them off, and with it DANE."},
+	{"dns", "anchors", CONF_TEXT, CONF_RESTART, 0, 4096, FIELD(dns.anchors), .fallback = "\"\"",
+		.example = "/etc/rookery/anchors",
+		.help = "A file with more trust anchors, for private zones: DS or DNSKEY records."},
+	{"dns", "timeout", CONF_DURATION, CONF_RESTART, 100, 10 * MINUTE, FIELD(dns.timeout_ms),
+		.fallback = "20s",
+		.help = "How long an answer is waited for; then what asked goes on as with a name "
+			"server that fails, which is never as with a name that is not there."},
+	{"dns.zone", "servers", CONF_SERVERS, CONF_RESTART, ZONE(servers),
+		.example = "192.0.2.53:53", .help = "The zone's name servers."},
+	{"dns.zone", "signed", CONF_BOOL, CONF_RESTART, ZONE(is_signed), .fallback = "no",
+		.help = "Whether the zone is signed, and validated from the root or from one of "
+			"the anchors."},
 
 	{"limits", "connections", CONF_NUMBER, CONF_RESTART, 1, 10000000, FIELD(limits.connections),
 		.fallback = "100000", .help = "Connections at the same time, over all listeners."},

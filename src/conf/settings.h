@@ -62,6 +62,22 @@ struct conf_tls {
 	size_t certificate_count;
 };
 
+/* A zone that others than the Internet's name servers answer for. */
+struct conf_dns_zone {
+	const char *name; /* "" when the block has none */
+	struct conf_list servers;
+	bool is_signed;
+};
+
+struct conf_dns {
+	struct conf_list servers; /* resolvers that are asked everything; none: from the root on */
+	const char *resolv_conf;  /* file with such servers; "": none */
+	const char *root_key, *anchors; /* files; "": none */
+	uint64_t timeout_ms;
+	const struct conf_dns_zone *zones;
+	size_t zone_count;
+};
+
 struct conf_limits {
 	uint64_t connections, connections_per_address;
 	uint64_t auth_failures_per_address, auth_failure_window_ms;
@@ -126,6 +142,7 @@ struct conf_settings {
 	struct conf_list proxy_trusted;
 	struct conf_log log;
 	struct conf_tls tls;
+	struct conf_dns dns;
 	struct conf_limits limits;
 	struct conf_metrics metrics;
 	struct conf_mx mx;

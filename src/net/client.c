@@ -108,11 +108,12 @@ int net_client_start_tls(struct net_client *client, struct err *err)
 	/* What the server sent before the handshake is not of the secured stream. */
 	client->in.len = client->in_at = 0;
 	client->failed = true; /* until the handshake is done */
-	const char *name = client->options.tls_name;
-	if (!client->trust &&
-		net_tls_client_new(client->options.ca_file, name != NULL, &client->trust, err) != 0)
+	const struct net_client_options *o = &client->options;
+	bool verify = o->tls_name && !o->unverified && !o->dane;
+	if (!client->trust && net_tls_client_new(o->ca_file, verify, &client->trust, err) != 0)
 		return -1;
-	if (net_tls_connect(client->trust, name, client->top, &client->top, err) != 0)
+	if (o->dane ? net_tls_connect_dane(client->trust, o->dane, client->top, &client->top, err)
+		    : net_tls_connect(client->trust, o->tls_name, client->top, &client->top, err))
 		return -1;
 	int64_t until = time_out(client);
 	for (;;) {
@@ -124,6 +125,11 @@ int net_client_start_tls(struct net_client *client, struct err *err)
 	}
 	client->failed = false;
 	return 0;
+}
+
+const struct net_tls_info *net_client_tls_info(struct net_client *client)
+{
+	return net_layer_tls_info(client->top);
 }
 
 static char *copy_string(const char *text)
@@ -160,7 +166,7 @@ int net_client_open(const struct net_client_options *options, struct net_tls_cli
 int net_client_connect(
 	const struct net_client_options *options, struct net_client **ret_client, struct err *err)
 {
-	return net_client_open(options, NULL, ret_client, err);
+	return net_client_open(options, options->trust, ret_client, err);
 }
 
 void net_client_write(struct net_client *client, struct slice bytes)

@@ -8,6 +8,9 @@
 #include "net/address.h"
 
 struct net_client;
+struct net_tls_client;
+struct net_tls_dane;
+struct net_tls_info;
 
 enum net_client_tls { NET_CLIENT_PLAIN, NET_CLIENT_TLS };
 
@@ -16,12 +19,20 @@ struct net_client_options {
 	enum net_client_tls tls;
 	const char *tls_name; /* checked against the certificate, sent as SNI; NULL: not checked */
 	const char *ca_file;  /* PEM; NULL: the system's */
-	unsigned timeout_ms;  /* for connecting, and for each read and write; 0 means 30 s */
+	bool unverified;      /* tls_name is sent only: any certificate is taken */
+	/* Checks in place of tls_name: see net_tls_connect_dane(). Borrowed until TLS stands. */
+	const struct net_tls_dane *dane;
+	/* What the options on certificates above come to, made once for many clients: made by
+	 * net_tls_client_new(), borrowed until TLS stands. NULL: it makes its own. */
+	struct net_tls_client *trust;
+	unsigned timeout_ms; /* for connecting, and for each read and write; 0 means 30 s */
 };
 
 int net_client_connect(const struct net_client_options *options, struct net_client **ret_client,
 	struct err *err) WARN_UNUSED;
 int net_client_start_tls(struct net_client *client, struct err *err) WARN_UNUSED;
+/* What was negotiated; borrowed. NULL without TLS. */
+const struct net_tls_info *net_client_tls_info(struct net_client *client);
 /* Queues; net_client_flush sends. A full queue sends by itself. */
 void net_client_write(struct net_client *client, struct slice bytes);
 int net_client_flush(struct net_client *client, struct err *err) WARN_UNUSED;

@@ -14,7 +14,7 @@ from includes import includes, sources  # noqa: E402
 FLOORS = [
     ["base"],
     ["net", "conf"],
-    ["message", "sasl", "envelope", "sieve"],
+    ["dns", "message", "sasl", "envelope", "sieve"],
     ["store"],
     ["mail", "groupware", "directory", "mirror", "queue", "filter", "lists"],
     ["admin", "smtp", "lmtp", "imap", "pop3", "managesieve", "http", "dav", "webmail", "proxy"],
