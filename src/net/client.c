@@ -101,18 +101,10 @@ static int open_socket(struct net_client *client, struct err *err)
 	return 0;
 }
 
-int net_client_start_tls(struct net_client *client, struct err *err)
+static int secure(
+	struct net_client *client, struct net_tls_client *trust, const char *name, struct err *err)
 {
-	if (net_client_flush(client, err) != 0)
-		return -1;
-	/* What the server sent before the handshake is not of the secured stream. */
-	client->in.len = client->in_at = 0;
-	client->failed = true; /* until the handshake is done */
-	const char *name = client->options.tls_name;
-	if (!client->trust &&
-		net_tls_client_new(client->options.ca_file, name != NULL, &client->trust, err) != 0)
-		return -1;
-	if (net_tls_connect(client->trust, name, client->top, &client->top, err) != 0)
+	if (net_tls_connect(trust, name, client->top, &client->top, err) != 0)
 		return -1;
 	int64_t until = time_out(client);
 	for (;;) {
@@ -124,6 +116,36 @@ int net_client_start_tls(struct net_client *client, struct err *err)
 	}
 	client->failed = false;
 	return 0;
+}
+
+/* What is queued goes out in the clear. */
+static int leave_plain(struct net_client *client, struct err *err)
+{
+	if (net_client_flush(client, err) != 0)
+		return -1;
+	/* What the server sent before the handshake is not of the secured stream. */
+	client->in.len = client->in_at = 0;
+	client->failed = true; /* until the handshake is done */
+	return 0;
+}
+
+int net_client_start_tls(struct net_client *client, struct err *err)
+{
+	const char *name = client->options.tls_name;
+	if (leave_plain(client, err) != 0)
+		return -1;
+	if (!client->trust &&
+		net_tls_client_new(client->options.ca_file, name != NULL, &client->trust, err) != 0)
+		return -1;
+	return secure(client, client->trust, name, err);
+}
+
+int net_client_start_tls_with(
+	struct net_client *client, struct net_tls_client *trust, const char *name, struct err *err)
+{
+	if (leave_plain(client, err) != 0)
+		return -1;
+	return secure(client, trust, name, err);
 }
 
 static char *copy_string(const char *text)
@@ -161,6 +183,16 @@ int net_client_connect(
 	const struct net_client_options *options, struct net_client **ret_client, struct err *err)
 {
 	return net_client_open(options, NULL, ret_client, err);
+}
+
+void net_client_set_timeout(struct net_client *client, unsigned ms)
+{
+	client->options.timeout_ms = ms ? ms : TIMEOUT_MS;
+}
+
+const struct net_tls_info *net_client_tls_info(struct net_client *client)
+{
+	return net_layer_tls_info(client->top);
 }
 
 void net_client_write(struct net_client *client, struct slice bytes)

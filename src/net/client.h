@@ -8,6 +8,8 @@
 #include "net/address.h"
 
 struct net_client;
+struct net_tls_client;
+struct net_tls_info;
 
 enum net_client_tls { NET_CLIENT_PLAIN, NET_CLIENT_TLS };
 
@@ -22,6 +24,14 @@ struct net_client_options {
 int net_client_connect(const struct net_client_options *options, struct net_client **ret_client,
 	struct err *err) WARN_UNUSED;
 int net_client_start_tls(struct net_client *client, struct err *err) WARN_UNUSED;
+/* As above, with anchors of the caller's, who keeps them for the call; `name` is for SNI and the
+ * certificate, NULL: neither. After a failure the connection is of no use. */
+int net_client_start_tls_with(struct net_client *client, struct net_tls_client *trust,
+	const char *name, struct err *err) WARN_UNUSED;
+/* What the handshake came to; borrowed from the connection. NULL: there is no TLS. */
+const struct net_tls_info *net_client_tls_info(struct net_client *client);
+/* From now on; 0 means 30 s. */
+void net_client_set_timeout(struct net_client *client, unsigned ms);
 /* Queues; net_client_flush sends. A full queue sends by itself. */
 void net_client_write(struct net_client *client, struct slice bytes);
 int net_client_flush(struct net_client *client, struct err *err) WARN_UNUSED;
