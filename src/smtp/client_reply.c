@@ -109,8 +109,10 @@ int smtp_client_read_reply(struct net_client *net, struct smtp_client_reply *rep
 	reply->lines = 0;
 	for (;;) {
 		struct slice line;
-		if (net_client_read_line(net, SMTP_REPLY_LINE_MAX, &line, err) < 0)
+		if (net_client_read_line(net, SMTP_REPLY_LINE_MAX, &line, err) < 0) {
+			err->kind = ERR_UNAVAILABLE; /* be it a line that never ends */
 			return -1;
+		}
 		switch (smtp_client_reply_line(reply, line, offer)) {
 		case SMTP_REPLY_MORE:
 			break;

@@ -43,7 +43,8 @@ enum { SMTP_REPLY_LINE_MAX = 2048, SMTP_REPLY_LINES_MAX = 100 };
 enum smtp_reply_outcome smtp_client_reply_line(
 	struct smtp_client_reply *reply, struct slice line, struct smtp_offer *offer);
 
-/* One reply from the connection. A failure is one of the connection, which is of no use then. */
+/* One reply from the connection. A failure is one of the connection, which is of no use then:
+ * temporary, ERR_UNAVAILABLE. */
 int smtp_client_read_reply(struct net_client *net, struct smtp_client_reply *reply,
 	struct smtp_offer *offer, struct err *err) WARN_UNUSED;
 /* As above, and a failure (temporary) when it is another one than `code`. */
