@@ -93,7 +93,7 @@ static void without_mime_the_charset_is_unknown(void **state)
 
 #define MULTIPART(type, encoding, body)                                                            \
 	"MIME-Version: 1.0\r\nContent-Type: multipart/" type "; boundary=b\r\n" encoding "\r"      \
-											 "\n" body
+	"\n" body
 #define EIGHT "Content-Transfer-Encoding: 8bit\r\n"
 #define SEVEN "Content-Transfer-Encoding: 7bit\r\n"
 

@@ -243,9 +243,9 @@ void net_client_wipe_sent(struct net_client *client)
 }
 
 /* At least one byte into `to`; a count, or negative. */
-static ssize_t read_some(struct net_client *client, char *to, size_t len, struct err *err)
+static ssize_t read_some(
+	struct net_client *client, char *to, size_t len, int64_t until, struct err *err)
 {
-	int64_t until = time_out(client);
 	for (;;) {
 		ssize_t got = client->top->ops->read(client->top, to, len);
 		if (got > 0)
@@ -260,7 +260,7 @@ static ssize_t read_some(struct net_client *client, char *to, size_t len, struct
 }
 
 /* Adds what comes to the input. */
-static int fill(struct net_client *client, struct err *err)
+static int fill(struct net_client *client, int64_t until, struct err *err)
 {
 	if (client->in_at > 0) {
 		buf_consume(&client->in, client->in_at);
@@ -269,7 +269,7 @@ static int fill(struct net_client *client, struct err *err)
 	char *to = buf_reserve(&client->in, READ_SIZE);
 	if (!to)
 		return err_temporary(err, ERR_OTHER, "no memory");
-	ssize_t got = read_some(client, to, READ_SIZE, err);
+	ssize_t got = read_some(client, to, READ_SIZE, until, err);
 	if (got < 0)
 		return -1;
 	client->in.len += (size_t)got;
@@ -282,6 +282,7 @@ int net_client_read_line(
 	size_t looked = 0; /* bytes without a line end */
 	if (net_client_flush(client, err) != 0)
 		return -1;
+	int64_t until = time_out(client);
 	for (;;) {
 		struct slice have =
 			slice(client->in.data + client->in_at, client->in.len - client->in_at);
@@ -299,7 +300,7 @@ int net_client_read_line(
 			return 0;
 		}
 		looked = have.len;
-		if (fill(client, err) != 0)
+		if (fill(client, until, err) != 0)
 			return -1;
 	}
 }
@@ -319,13 +320,14 @@ int net_client_read_bytes(struct net_client *client, size_t len, struct buf *to,
 				return err_temporary(err, ERR_LIMIT, "more bytes than expected");
 			}
 		} else if (len < DIRECT_READ) {
-			if (fill(client, err) != 0)
+			if (fill(client, time_out(client), err) != 0)
 				return -1;
 		} else {
 			/* Large bodies go straight to their place. */
 			size_t piece = MIN(len, (size_t)1 << 20);
 			char *place = buf_reserve(to, piece);
-			ssize_t got = place ? read_some(client, place, piece, err) : -1;
+			ssize_t got =
+				place ? read_some(client, place, piece, time_out(client), err) : -1;
 			if (!place) {
 				client->failed = true;
 				(void)err_temporary(err, ERR_LIMIT, "more bytes than expected");

@@ -37,8 +37,8 @@ void net_client_write(struct net_client *client, struct slice bytes);
 int net_client_flush(struct net_client *client, struct err *err) WARN_UNUSED;
 /* Overwrites what was sent last: it was a secret. */
 void net_client_wipe_sent(struct net_client *client);
-/* Flushes, then reads one line; without CR LF; valid until the next call. A line past `max` is an
- * error, so is the end of the stream. */
+/* Flushes, then reads one line, within the time-out; without CR LF; valid until the next call. A
+ * line past `max` is an error, so is the end of the stream. */
 int net_client_read_line(
 	struct net_client *client, size_t max, struct slice *ret_line, struct err *err) WARN_UNUSED;
 /* Flushes, then appends exactly `len` bytes to `to`. */

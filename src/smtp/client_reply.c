@@ -94,10 +94,10 @@ enum smtp_reply_outcome smtp_client_reply_line(
 		read_extension(text, offer);
 	}
 	size_t status = status_len(text);
-	if (status > 0 && !reply->status[0]) {
+	if (status > 0 && !reply->status[0])
 		(void)snprintf(reply->status, sizeof(reply->status), "%.*s", (int)status, text.ptr);
+	if (reply->status[0]) /* the last code counts, should they differ */
 		reply->status[0] = line.ptr[0];
-	}
 	add_text(reply, slice_from(text, status));
 	reply->code = (int)code;
 	return line.len > 3 && line.ptr[3] == '-' ? SMTP_REPLY_MORE : SMTP_REPLY_COMPLETE;

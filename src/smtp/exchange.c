@@ -86,15 +86,17 @@ static void refuse(struct smtp_exchange *x, struct smtp_transaction *t, struct s
 		r->said = smtp_said_new(reply, x->host, &t->arena);
 }
 
-/* "Too many recipients" ends in 2 for historical reasons, and means "not now" (RFC 5321 section
- * 4.5.3.1.10); 552 else is a mailbox that is full. */
-static void mend_too_many(struct smtp_client_reply *reply)
+/* "Too many recipients" begins with a 5 for historical reasons, and means "not now" (RFC 5321
+ * section 4.5.3.1.10). Said to the first one, 552 is a mailbox that is full. */
+static void mend_too_many(
+	struct smtp_recipient *r, const struct smtp_client_reply *reply, size_t taken)
 {
-	if (reply->code == 552 &&
-		(!reply->status[0] || slice_ends(slice_str(reply->status), SLICE(".5.3")))) {
-		reply->code = 452;
-		(void)snprintf(reply->status, sizeof(reply->status), "4.5.3");
-	}
+	bool other = reply->status[0] && !slice_ends(slice_str(reply->status), SLICE(".5.3"));
+	if (reply->code != 552 || taken == 0 || other)
+		return;
+	r->err.class = ERR_TEMPORARY;
+	r->err.kind = ERR_LIMIT;
+	(void)err_status(&r->err, "4.5.3");
 }
 
 /* One answer for all who are left. */
@@ -142,10 +144,10 @@ static int read_recipients(struct smtp_exchange *x, struct smtp_transaction *t, 
 			return -1;
 		if (!taken)
 			continue;
-		if (!x->lmtp)
-			mend_too_many(&reply);
 		if (reply.code / 100 != 2)
 			refuse(x, t, r, &reply);
+		if (!x->lmtp)
+			mend_too_many(r, &reply, *taken);
 		*taken += r->result == 0;
 	}
 	return 0;

@@ -84,6 +84,14 @@ static int no_room(struct err *err)
 	return err_status(err, "4.3.1");
 }
 
+static int cannot(enum message_transport transport, struct err *err)
+{
+	return refuse(err, "5.6.3",
+		transport == MESSAGE_SEVEN_BIT
+			? "The server takes 7-bit text only, which this can't become"
+			: "The server takes text only, which this can't become");
+}
+
 /* Into the spool: with parts converted, or line ends alone. */
 static int make_copy(struct smtp_fit *fit, struct slice message, bool convert,
 	enum message_transport transport, struct slice *ret_copy, struct err *err)
@@ -103,10 +111,7 @@ static int make_copy(struct smtp_fit *fit, struct slice message, bool convert,
 		r = flush(&copy);
 	buf_free(&copy.piece);
 	if (r == MESSAGE_CANT_CONVERT)
-		return refuse(err, "5.6.3",
-			transport == MESSAGE_SEVEN_BIT
-				? "The server takes 7-bit text only, which this can't become"
-				: "The server takes text only, which this can't become");
+		return cannot(transport, err);
 	if (r < 0 || spool_slice(fit->spool, ret_copy, err) < 0)
 		return no_room(err);
 	return 0;
@@ -118,7 +123,7 @@ static int fit_content(struct smtp_fit *fit, struct smtp_exchange *x,
 	unsigned has = fit->offer->extensions;
 	bool binary = t->sender.body == ENVELOPE_BINARYMIME;
 	struct message_octets octets = message_octets(t->message);
-	octets.eight_bit |= message_octets(t->extra).eight_bit;
+	bool extra_eight_bit = message_octets(t->extra).eight_bit;
 	x->extra = t->extra;
 	x->message = t->message;
 	x->body = ENVELOPE_BINARYMIME;
@@ -127,8 +132,10 @@ static int fit_content(struct smtp_fit *fit, struct smtp_exchange *x,
 	enum message_transport transport =
 		has & SMTP_HAS_EIGHT_BIT ? MESSAGE_EIGHT_BIT : MESSAGE_SEVEN_BIT;
 	bool convert = binary || (octets.eight_bit && transport == MESSAGE_SEVEN_BIT);
-	x->body = octets.eight_bit && transport == MESSAGE_EIGHT_BIT ? ENVELOPE_8BITMIME
-								     : ENVELOPE_7BIT;
+	bool eight_bit = octets.eight_bit || extra_eight_bit;
+	x->body = eight_bit && transport == MESSAGE_EIGHT_BIT ? ENVELOPE_8BITMIME : ENVELOPE_7BIT;
+	if (extra_eight_bit && transport == MESSAGE_SEVEN_BIT)
+		return cannot(transport, err);
 	if (!convert && !octets.bare)
 		return 0;
 	return make_copy(fit, t->message, convert, transport, &x->message, err);

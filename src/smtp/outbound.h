@@ -21,7 +21,9 @@ struct smtp_hop {
 	struct net_address address;
 	enum smtp_tls_mode tls;
 	bool tls_at_once; /* in front of the greeting (RFC 8314); needs SMTP_TLS_REQUIRED */
-	struct net_tls_client *trust; /* NULL: any certificate is taken */
+	/* NULL: any certificate is taken, as is right for opportunistic TLS; but lend one that does
+	 * so where many connections are made. */
+	struct net_tls_client *trust;
 	const char
 		*verified_by; /* what `trust` verifies, in a word ("dane", "sts"); NULL: nothing */
 	struct slice user, password; /* of a smart host; empty: no login */
@@ -79,8 +81,9 @@ enum smtp_sent {
 };
 /* One transaction. Each recipient gets its result: 0 taken; else err, and `said` when it is the
  * server's answer. What the server lacks is made up for where that can be (smtp/fit.h), or refused
- * without asking it. Success with a server without DSN is to be told as "relayed" to who asked for
- * a report (RFC 3461 section 5.2.2): see smtp_outbound_has(). */
+ * without asking it. `said` lies in the transaction's arena. Success with a server without DSN is
+ * to be told as "relayed" to who asked for a report (RFC 3461 section 5.2.2): see
+ * smtp_outbound_has(). */
 enum smtp_sent smtp_outbound_send(struct smtp_outbound *o, struct smtp_transaction *t) WARN_UNUSED;
 
 /* With QUIT while the connection is whole, and does not wait for its answer. NULL is fine. */

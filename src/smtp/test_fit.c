@@ -78,6 +78,9 @@ static void without_8bitmime_text_is_converted(void **state)
 	assert_int_equal(w->x.body, ENVELOPE_7BIT);
 	smtp_fit_end(&w->fit);
 	refused(make(0, "Subject: caf\xc3\xa9\r\n\r\nx\r\n"), "5.6.3");
+	w = make(0, "Subject: x\r\n\r\nx\r\n");
+	w->t.extra = SLICE("Received: caf\xc3\xa9\r\n");
+	refused(w, "5.6.3");
 }
 
 static void without_binarymime_parts_are_converted(void **state)

@@ -73,6 +73,21 @@ static void parameters_go_out_where_they_are_offered(void **state)
 	script_client_free(c);
 }
 
+static void an_original_address_in_utf8_is_written_in_ascii(void **state) /* RFC 6533 section 3 */
+{
+	struct script_client *c = script_client_new(
+		SCRIPT(HELLO, {"EHLO", "250-x\r\n250 DSN\r\n"}, MAIL_OK,
+			{"RCPT TO:<ann@b.test> ORCPT=utf-8;\\x{E9}v\\x{2603}\\x{1F426}@b.test\r\n",
+				"250 ok\r\n"},
+			DATA_OK, TAKEN, QUIT),
+		NULL);
+	c->recipients[0].envelope.orcpt =
+		SLICE("utf-8;\xc3\xa9v\xe2\x98\x83\xf0\x9f\x90\xa6@b.test");
+	assert_int_equal(script_client_send(c, 1), SMTP_SENT);
+	assert_null(strchr(script_client_close(c), '!'));
+	script_client_free(c);
+}
+
 static void helo_is_said_where_ehlo_is_refused(void **state)
 {
 	struct script_client *c = script_client_new(
@@ -118,6 +133,7 @@ static void each_recipient_has_its_own_result(void **state)
 	assert_int_equal(c->recipients[1].result, 0);
 	assert_int_equal(c->recipients[2].err.class, ERR_TEMPORARY);
 	assert_string_equal(c->recipients[2].err.status, "4.5.3");
+	assert_int_equal(c->recipients[2].said->code, 552);
 	script_client_free(c);
 }
 
@@ -293,6 +309,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_message_is_sent_command_by_command),
 		cmocka_unit_test(parameters_go_out_where_they_are_offered),
+		cmocka_unit_test(an_original_address_in_utf8_is_written_in_ascii),
 		cmocka_unit_test(helo_is_said_where_ehlo_is_refused),
 		cmocka_unit_test(several_messages_go_through_one_connection),
 		cmocka_unit_test(each_recipient_has_its_own_result),

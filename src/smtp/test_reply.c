@@ -51,6 +51,9 @@ static void lines_are_joined(void **state)
 		SMTP_REPLY_COMPLETE);
 	assert_string_equal(reply.status, "5.7.1");
 	assert_string_equal(reply.text, "One two three");
+	assert_int_equal(read("250-2.0.0 One\n450 two", &reply, NULL), SMTP_REPLY_COMPLETE);
+	assert_int_equal(reply.code, 450);
+	assert_string_equal(reply.status, "4.0.0");
 }
 
 static void what_is_no_reply_is_malformed(void **state)
