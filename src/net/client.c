@@ -236,6 +236,13 @@ int net_client_flush(struct net_client *client, struct err *err)
 	return 0;
 }
 
+void net_client_stop_writing(struct net_client *client)
+{
+	client->failed = false;
+	client->write_err.class = ERR_NONE;
+	buf_clear(&client->out);
+}
+
 void net_client_wipe_sent(struct net_client *client)
 {
 	if (client->out.len == 0 && client->out.data)

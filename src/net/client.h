@@ -35,6 +35,9 @@ void net_client_set_timeout(struct net_client *client, unsigned ms);
 /* Queues; net_client_flush sends. A full queue sends by itself. */
 void net_client_write(struct net_client *client, struct slice bytes);
 int net_client_flush(struct net_client *client, struct err *err) WARN_UNUSED;
+/* After a write has failed: forgets what was not sent, so that what the server said before it
+ * closed can be read. Nothing may be written any more. */
+void net_client_stop_writing(struct net_client *client);
 /* Overwrites what was sent last: it was a secret. */
 void net_client_wipe_sent(struct net_client *client);
 /* Flushes, then reads one line, within the time-out; without CR LF; valid until the next call. A

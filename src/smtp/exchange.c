@@ -12,6 +12,7 @@ enum {
 	/* RCPTs in one write to servers elsewhere: their answers fit into any socket's buffers, so
 	 * nobody is stuck writing while the other one writes too (RFC 2920 section 3.1). */
 	GROUP = 100,
+	LAST_WORDS_MS = 1000,
 };
 
 const struct smtp_said *smtp_said_new(
@@ -240,6 +241,24 @@ static enum smtp_exchanged failed(const struct smtp_exchange *x)
 	return x->bye ? SMTP_EXCHANGE_KNOWN : SMTP_EXCHANGE_BROKEN;
 }
 
+/* The server closed in the middle of the message, but maybe not without a word ("552 too big"):
+ * that is the answer then. */
+static enum smtp_exchanged read_last_words(
+	struct smtp_exchange *x, struct smtp_transaction *t, struct err *err)
+{
+	UNINITIALIZED struct smtp_client_reply reply;
+	struct err none;
+	if (x->lmtp)
+		return SMTP_EXCHANGE_BROKEN;
+	net_client_stop_writing(x->net);
+	net_client_set_timeout(x->net, LAST_WORDS_MS);
+	if (smtp_client_read_reply(x->net, &reply, NULL, &none) < 0 || reply.code < 400)
+		return SMTP_EXCHANGE_BROKEN;
+	x->bye = reply.code == 421;
+	share(x, t, &reply);
+	return SMTP_EXCHANGE_KNOWN;
+}
+
 /* The message, for whom the envelope has left. */
 static enum smtp_exchanged send_message(
 	struct smtp_exchange *x, struct smtp_transaction *t, struct err *err)
@@ -264,9 +283,7 @@ static enum smtp_exchanged send_message(
 		BE_PATIENT(x, data_block);
 		write_dotted(x);
 	}
-	if (send_end(x, err) < 0)
-		return SMTP_EXCHANGE_BROKEN;
-	return read_results(x, t, err);
+	return send_end(x, err) < 0 ? read_last_words(x, t, err) : read_results(x, t, err);
 }
 
 /* Envelope and message in one write. */

@@ -225,6 +225,32 @@ static void each_step_may_be_the_last(void **state)
 	}
 }
 
+/* The message is more than the buffers of both sockets hold. */
+static void an_answer_in_the_middle_of_the_message_counts(void **state)
+{
+	static const struct script_step STEPS[][9] = {
+		{HELLO, PLAIN_EHLO, MAIL_OK, RCPT_OK, {"DATA", "354 go\r\n"},
+			{"Received", "552 5.3.4 too big\r\n"}, {"", NULL}},
+		{HELLO, {"EHLO", "250-x\r\n250 CHUNKING\r\n"}, MAIL_OK, RCPT_OK, {"BDA", ""},
+			{"Received", "552 5.3.4 too big\r\n"}, {"", NULL}},
+		{HELLO, PLAIN_EHLO, MAIL_OK, RCPT_OK, {"DATA", "354 go\r\n"}, {"Received", NULL}},
+	};
+	struct buf text = BUF(8 << 20);
+	buf_add_str(&text, "Subject: x\r\n\r\n");
+	while (text.len < 6 << 20)
+		buf_printf(&text, "%900d\r\n", 0);
+	for (size_t i = 0; i < ARRAY_LEN(STEPS); i++) {
+		struct script_client *c = script_client_new(STEPS[i], NULL);
+		c->t.message = buf_slice(&text);
+		assert_int_equal(script_client_send(c, 1), SMTP_SENT_ENDED);
+		assert_int_equal(c->recipients[0].err.class, i < 2 ? ERR_PERMANENT : ERR_TEMPORARY);
+		assert_string_equal(c->recipients[0].err.status, i < 2 ? "5.3.4" : "");
+		assert_int_equal(c->recipients[0].said != NULL, i < 2);
+		script_client_free(c);
+	}
+	buf_free(&text);
+}
+
 static void a_lost_answer_is_an_outcome_of_its_own(void **state)
 {
 	static const struct script_step STEPS[][9] = {
@@ -317,6 +343,7 @@ int main(void)
 		cmocka_unit_test(many_recipients_go_in_groups),
 		cmocka_unit_test(refused_data_is_the_answer_for_who_is_left),
 		cmocka_unit_test(each_step_may_be_the_last),
+		cmocka_unit_test(an_answer_in_the_middle_of_the_message_counts),
 		cmocka_unit_test(a_lost_answer_is_an_outcome_of_its_own),
 		cmocka_unit_test(silence_ends_by_its_own_time_out),
 		cmocka_unit_test(what_fails_before_mail_says_how),

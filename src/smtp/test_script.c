@@ -9,6 +9,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <unistd.h>
 
 struct script {
@@ -151,7 +152,10 @@ struct script *script_start(const struct script_step *steps, const char *host)
 	((struct sockaddr_in *)&s->address.storage)->sin_port = 0;
 	if (host)
 		load(s, host);
+	int small = 64 * 1024;
+	(void)signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to who has left */
 	s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	(void)setsockopt(s->listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	assert_int_equal(
 		bind(s->listener, (struct sockaddr *)&s->address.storage, s->address.len), 0);
 	assert_int_equal(
