@@ -51,7 +51,8 @@ enum smtp_exchanged {
 	SMTP_EXCHANGE_KNOWN = 1, /* broken too, but each recipient has its result */
 };
 
-/* Recipients with a negative result are left out; the others get theirs. Those without one after
+/* The transaction, its arena too, belongs to the call meanwhile. Recipients with a negative result
+ * are left out; the others get theirs. Those without one after
  * SMTP_EXCHANGE_BROKEN have 0. The connection is between transactions afterwards. */
 enum smtp_exchanged smtp_exchange_run(
 	struct smtp_exchange *x, struct smtp_transaction *t, struct err *err) WARN_UNUSED;

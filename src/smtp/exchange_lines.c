@@ -10,7 +10,9 @@ void smtp_exchange_write_mail(const struct smtp_exchange *x, const struct smtp_t
 	buf_printf(to, "MAIL FROM:<%.*s>", SLICE_ARG(s->path.address));
 	if (x->extensions & SMTP_HAS_SIZE)
 		buf_printf(to, " SIZE=%llu", (unsigned long long)size);
-	if (x->extensions & SMTP_HAS_EIGHT_BIT)
+	unsigned body = x->body == ENVELOPE_BINARYMIME ? SMTP_HAS_EIGHT_BIT | SMTP_HAS_BINARY
+						       : SMTP_HAS_EIGHT_BIT;
+	if (x->extensions & body)
 		buf_add_str(to, BODIES[x->body]);
 	if ((x->extensions & SMTP_HAS_SMTPUTF8) && x->smtputf8)
 		buf_add_str(to, " SMTPUTF8");
