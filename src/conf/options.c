@@ -54,6 +54,9 @@ const struct conf_block conf_blocks[] = {
 		.on = offsetof(struct conf_settings, mx.on),
 		.help = "The role that takes mail in: SMTP from other servers, submission from "
 			"users. This machine has the role when the block is there."},
+	{.path = "mx.outbound",
+		.on = CONF_NO_OFFSET,
+		.help = "Of mail that users send to other servers."},
 	{.path = "mx.queue",
 		.on = CONF_NO_OFFSET,
 		.help = "Of mail that waits on its way, in the mx role's own store: for servers "
@@ -219,6 +222,13 @@ const struct conf_option conf_options[] = {
 	{"mx", "control_socket", CONF_ADDRESS, CONF_RESTART, FIELD(mx.control_socket),
 		.fallback = "unix:<run>/mx-control", .example = "unix:/run/rookery/mx-control",
 		.help = "Where the rookery command reaches the running mx role: its queue."},
+	{"mx.outbound", "smart_host", CONF_TEXT, CONF_RESTART, 0, 255,
+		FIELD(mx.outbound.smart_host), .fallback = "\"\"", .example = "192.0.2.25:25",
+		.help = "Address and port of a server that takes all mail for elsewhere. Without "
+			"it, the DNS says where mail for a domain goes."},
+	{"mx.outbound", "port", CONF_NUMBER, CONF_RESTART, 1, 65535, FIELD(mx.outbound.port),
+		.fallback = "25",
+		.help = "Where other servers listen. Only tests have another one than 25."},
 	{"mx.queue", "lifetime", CONF_DURATION, CONF_RESTART, MINUTE, 30 * (uint64_t)DAY,
 		FIELD(mx.queue.lifetime_ms), .fallback = "5d",
 		.help = "How long a message is tried before its sender hears that it has failed; "

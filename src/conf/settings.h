@@ -94,6 +94,11 @@ struct conf_queue {
 	uint64_t connections, connections_per_destination;
 };
 
+struct conf_outbound {
+	const char *smart_host; /* address and port; "": none */
+	uint64_t port;
+};
+
 struct conf_mx {
 	bool on; /* the block is there: this machine has the role */
 	const char *user;
@@ -106,6 +111,7 @@ struct conf_mx {
 	uint64_t errors_max;
 	const char *control_socket;
 	struct conf_queue queue;
+	struct conf_outbound outbound;
 };
 
 /* In the order of the option's words. */

@@ -10,6 +10,7 @@
 
 #include "net/loop.h"
 #include "queue/entry.h"
+#include "queue/report.h"
 #include "queue/schedule.h"
 #include "store/store.h"
 
@@ -28,6 +29,7 @@ struct queue_outcome {
 	int result;                /* 0; or negative, and err says why, and whether for good */
 	struct err err;            /* temporary: it is tried again */
 	char host[QUEUE_HOST_MAX]; /* that said so; empty: nobody was asked */
+	int code;                  /* that it said; 0: none */
 	bool relayed;              /* gone to a host that sends no reports (RFC 3461 5.2.2) */
 	bool lost;                 /* the answer was cut off: it may arrive twice */
 };
@@ -43,8 +45,6 @@ struct queue_delivery {
 /* Positive outcome of send(): the connection can't be used any more. */
 enum { QUEUE_PEER_GONE = 1 };
 
-enum queue_report { QUEUE_FAILED, QUEUE_DELAYED, QUEUE_DELIVERED };
-
 /* How messages leave, and how senders hear of them. Calls may wait; from many threads at once. */
 struct queue_transport {
 	/* To a destination; "" is our own store. Negative: it can't be reached; ERR_PERMANENT: it
@@ -55,12 +55,10 @@ struct queue_transport {
 	int (*send)(void *peer, struct queue_delivery *delivery, struct err *err);
 	void (*close)(void *peer);
 	/* The sender is to hear of these entries of one message (those that ask for it, see
-	 * queue_report_wanted). Durable when 0. */
-	int (*report)(void *context, enum queue_report kind, const struct queue_delivery *delivery,
-		struct err *err);
+	 * queue_report_wanted()). Durable when 0. */
+	int (*report)(void *context, enum queue_report_action action,
+		const struct queue_delivery *delivery, struct err *err);
 };
-/* RFC 3461 section 4.1: NOTIFY; and nobody reports on reports. */
-bool queue_report_wanted(const struct queue_entry *entry, enum queue_report kind);
 
 enum { QUEUE_RETRIES_MAX = 16 };
 struct queue_options {

@@ -18,22 +18,6 @@ struct settling {
 	} * fates;
 };
 
-bool queue_report_wanted(const struct queue_entry *e, enum queue_report kind)
-{
-	unsigned notify = e->notify;
-	if (e->sender.len == 0)
-		return false;
-	switch (kind) {
-	case QUEUE_DELIVERED:
-		return notify & ENVELOPE_NOTIFY_SUCCESS;
-	case QUEUE_DELAYED:
-		return notify == 0 || (notify & ENVELOPE_NOTIFY_DELAY);
-	case QUEUE_FAILED:
-		break;
-	}
-	return notify == 0 || (notify & ENVELOPE_NOTIFY_FAILURE);
-}
-
 static bool is_over(const struct settling *s, size_t i)
 {
 	return s->now_ms - s->d->entries[i].arrived_ms >= s->q->options.lifetime_ms;
@@ -53,24 +37,33 @@ static int64_t next_try(const struct settling *s, const struct queue_entry *e)
 	return s->now_ms + o->retry_ms[at];
 }
 
-/* Which of the reports an entry needs, if any. */
-static bool needs(const struct settling *s, size_t i, enum queue_report kind)
+static bool has_failed(const struct settling *s, size_t i)
 {
 	const struct queue_outcome *o = &s->d->outcomes[i];
-	bool failed = o->result < 0 && (o->err.class == ERR_PERMANENT || is_over(s, i));
-	switch (kind) {
-	case QUEUE_FAILED:
-		return failed;
-	case QUEUE_DELAYED:
-		return o->result < 0 && !failed && is_delayed(s, i);
-	case QUEUE_DELIVERED:
+	return o->result < 0 && (o->err.class == ERR_PERMANENT || is_over(s, i));
+}
+
+/* Whether that is what became of it. */
+static bool is_so(const struct settling *s, size_t i, enum queue_report_action action)
+{
+	const struct queue_outcome *o = &s->d->outcomes[i];
+	switch (action) {
+	case QUEUE_REPORT_FAILED:
+		return has_failed(s, i);
+	case QUEUE_REPORT_DELAYED:
+		return o->result < 0 && !has_failed(s, i) && is_delayed(s, i);
+	case QUEUE_REPORT_RELAYED:
+		return o->result == 0 && o->relayed;
+	case QUEUE_REPORT_DELIVERED:
+		return o->result == 0 && (s->d->entries[i].flags & QUEUE_LOCAL);
+	case QUEUE_REPORT_EXPANDED:
 		break;
 	}
-	return o->result == 0 && (o->relayed || (s->d->entries[i].flags & QUEUE_LOCAL));
+	return false;
 }
 
 /* Those of one kind in one report. False: it could not be written. */
-static bool report(struct settling *s, enum queue_report kind)
+static bool report(struct settling *s, enum queue_report_action action)
 {
 	const struct queue_delivery *d = s->d;
 	struct queue_entry *entries = alloc_zero(d->count, sizeof(*entries));
@@ -79,12 +72,13 @@ static bool report(struct settling *s, enum queue_report kind)
 	struct err err = {0};
 	int r = 0;
 	for (size_t i = 0; i < d->count; i++)
-		if (needs(s, i, kind) && queue_report_wanted(&d->entries[i], kind)) {
+		if (is_so(s, i, action) &&
+			queue_report_wanted(d->entries[i].sender, d->entries[i].notify, action)) {
 			entries[some.count] = d->entries[i];
 			outcomes[some.count++] = d->outcomes[i];
 		}
 	if (some.count > 0)
-		r = s->q->options.transport->report(s->q->options.context, kind, &some, &err);
+		r = s->q->options.transport->report(s->q->options.context, action, &some, &err);
 	if (r < 0)
 		log_error(NULL, "a report could not be written", F_ERR(&err));
 	free(entries);
@@ -94,13 +88,13 @@ static bool report(struct settling *s, enum queue_report kind)
 
 static void decide(struct settling *s)
 {
-	bool failures_told = report(s, QUEUE_FAILED);
-	(void)report(s, QUEUE_DELAYED); /* these are told best as can be */
-	(void)report(s, QUEUE_DELIVERED);
+	bool failures_told = report(s, QUEUE_REPORT_FAILED);
+	(void)report(s, QUEUE_REPORT_DELAYED); /* these are told best as can be */
+	(void)report(s, QUEUE_REPORT_RELAYED);
+	(void)report(s, QUEUE_REPORT_DELIVERED);
 	for (size_t i = 0; i < s->d->count; i++) {
 		const struct queue_outcome *o = &s->d->outcomes[i];
-		bool failed = needs(s, i, QUEUE_FAILED);
-		s->fates[i].done = o->result == 0 || (failed && failures_told);
+		s->fates[i].done = o->result == 0 || (has_failed(s, i) && failures_told);
 		s->fates[i].next = next_try(s, &s->d->entries[i]);
 	}
 }

@@ -24,7 +24,7 @@ struct fixture {
 	struct queue_options options;
 	pthread_mutex_t lock;
 	enum answer answer;
-	size_t delivered, transactions, reports[3];
+	size_t delivered, transactions, reports[QUEUE_REPORT_DELIVERED + 1];
 	char recipients[DELIVERIES][64], reported[256];
 	char message[64];
 };
@@ -89,7 +89,7 @@ static int report(
 {
 	struct fixture *f = context;
 	(void)pthread_mutex_lock(&f->lock);
-	f->reports[kind] += d->count;
+	f->reports[action] += d->count;
 	(void)snprintf(f->reported, sizeof(f->reported), "%s", d->outcomes[0].err.text);
 	(void)pthread_mutex_unlock(&f->lock);
 	return 0;
@@ -223,7 +223,7 @@ static void a_message_is_sent_to_all_recipients_of_a_domain_at_once(void **state
 	assert_int_equal(f->transactions, 2);
 	assert_string_equal(f->message, "Received: here\r\nSubject: x\r\n\r\nHello\r\n");
 	assert_int_equal(entries_in_store(f), 0);
-	assert_int_equal(f->reports[QUEUE_FAILED] + f->reports[QUEUE_DELIVERED], 0);
+	assert_int_equal(f->reports[QUEUE_REPORT_FAILED] + f->reports[QUEUE_REPORT_DELIVERED], 0);
 }
 
 static void what_is_refused_is_reported_and_gone(void **state)
@@ -232,7 +232,7 @@ static void what_is_refused_is_reported_and_gone(void **state)
 	set_answer(f, REFUSES);
 	add_one(f, "a@one.example", false);
 	await_empty(f);
-	assert_int_equal(f->reports[QUEUE_FAILED], 1);
+	assert_int_equal(f->reports[QUEUE_REPORT_FAILED], 1);
 	assert_string_equal(f->reported, "no such user");
 	assert_int_equal(entries_in_store(f), 0);
 }
@@ -243,7 +243,7 @@ static void mail_to_a_domain_that_is_not_there_is_reported(void **state)
 	set_answer(f, IS_NOWHERE);
 	add_one(f, "a@one.example", false);
 	await_empty(f);
-	assert_int_equal(f->reports[QUEUE_FAILED], 1);
+	assert_int_equal(f->reports[QUEUE_REPORT_FAILED], 1);
 	assert_string_equal(f->reported, "no such domain");
 }
 
@@ -290,8 +290,8 @@ static void what_waits_for_too_long_is_reported(void **state)
 	set_answer(f, LATER);
 	add_one(f, "a@one.example", false);
 	await_empty(f);
-	assert_int_equal(f->reports[QUEUE_DELAYED], 1);
-	assert_int_equal(f->reports[QUEUE_FAILED], 1);
+	assert_int_equal(f->reports[QUEUE_REPORT_DELAYED], 1);
+	assert_int_equal(f->reports[QUEUE_REPORT_FAILED], 1);
 	assert_int_equal(entries_in_store(f), 0);
 }
 

@@ -6,7 +6,9 @@
 #include "base/clock.h"
 #include "base/errno_here.h"
 #include "base/log.h"
-#include "smtp/dsn.h"
+#include "roles/mx_outbound.h"
+#include "roles/mx_sending.h"
+#include "roles/resolver.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -24,6 +26,8 @@ struct mx_queue {
 	struct role *role;
 	struct smtp_client_pool *pool; /* to our store */
 	struct directory *directory;
+	struct dns *dns; /* NULL: there is none */
+	struct mx_outbound *outbound;
 	struct store *store; /* the queue's */
 	struct queue *queue;
 	atomic_int_fast64_t away_until; /* monotonic */
@@ -44,57 +48,14 @@ bool mx_queue_is_store_away(struct mx_queue *q)
 	return clock_mono_ms() < atomic_load(&q->away_until);
 }
 
-/* A delivery as a transaction of the LMTP client. */
-struct sending {
-	struct smtp_transaction t;
-	struct smtp_recipient *recipients;
+/* A connection: to our store (the pool has it), or to a server elsewhere. */
+struct peer {
+	struct mx_queue *q;
+	struct mx_outbound_peer *elsewhere; /* NULL: our store */
 };
 
-static void set_path(struct slice address, struct envelope_path *ret_path)
+static int reach_store(struct mx_queue *q, struct err *err)
 {
-	if (!envelope_parse_address(address, ret_path))
-		*ret_path = (struct envelope_path){.address = address};
-}
-
-static void begin_sending(const struct queue_delivery *d, struct sending *ret)
-{
-	const struct queue_entry *first = &d->entries[0];
-	struct sending *s = ret;
-	*s = (struct sending){
-		.t = {.arena = ARENA_EMPTY, .count = d->count, .message = d->message}};
-	struct arena *arena = &s->t.arena;
-	s->t.session = arena_copy(arena, first->session).ptr;
-	set_path(first->sender, &s->t.sender.path);
-	s->t.sender.body = first->body;
-	s->t.sender.smtputf8 = first->smtputf8;
-	s->t.sender.ret = first->ret;
-	s->t.sender.envid = first->envid;
-	s->recipients = ARENA_ARRAY(arena, struct smtp_recipient, d->count);
-	s->t.recipients = ARENA_ARRAY(arena, struct smtp_recipient *, d->count);
-	for (size_t i = 0; i < d->count; i++) {
-		struct smtp_recipient *r = &s->recipients[i];
-		set_path(d->entries[i].recipient, &r->envelope.path);
-		r->envelope.notify = d->entries[i].notify;
-		r->envelope.orcpt = d->entries[i].orcpt;
-		r->result = d->outcomes[i].result;
-		r->err = d->outcomes[i].err;
-		s->t.recipients[i] = r;
-	}
-}
-
-static void end_sending(struct sending *s)
-{
-	arena_free(&s->t.arena);
-}
-
-static int open_peer(void *context, struct slice destination, void **ret_peer, struct err *err)
-{
-	struct mx_queue *q = context;
-	*ret_peer = q;
-	if (destination.len > 0) {
-		(void)err_permanent(err, ERR_OTHER, "Mail for elsewhere is not sent yet");
-		return err_status(err, "5.4.1");
-	}
 	if (smtp_client_reach(q->pool, err) < 0) {
 		mx_queue_store_is_away(q);
 		return -1;
@@ -103,26 +64,48 @@ static int open_peer(void *context, struct slice destination, void **ret_peer, s
 	return 0;
 }
 
-static int send_to_store(void *peer, struct queue_delivery *d, struct err *err)
+static int open_peer(void *context, struct slice destination, void **ret_peer, struct err *err)
 {
-	struct mx_queue *q = peer;
-	struct sending s;
-	begin_sending(d, &s);
+	struct mx_queue *q = context;
+	struct peer *peer = ALLOC(struct peer);
+	peer->q = q;
+	int r = destination.len == 0
+			? reach_store(q, err)
+			: mx_outbound_open(q->outbound, destination, &peer->elsewhere, err);
+	if (r < 0)
+		free(peer);
+	else
+		*ret_peer = peer;
+	return r;
+}
+
+static int send_to_store(struct mx_queue *q, struct queue_delivery *d, struct err *err)
+{
+	struct mx_sending s;
+	mx_sending_begin(&s, d);
 	int r = smtp_client_deliver(q->pool, &s.t, err);
 	bool lost = r == SMTP_CLIENT_LOST, for_good = r < 0 && err->class == ERR_PERMANENT;
-	for (size_t i = 0; i < d->count; i++) {
-		d->outcomes[i].result = lost || for_good ? -1 : s.recipients[i].result;
-		d->outcomes[i].err = lost || for_good ? *err : s.recipients[i].err;
-		d->outcomes[i].lost = lost;
-	}
-	end_sending(&s);
+	mx_sending_tell(&s, d);
+	for (size_t i = 0; i < d->count && (lost || for_good); i++)
+		d->outcomes[i] = (struct queue_outcome){.result = -1, .err = *err, .lost = lost};
+	mx_sending_end(&s);
 	if (r != 0 && !for_good)
 		mx_queue_store_is_away(q);
 	return lost ? QUEUE_PEER_GONE : for_good ? 0 : r;
 }
 
+static int send_to_peer(void *peer, struct queue_delivery *d, struct err *err)
+{
+	const struct peer *p = peer;
+	return p->elsewhere ? mx_outbound_send(p->elsewhere, d, err) : send_to_store(p->q, d, err);
+}
+
 static void close_peer(void *peer)
 {
+	struct peer *p = peer;
+	if (p->elsewhere)
+		mx_outbound_close(p->elsewhere);
+	free(p);
 }
 
 /* 0: ours; DIRECTORY_UNKNOWN: elsewhere. */
@@ -134,36 +117,75 @@ static int find_sender(struct mx_queue *q, struct slice sender, struct err *err)
 	return directory_domain(q->directory, path.domain, err);
 }
 
-/* Reports on what takes long are not written yet. */
-static int report(
-	void *context, enum queue_report kind, const struct queue_delivery *d, struct err *err)
+static void describe(const struct mx_queue *q, enum queue_report_action action,
+	const struct queue_entry *e, const struct queue_outcome *o,
+	struct queue_report_recipient *ret)
+{
+	*ret = (struct queue_report_recipient){.action = action,
+		.address = e->recipient,
+		.orcpt = e->orcpt,
+		.last_attempt = clock_wall()};
+	for (size_t i = 0; i < e->recipient.len; i++)
+		ret->is_utf8 |= (unsigned char)e->recipient.ptr[i] >= 0x80;
+	if (o->host[0])
+		ret->remote = o->host;
+	if (o->result < 0) {
+		ret->status = o->err.status;
+		ret->words = o->err.text;
+		ret->code = o->code;
+		ret->said_status = o->err.status;
+		ret->said_text = o->err.text;
+	}
+	if (action == QUEUE_REPORT_DELAYED)
+		ret->retry_until = e->arrived_ms / 1000 +
+				   (int64_t)q->role->settings->mx.queue.lifetime_ms / 1000;
+}
+
+static int add_report(struct mx_queue *q, const struct queue_entry *about, bool local, bool utf8,
+	struct slice text, struct err *err)
+{
+	struct queue_recipient sender = {.address = about->sender, .local = local};
+	struct queue_message message = {.body = ENVELOPE_8BITMIME,
+		.smtputf8 = utf8,
+		.session = about->session,
+		.recipients = &sender,
+		.count = 1,
+		.text = text};
+	return queue_add(q->queue, &message, err);
+}
+
+static int report(void *context, enum queue_report_action action, const struct queue_delivery *d,
+	struct err *err)
 {
 	struct mx_queue *q = context;
 	AUTO(buf_free) struct buf text = BUF(REPORT_MAX);
-	struct sending s;
-	if (kind == QUEUE_DELAYED)
-		return 0;
-	int where = find_sender(q, d->entries[0].sender, err);
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	const struct queue_entry *first = &d->entries[0];
+	int where = find_sender(q, first->sender, err);
 	if (where < 0)
 		return where;
-	begin_sending(d, &s);
-	smtp_dsn_write(&s.t, kind == QUEUE_FAILED ? SMTP_DSN_FAILED : SMTP_DSN_DELIVERED,
-		q->role->settings->hostname, &text);
-	struct queue_recipient sender = {.address = d->entries[0].sender, .local = where == 0};
-	struct queue_message message = {.body = ENVELOPE_8BITMIME,
-		.smtputf8 = d->entries[0].smtputf8,
-		.session = d->entries[0].session,
-		.recipients = &sender,
-		.count = 1,
-		.text = buf_slice(&text)};
-	int r = text.failed ? err_temporary(err, ERR_LIMIT, "no memory for a report")
-			    : queue_add(q->queue, &message, err);
-	end_sending(&s);
-	return r;
+	struct queue_report_recipient *recipients =
+		ARENA_ARRAY(&arena, struct queue_report_recipient, d->count);
+	for (size_t i = 0; i < d->count; i++)
+		describe(q, action, &d->entries[i], &d->outcomes[i], &recipients[i]);
+	struct queue_report report = {.hostname = q->role->settings->hostname,
+		.sender = first->sender,
+		.envid = first->envid,
+		.ret = first->ret,
+		.smtputf8 = first->smtputf8,
+		.arrival = first->arrived_ms / 1000,
+		.recipients = recipients,
+		.count = d->count,
+		.message = d->message};
+	queue_report_write(&report, &text);
+	if (text.failed)
+		return err_temporary(err, ERR_LIMIT, "no memory for a report");
+	return add_report(
+		q, first, where == 0, queue_report_is_utf8(&report), buf_slice(&text), err);
 }
 
 static const struct queue_transport TRANSPORT = {
-	.open = open_peer, .send = send_to_store, .close = close_peer, .report = report};
+	.open = open_peer, .send = send_to_peer, .close = close_peer, .report = report};
 
 /* The id of this node's queue, which is made once. */
 static int load_node(int folder_fd, struct id *ret_node, struct err *err)
@@ -194,6 +216,16 @@ static int open_store(struct mx_queue *q, struct err *err)
 	return store_open(&options, &q->store, err);
 }
 
+/* Mail among our own users goes on without. */
+static void open_resolver(struct mx_queue *q)
+{
+	struct err err;
+	if (resolver_open(&q->role->settings->dns, &q->dns, &err) == 0)
+		return;
+	q->dns = NULL;
+	log_error(NULL, "without a resolver no mail can leave", F_ERR(&err));
+}
+
 int mx_queue_open(struct role *role, struct smtp_client_pool *pool, struct directory *directory,
 	struct mx_queue **ret_queue, struct err *err)
 {
@@ -210,7 +242,9 @@ int mx_queue_open(struct role *role, struct smtp_client_pool *pool, struct direc
 			.per_destination_max = (unsigned)conf->connections_per_destination},
 		.lifetime_ms = (int64_t)conf->lifetime_ms,
 		.delay_ms = (int64_t)conf->delay_warning_ms};
-	if (load_node(role->folder_fd, &options.node, err) < 0 || open_store(q, err) < 0)
+	open_resolver(q);
+	if (load_node(role->folder_fd, &options.node, err) < 0 || open_store(q, err) < 0 ||
+		mx_outbound_new(role, q->dns, &q->outbound, err) < 0)
 		return -1;
 	options.store = q->store;
 	return queue_open(&options, &q->queue, err);
@@ -228,6 +262,8 @@ void mx_queue_close(struct mx_queue *q)
 	queue_close(q->queue);
 	if (q->store)
 		store_close(q->store);
+	mx_outbound_free(q->outbound);
+	dns_free(q->dns);
 	free(q);
 }
 
@@ -238,6 +274,7 @@ int mx_queue_keep(struct mx_queue *q, const struct smtp_transaction *t,
 		.body = t->sender.body,
 		.ret = t->sender.ret,
 		.smtputf8 = t->sender.smtputf8,
+		.requiretls = t->sender.require_tls,
 		.envid = t->sender.envid,
 		.user = t->user,
 		.session = slice_str(t->session),

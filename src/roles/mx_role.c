@@ -1,5 +1,6 @@
 /* The mx role: takes mail from the world and from users, asks the store's directory who is there,
- * and hands messages on by LMTP. It has no access to any mailbox. */
+ * and hands messages on by LMTP, or keeps them in its queue: when the store is away, and when they
+ * go to other servers. It has no access to any mailbox. */
 #include "roles/role.h"
 
 #include "admin/admin.h"
@@ -60,8 +61,12 @@ static int check_sender(void *context, struct smtp_transaction *t, struct err *e
 	return err_status(err, "5.7.1");
 }
 
+/* A recipient whose mailbox is not in our store has this for its `backend`. */
+static char elsewhere;
+
+/* Users may send to other servers; other servers may not. */
 static int unknown(const struct state *s, const struct smtp_transaction *t,
-	const struct smtp_recipient *r, struct err *err)
+	struct smtp_recipient *r, struct err *err)
 {
 	int ours = directory_domain(s->directory, r->envelope.path.domain, err);
 	if (ours < 0)
@@ -70,8 +75,11 @@ static int unknown(const struct state *s, const struct smtp_transaction *t,
 		(void)err_permanent(err, ERR_ABSENT, "No such user here");
 		return err_status(err, "5.1.1");
 	}
-	(void)err_permanent(err, ERR_DENIED,
-		t->user.len ? "Mail for elsewhere is not taken yet" : "Relaying is not allowed");
+	if (t->user.len > 0) {
+		r->backend = &elsewhere;
+		return 0;
+	}
+	(void)err_permanent(err, ERR_DENIED, "Relaying is not allowed");
 	return err_status(err, "5.7.1");
 }
 
@@ -92,8 +100,7 @@ static int check_recipient(
 	return found;
 }
 
-/* Who asked for it learns that his message is in the mailbox. Reports to senders elsewhere need the
- * queue; till then they are left out. */
+/* Who asked for it learns that his message is in the mailbox. */
 static void report_success(const struct state *s, const struct smtp_transaction *t)
 {
 	bool wanted = false;
@@ -102,29 +109,24 @@ static void report_success(const struct state *s, const struct smtp_transaction 
 	if (!wanted)
 		return;
 	AUTO(buf_free) struct buf text = BUF(DSN_MAX);
-	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
-	struct directory_route route;
-	struct err err;
-	if (directory_lookup(s->directory, t->sender.path.address, &arena, &route, &err) != 0)
-		return;
+	struct err err = {0};
+	int where = directory_domain(s->directory, t->sender.path.domain, &err);
 	smtp_dsn_write(t, SMTP_DSN_DELIVERED, s->hostname, &text);
-	struct smtp_recipient sender = {.envelope.path = t->sender.path}, *only = &sender;
 	struct smtp_transaction report = {
 		.sender.path.address = SLICE(""),
 		.sender.body = ENVELOPE_8BITMIME,
 		.sender.smtputf8 = t->sender.smtputf8,
-		.recipients = &only,
-		.count = 1,
 		.session = t->session,
 		.log = t->log,
 		.message = buf_slice(&text),
 	};
-	if (text.failed || smtp_client_deliver(s->store, &report, &err) != 0 || sender.result < 0)
-		log_warn(t->log, "delivery report not delivered",
-			F_SLICE("recipient", t->sender.path.address));
+	struct queue_recipient sender = {.address = t->sender.path.address, .local = where == 0};
+	if (where < 0 || text.failed || mx_queue_keep(s->queue, &report, &sender, 1, &err) < 0)
+		log_warn(t->log, "delivery report not written",
+			F_SLICE("recipient", t->sender.path.address), F_ERR(&err));
 }
 
-/* The store is away: the message waits in the queue, all its recipients. */
+/* The message waits in the queue, all its recipients: the store is away, or some are elsewhere. */
 static int keep(const struct state *s, struct smtp_transaction *t, struct err *err)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
@@ -134,13 +136,13 @@ static int keep(const struct state *s, struct smtp_transaction *t, struct err *e
 		recipients[i] = (struct queue_recipient){.address = r->path.address,
 			.notify = r->notify,
 			.orcpt = r->orcpt,
-			.local = true};
+			.local = t->recipients[i]->backend != &elsewhere};
 	}
 	int r = mx_queue_keep(s->queue, t, recipients, t->count, err);
 	for (size_t i = 0; r == 0 && i < t->count; i++)
 		t->recipients[i]->result = 0;
 	if (r == 0)
-		log_info(t->log, "message waits in the queue",
+		log_info(t->log, "message is in the queue",
 			F_SLICE("sender", t->sender.path.address), F_UINT("recipients", t->count));
 	return r;
 }
@@ -148,7 +150,10 @@ static int keep(const struct state *s, struct smtp_transaction *t, struct err *e
 static int deliver(void *context, struct smtp_transaction *t, struct err *err)
 {
 	const struct state *s = context;
-	if (mx_queue_is_store_away(s->queue))
+	bool all_here = true;
+	for (size_t i = 0; i < t->count; i++)
+		all_here = all_here && t->recipients[i]->backend != &elsewhere;
+	if (!all_here || mx_queue_is_store_away(s->queue))
 		return keep(s, t, err);
 	int r = smtp_client_deliver(s->store, t, err);
 	if (r == 0)
@@ -290,6 +295,7 @@ const struct role_kind role_mx = {
 	.is_wanted = is_wanted,
 	.user = user,
 	.listens = listens,
+	.connects = true,
 	.prepare = prepare,
 	.open = open_role,
 	.metrics = metrics,

@@ -29,7 +29,7 @@ static int confined(const char *needs, int (*attempt)(void))
 	pid_t pid = fork();
 	if (pid == 0) {
 		const char *const writable[] = {inside};
-		if (!strstr(sandbox_confine(writable, 1, 0), needs))
+		if (!strstr(sandbox_confine(writable, 1, 0, false), needs))
 			_exit(SKIPPED);
 		_exit(attempt());
 	}

@@ -62,6 +62,7 @@ class Half:
     def kill(self) -> None:
         """The supervisor and its role, which goes with it, at any moment."""
         assert self.process
+        self.process.send_signal(signal.SIGSTOP)  # or it would start the role anew
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         for child in children.split():
             os.kill(int(child), signal.SIGKILL)

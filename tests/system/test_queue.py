@@ -90,7 +90,7 @@ def test_a_steady_load_does_not_notice_that_the_store_is_away(halves: Halves) ->
     assert not errors, errors
     for address in addresses:
         assert Counter(await_numbers(halves, address, each)) == Counter(range(each))
-    assert "message waits in the queue" in halves.mx.log.read_text()
+    assert "message is in the queue" in halves.mx.log.read_text()
 
 
 def test_what_waits_survives_the_end_of_its_mx(halves: Halves) -> None:
