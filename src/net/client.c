@@ -291,7 +291,7 @@ int net_client_read_line(
 	size_t looked = 0; /* bytes without a line end */
 	if (net_client_flush(client, err) != 0)
 		return -1;
-	int64_t until = time_out(client);
+	int64_t until = 0; /* for the whole line; not known till something is waited for */
 	for (;;) {
 		struct slice have =
 			slice(client->in.data + client->in_at, client->in.len - client->in_at);
@@ -309,6 +309,7 @@ int net_client_read_line(
 			return 0;
 		}
 		looked = have.len;
+		until = until ? until : time_out(client);
 		if (fill(client, until, err) != 0)
 			return -1;
 	}

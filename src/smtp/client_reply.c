@@ -72,11 +72,14 @@ static void add_text(struct smtp_client_reply *reply, struct slice text)
 	text = slice_trim(text);
 	if (reply->len > 0 && text.len > 0 && reply->len < sizeof(reply->text) - 1)
 		reply->text[reply->len++] = ' ';
-	for (size_t i = 0; i < text.len && reply->len < sizeof(reply->text) - 1; i++) {
+	char *to = reply->text + reply->len;
+	size_t n = MIN(text.len, sizeof(reply->text) - 1 - reply->len);
+	for (size_t i = 0; i < n; i++) {
 		char c = text.ptr[i];
-		reply->text[reply->len++] = c >= ' ' && c < 127 ? c : '?';
+		to[i] = (char)(c >= ' ' && c < 127 ? c : '?');
 	}
-	reply->text[reply->len] = '\0';
+	to[n] = '\0';
+	reply->len += n;
 }
 
 enum smtp_reply_outcome smtp_client_reply_line(
@@ -94,8 +97,10 @@ enum smtp_reply_outcome smtp_client_reply_line(
 		read_extension(text, offer);
 	}
 	size_t status = status_len(text);
-	if (status > 0 && !reply->status[0])
-		(void)snprintf(reply->status, sizeof(reply->status), "%.*s", (int)status, text.ptr);
+	if (status > 0 && !reply->status[0]) {
+		memcpy(reply->status, text.ptr, status); /* 9 bytes at most */
+		reply->status[status] = '\0';
+	}
 	if (reply->status[0]) /* the last code counts, should they differ */
 		reply->status[0] = line.ptr[0];
 	add_text(reply, slice_from(text, status));
