@@ -84,8 +84,8 @@ static void close_peer(void *peer)
 {
 }
 
-static int report(
-	void *context, enum queue_report kind, const struct queue_delivery *d, struct err *err)
+static int report(void *context, enum queue_report_action action, const struct queue_delivery *d,
+	struct err *err)
 {
 	struct fixture *f = context;
 	(void)pthread_mutex_lock(&f->lock);

@@ -142,7 +142,8 @@ static int open_route(struct mx_outbound *o, struct slice destination,
 	struct mx_outbound_peer *peer, struct err *err)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
-	const struct dns_route_options options = {.own_names = &o->own_name, .own_name_count = 1};
+	const struct dns_route_options options = {
+		.port = o->port, .own_names = &o->own_name, .own_name_count = 1};
 	struct dns_route route;
 	if (!o->dns)
 		return err_temporary(err, ERR_UNAVAILABLE, "this server has no resolver");
