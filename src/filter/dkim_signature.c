@@ -14,12 +14,17 @@ enum {
 
 #define GOOD FILTER_DKIM_SAY(NONE, "")
 
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static struct slice without_space(struct slice text, struct arena *arena)
 {
 	char *copy = arena_alloc(arena, text.len + 1);
 	size_t len = 0;
 	for (size_t i = 0; i < text.len; i++)
-		if (!memchr(" \t\r\n", text.ptr[i], 4))
+		if (!is_space(text.ptr[i]))
 			copy[len++] = text.ptr[i];
 	return slice(copy, len);
 }

@@ -11,7 +11,6 @@ static void find_signatures(const struct filter_message *message, struct arena *
 {
 	struct slice header = message->header;
 	struct message_field field;
-	results->list = NULL;
 	while (message_next_field(&header, &field)) {
 		if (!slice_eq_nocase(field.name, SLICE("DKIM-Signature")))
 			continue;
