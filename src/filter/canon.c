@@ -186,7 +186,7 @@ static size_t line_end_len(const char *p, const char *end)
 /* Line ends go; white space between words is one space, before and behind them none. */
 static void relaxed_add(struct field_state *f, struct slice piece)
 {
-	const char *p = piece.ptr, *end = p + piece.len;
+	const char *p = piece.ptr, *end = piece.len ? p + piece.len : p;
 	while (p < end) {
 		const char *start = p;
 		size_t line_end;
@@ -211,7 +211,7 @@ static void relaxed_add(struct field_state *f, struct slice piece)
 /* As it lies, with whole line ends. */
 static void simple_add(struct field_state *f, struct slice piece)
 {
-	const char *p = piece.ptr, *end = p + piece.len;
+	const char *p = piece.ptr, *end = piece.len ? p + piece.len : p;
 	while (p < end) {
 		const char *lf = memchr(p, '\n', (size_t)(end - p));
 		const char *stop = lf ? lf : end;

@@ -20,6 +20,8 @@ void filter_dkim_key_free(struct filter_dkim_key *key)
 /* SubjectPublicKeyInfo, as everybody publishes it, or the RSAPublicKey that RFC 6376 names. */
 static EVP_PKEY *read_rsa(struct slice der)
 {
+	if (der.len == 0)
+		return NULL;
 	const unsigned char *p = (const unsigned char *)der.ptr, *end = p + der.len;
 	EVP_PKEY *key = d2i_PUBKEY(NULL, &p, (long)der.len);
 	if (!key) {
