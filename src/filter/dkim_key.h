@@ -14,8 +14,8 @@ struct filter_dkim_key {
 	void *handle;     /* OpenSSL's; NULL when there is none */
 };
 
-/* Pure. NONE: a key that may be used for mail; the caller frees it. Otherwise it is empty, but for
- * `testing`. POLICY: too weak, or too large. */
+/* Pure. NONE: a key that may be used for mail; the caller frees it. Otherwise there is no handle,
+ * and what was read before the complaint. POLICY: too weak, or too large. */
 WARN_UNUSED struct filter_dkim_verdict filter_dkim_key_parse(
 	struct slice record, struct filter_dkim_key *ret_key);
 void filter_dkim_key_free(struct filter_dkim_key *key); /* an empty one is fine */
