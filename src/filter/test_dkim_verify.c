@@ -2,6 +2,7 @@
 #include "base/test.h"
 #include "filter/dkim_verify.h"
 
+#include "base/wait.h"
 #include "filter/test_keys.h"
 #include "filter/test_messages.h"
 
@@ -269,6 +270,39 @@ static void many_header_lines_cost_no_more_each(void **state)
 	arena_free(&v.arena);
 }
 
+/* How often others could have gone on. */
+struct counting {
+	struct waiter waiter;
+	unsigned given;
+};
+
+static void count_one(struct waiter *waiter)
+{
+	CONTAINER_OF(waiter, struct counting, waiter)->given++;
+}
+
+static unsigned times_given_way(struct slice text)
+{
+	struct counting counting = {.waiter.give_way = count_one};
+	wait_use(&counting.waiter);
+	check_slice(text, "fail: body hash did not verify");
+	wait_use(NULL);
+	return counting.given;
+}
+
+static void a_long_body_gives_way_whatever_is_in_it(void **state)
+{
+	static const char *const UNITS[] = {"words and more words\r\n", "\r\n", "word", " ", "\r"};
+	for (size_t i = 0; i < ARRAY_LEN(UNITS); i++) {
+		AUTO(buf_free) struct buf text = BUF(4 << 20);
+		buf_add_str(&text, MESSAGE_RFC8463);
+		while (text.len < 2 << 20)
+			buf_add_str(&text, UNITS[i]);
+		buf_add_str(&text, "end\r\n");
+		assert_true(times_given_way(buf_slice(&text)) >= (2 << 20) / 65536);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +321,7 @@ int main(void)
 		cmocka_unit_test(only_so_many_signatures_are_looked_at),
 		cmocka_unit_test(a_domain_in_utf_8_is_asked_for_in_ascii),
 		cmocka_unit_test(many_header_lines_cost_no_more_each),
+		cmocka_unit_test(a_long_body_gives_way_whatever_is_in_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
