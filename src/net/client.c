@@ -163,6 +163,11 @@ int net_client_connect(
 	return net_client_open(options, NULL, ret_client, err);
 }
 
+void net_client_set_timeout(struct net_client *client, unsigned timeout_ms)
+{
+	client->options.timeout_ms = timeout_ms ? timeout_ms : TIMEOUT_MS;
+}
+
 void net_client_write(struct net_client *client, struct slice bytes)
 {
 	if (client->failed)

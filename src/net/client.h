@@ -21,6 +21,8 @@ struct net_client_options {
 
 int net_client_connect(const struct net_client_options *options, struct net_client **ret_client,
 	struct err *err) WARN_UNUSED;
+/* Of each read and write from now on; 0 means 30 s. */
+void net_client_set_timeout(struct net_client *client, unsigned timeout_ms);
 int net_client_start_tls(struct net_client *client, struct err *err) WARN_UNUSED;
 /* Queues; net_client_flush sends. A full queue sends by itself. */
 void net_client_write(struct net_client *client, struct slice bytes);
