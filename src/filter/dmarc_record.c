@@ -34,7 +34,7 @@ static bool is_fo(struct slice value)
 {
 	while (value.len > 0) {
 		struct slice one = slice_trim(slice_cut(&value, ':'));
-		if (one.len != 1 || !memchr("01dsDS", one.ptr[0], 6))
+		if (one.len != 1 || slice_find(SLICE("01dsDS"), one.ptr[0]) < 0)
 			return false;
 	}
 	return true;
@@ -98,7 +98,8 @@ static bool is_address(struct slice s)
 	if (at <= 0 || (size_t)at + 1 == s.len)
 		return false;
 	for (size_t i = 0; i < s.len; i++)
-		if (s.ptr[i] <= ' ' || s.ptr[i] > '~' || memchr("<>\"(),:;@[\\]", s.ptr[i], 12))
+		if (s.ptr[i] <= ' ' || s.ptr[i] > '~' ||
+			slice_find(SLICE("<>\"(),:;@[\\]"), s.ptr[i]) >= 0)
 			if (i != (size_t)at)
 				return false;
 	return true;

@@ -6,8 +6,7 @@
 static const char *const USUAL[MILTER_STAGES] = {
 	[MILTER_AT_CONNECT] = "j _ {daemon_name} {if_name} {if_addr} {client_addr} {client_name} v",
 	[MILTER_AT_HELO] = "{tls_version} {cipher} {cipher_bits} {cert_subject} {cert_issuer}",
-	[MILTER_AT_MAIL] = "i {auth_type} {auth_authen} {auth_ssf} {auth_author} {mail_mailer} "
-			   "{mail_host} {mail_addr}",
+	[MILTER_AT_MAIL] = "i {auth_type} {auth_authen} {auth_ssf} {auth_author} {mail_addr}",
 	[MILTER_AT_RCPT] = "{rcpt_mailer} {rcpt_host} {rcpt_addr}",
 	[MILTER_AT_DATA] = "i",
 	[MILTER_AT_END] = "i",

@@ -21,7 +21,8 @@ static bool is_plain(struct slice s)
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.ptr[i];
 		bool at = c == '@' && i + 1 < s.len && slice_find(slice_from(s, i + 1), '@') < 0;
-		if (c <= ' ' || c >= 127 || (memchr("()<>@,;:\\\"/[]?=", (int)c, 15) && !at))
+		if (c <= ' ' || c >= 127 ||
+			(slice_find(SLICE("()<>@,;:\\\"/[]?="), (char)c) >= 0 && !at))
 			return false;
 	}
 	return true;
@@ -53,7 +54,7 @@ static void add_comment(struct slice text, struct buf *to)
 	text = slice_sub(text, 0, FILTER_RESULTS_VALUE_MAX);
 	buf_add_byte(to, '(');
 	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] != '\0' && memchr("()\\", text.ptr[i], 3))
+		if (slice_find(SLICE("()\\"), text.ptr[i]) >= 0)
 			buf_add_byte(to, '\\');
 		buf_add_byte(to, harmless(text.ptr[i]));
 	}
