@@ -58,6 +58,7 @@ int filter_milter_open(
 	o->command_ms = o->command_ms ? o->command_ms : COMMAND_MS;
 	o->end_ms = o->end_ms ? o->end_ms : END_MS;
 	o->body_max = o->body_max ? o->body_max : BODY_MAX;
+	m->message_until = INT64_MAX;
 	m->out = BUF(OUT_MAX);
 	m->in = BUF(FILTER_MILTER_FRAME_MAX + FILTER_MILTER_HEAD);
 	m->text = BUF(1024);

@@ -17,7 +17,7 @@ struct filter_milter_options {
 	struct net_address address;
 	unsigned connect_ms; /* connecting and negotiating; 0: 10 s */
 	unsigned command_ms; /* a step before the message's end; 0: 30 s */
-	unsigned end_ms;     /* the message's end, all changes with it; 0: 5 minutes */
+	unsigned end_ms;     /* the message and its end, all changes with it; 0: 5 minutes */
 	size_t body_max;     /* of a body that takes the message's place; 0: 64 MiB */
 };
 

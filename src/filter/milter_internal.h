@@ -18,7 +18,8 @@ struct filter_milter {
 	struct net_client *net;
 	uint32_t version, steps;
 	enum milter_state state;
-	bool in_message; /* MAIL was sent, and neither an end nor an abort */
+	bool in_message;       /* MAIL was sent, and neither an end nor an abort */
+	int64_t message_until; /* clock_mono_ms(); INT64_MAX outside of filter_milter_message() */
 	struct milter_macros macros;
 	struct buf out;  /* the command that is written now */
 	struct buf in;   /* the frame that was read last */

@@ -49,6 +49,17 @@ void milter_macros_want(struct milter_macros *m, const struct filter_milter_nego
 			m->wanted[i] = slice_dup(n->macros[i]);
 }
 
+/* Names are separated by spaces or commas. */
+static struct slice cut_name(struct slice *names)
+{
+	size_t len = 0;
+	while (len < names->len && slice_find(SLICE(" ,\t\r\n"), names->ptr[len]) < 0)
+		len++;
+	struct slice name = slice_sub(*names, 0, len);
+	*names = slice_from(*names, len + 1);
+	return name;
+}
+
 void milter_macros_write(const struct milter_macros *m, enum filter_milter_stage stage,
 	enum filter_milter_command command, struct buf *to)
 {
@@ -57,7 +68,7 @@ void milter_macros_write(const struct milter_macros *m, enum filter_milter_stage
 	buf_add_byte(to, (char)command);
 	empty = to->len;
 	while (names.len > 0) {
-		struct slice name = slice_trim(slice_cut(&names, ' '));
+		struct slice name = cut_name(&names);
 		const struct milter_macro *macro = find(m, name);
 		if (!macro || !macro->value)
 			continue;

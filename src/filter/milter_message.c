@@ -69,14 +69,13 @@ static int send_body(struct filter_milter *m, struct slice body, struct filter_m
 static int read_end(struct filter_milter *m, struct arena *arena,
 	struct filter_milter_changes *changes, struct filter_milter_verdict *ret, struct err *err)
 {
-	int64_t deadline = clock_mono_ms() + m->options.end_ms;
 	struct filter_milter_reply reply;
 	milter_macros_write(&m->macros, MILTER_AT_END, MILTER_END_OF_BODY, &m->out);
 	size_t begin = filter_milter_begin(&m->out, MILTER_END_OF_BODY);
 	filter_milter_end(&m->out, begin);
 	milter_send(m);
 	for (;;) {
-		if (milter_read_reply(m, deadline, &reply, err) < 0)
+		if (milter_read_reply(m, m->message_until, &reply, err) < 0)
 			return -1;
 		if (milter_to_verdict(m, &reply, ret))
 			return 0;
@@ -99,6 +98,7 @@ int filter_milter_message(struct filter_milter *m, struct slice message, struct 
 		filter_milter_abort(m);
 		return r;
 	}
+	m->message_until = clock_mono_ms() + m->options.end_ms;
 	r = send_header(m, slice_sub(message, 0, header), ret_verdict, err);
 	if (r == 0 && m->state == MILTER_OPEN)
 		r = milter_bare_step(m, &END_OF_HEADER, ret_verdict, err);
@@ -108,6 +108,7 @@ int filter_milter_message(struct filter_milter *m, struct slice message, struct 
 		r = read_end(m, arena, ret_changes, ret_verdict, err);
 		m->in_message = false;
 	}
+	m->message_until = INT64_MAX;
 	filter_milter_abort(m); /* if it was left before the end */
 	return r;
 }

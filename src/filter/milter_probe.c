@@ -25,6 +25,20 @@ static void print_verdict(const char *step, const struct filter_milter_verdict *
 		SLICE_ARG(v->text));
 }
 
+static void print_changes(const struct filter_milter_changes *c)
+{
+	if (c->sender.ptr)
+		printf("sender: %.*s\n", SLICE_ARG(c->sender));
+	for (size_t i = 0; i < c->count; i++)
+		if (c->list[i].kind == FILTER_MILTER_ADD_RECIPIENT)
+			printf("add: %.*s %.*s\n", SLICE_ARG(c->list[i].name),
+				SLICE_ARG(c->list[i].value));
+		else if (c->list[i].kind == FILTER_MILTER_REMOVE_RECIPIENT)
+			printf("remove: %.*s\n", SLICE_ARG(c->list[i].name));
+	if (c->quarantine.ptr)
+		printf("quarantine: %.*s\n", SLICE_ARG(c->quarantine));
+}
+
 static int tell(struct filter_milter *m, struct slice message, struct err *err)
 {
 	struct filter_milter_verdict v;
@@ -55,6 +69,7 @@ static int tell(struct filter_milter *m, struct slice message, struct err *err)
 	int r = filter_milter_message(m, message, &arena, &changes, &v, err);
 	if (r == 0) {
 		print_verdict("message", &v);
+		print_changes(&changes);
 		if (filter_milter_apply(&changes, message, &header, &body))
 			printf("%.*s%.*s", SLICE_ARG(buf_slice(&header)), SLICE_ARG(body));
 	}

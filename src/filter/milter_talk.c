@@ -158,7 +158,7 @@ bool milter_is_over(struct filter_milter *m, struct filter_milter_verdict *ret_v
 
 int64_t milter_command_deadline(const struct filter_milter *m)
 {
-	return clock_mono_ms() + m->options.command_ms;
+	return MIN(clock_mono_ms() + m->options.command_ms, m->message_until);
 }
 
 /* Sends what m->out holds. */

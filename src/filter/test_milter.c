@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-enum { REPLIES = 8 };
+enum { REPLIES = 8, PATIENCE_MS = 5000 };
 
 /* What the filter expects next, and what it says then; the first byte is the frame's kind. */
 struct line {
@@ -94,9 +94,12 @@ static void *follow(void *context)
 	return NULL;
 }
 
-static struct filter_milter *meet(struct peer *p, const struct line *script, size_t count)
+/* `patience_ms`: of a step, and of a message's end. */
+static struct filter_milter *meet(
+	struct peer *p, const struct line *script, size_t count, unsigned patience_ms)
 {
-	struct filter_milter_options options = {.name = "test", .command_ms = 300};
+	struct filter_milter_options options = {
+		.name = "test", .command_ms = patience_ms, .end_ms = patience_ms};
 	struct filter_milter *m;
 	struct err err = {0};
 	char text[100];
@@ -143,7 +146,7 @@ static const char MESSAGE[] = "Subject: one\r\nX-Long: a\r\n b\r\nX-A: 1\r\nX-A:
 static void every_step_is_told_and_changes_come_at_the_end(void **state)
 {
 	static const struct line SCRIPT[] = {
-		{OFFER, {SLICE("O\0\0\0\6\0\0\1\xff\0\0\0\0\0\0\0\2i {x y} {auth_authen}\0")}},
+		{OFFER, {SLICE("O\0\0\0\6\0\0\1\xff\0\0\0\0\0\0\0\2i, {x},{auth_authen}\0")}},
 		{SLICE("DCj\0mx.example\0")},
 		{SLICE("Cclient.example\0004\x12\x34"
 		       "192.0.2.1\0"),
@@ -182,7 +185,7 @@ static void every_step_is_told_and_changes_come_at_the_end(void **state)
 	struct peer p;
 	struct slice body;
 	struct net_address from = client("192.0.2.1:4660");
-	struct filter_milter *m = meet(&p, SCRIPT, ARRAY_LEN(SCRIPT));
+	struct filter_milter *m = meet(&p, SCRIPT, ARRAY_LEN(SCRIPT), PATIENCE_MS);
 	assert_non_null(m);
 	filter_milter_set(m, "j", SLICE("mx.example"));
 	assert_int_equal(filter_milter_connect(m, SLICE("client.example"), &from, &v, NULL), 0);
@@ -266,7 +269,7 @@ static void unwanted_steps_are_left_out_and_silent_ones_not_awaited(void **state
 	struct peer p;
 	struct slice body;
 	struct net_address from = client("[2001:db8::1]:25");
-	struct filter_milter *m = meet(&p, SCRIPT, ARRAY_LEN(SCRIPT));
+	struct filter_milter *m = meet(&p, SCRIPT, ARRAY_LEN(SCRIPT), PATIENCE_MS);
 	assert_non_null(m);
 	assert_int_equal(filter_milter_connect(m, SLICE("[2001:db8::1]"), &from, &v, NULL), 0);
 	assert_int_equal(filter_milter_helo(m, SLICE("x"), &v, NULL), 0);
@@ -295,7 +298,7 @@ static void who_accepts_is_not_asked_again(void **state)
 	struct filter_milter_changes changes;
 	struct filter_milter_verdict v;
 	struct peer p;
-	struct filter_milter *m = meet(&p, SCRIPT, ARRAY_LEN(SCRIPT));
+	struct filter_milter *m = meet(&p, SCRIPT, ARRAY_LEN(SCRIPT), PATIENCE_MS);
 	assert_non_null(m);
 	assert_int_equal(one_message(m, slice_str(MESSAGE), &changes, &arena, &v, NULL), 0);
 	assert_int_equal(v.kind, FILTER_MILTER_GO_ON);
@@ -333,7 +336,7 @@ static void a_body_may_be_skipped_and_a_message_dropped(void **state)
 	memset(large, 'x', sizeof(large));
 	memcpy(large, "A: b\r\n\r\n", 8);
 	struct slice message = slice(large, sizeof(large));
-	struct filter_milter *m = meet(&p, SCRIPT, ARRAY_LEN(SCRIPT));
+	struct filter_milter *m = meet(&p, SCRIPT, ARRAY_LEN(SCRIPT), PATIENCE_MS);
 	assert_non_null(m);
 	assert_int_equal(one_message(m, message, &changes, &arena, &v, NULL), 0);
 	assert_int_equal(v.kind, FILTER_MILTER_DROP);
@@ -361,16 +364,35 @@ static void silence_nonsense_and_the_end_are_temporary(void **state)
 		struct filter_milter_verdict v;
 		struct err err = {0};
 		struct peer p;
-		struct filter_milter *m = meet(&p, SCRIPTS[i], 2);
+		struct filter_milter *m = meet(&p, SCRIPTS[i], 2, i == 0 ? 100 : PATIENCE_MS);
 		assert_non_null(m);
 		int64_t began = clock_mono_ms();
 		assert_true(filter_milter_mail(m, SLICE("a@b"), SLICE(""), &v, &err) < 0);
 		assert_int_equal(err.class, ERR_TEMPORARY);
-		assert_true(clock_mono_ms() - began < 4000);
+		assert_true(clock_mono_ms() - began < PATIENCE_MS);
 		assert_true(filter_milter_mail(m, SLICE("a@b"), SLICE(""), &v, &err) < 0);
 		assert_string_equal(err.text, "milter test has failed before");
 		part(&p, m);
 	}
+}
+
+static void signs_of_life_do_not_last_for_ever(void **state)
+{
+	static const struct line SCRIPT[] = {
+		{OFFER, {AGREE("\0\0\x02\x7f")}}, /* the end alone */
+		{SLICE("E"), {SLICE("p"), SLICE("p"), SLICE("hA\0b\0"), SLICE("p")}},
+	};
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct filter_milter_changes changes;
+	struct filter_milter_verdict v;
+	struct err err = {0};
+	struct peer p;
+	struct filter_milter *m = meet(&p, SCRIPT, ARRAY_LEN(SCRIPT), 100);
+	assert_non_null(m);
+	assert_true(one_message(m, slice_str(MESSAGE), &changes, &arena, &v, &err) < 0);
+	assert_int_equal(err.class, ERR_TEMPORARY);
+	filter_milter_changes_free(&changes);
+	part(&p, m);
 }
 
 static void who_can_not_agree_is_refused(void **state)
@@ -383,7 +405,7 @@ static void who_can_not_agree_is_refused(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(SCRIPTS); i++) {
 		struct peer p;
-		assert_null(meet(&p, SCRIPTS[i], 1));
+		assert_null(meet(&p, SCRIPTS[i], 1, PATIENCE_MS));
 		part(&p, NULL);
 	}
 }
@@ -396,6 +418,7 @@ int main(void)
 		cmocka_unit_test(who_accepts_is_not_asked_again),
 		cmocka_unit_test(a_body_may_be_skipped_and_a_message_dropped),
 		cmocka_unit_test(silence_nonsense_and_the_end_are_temporary),
+		cmocka_unit_test(signs_of_life_do_not_last_for_ever),
 		cmocka_unit_test(who_can_not_agree_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* Authentication-Results: written, read, and not taken from strangers. */
 #include "base/test.h"
-#include "filter/results.h"
+#include "filter/verdicts.h"
 
 static void results_are_written_and_folded(void **state)
 {
@@ -32,6 +32,30 @@ static void results_are_written_and_folded(void **state)
 	r.count = 0;
 	filter_results_write(&r, &to);
 	assert_slice(buf_slice(&to), "Authentication-Results: mx.example.org; none\r\n");
+}
+
+static void spf_and_dmarc_say_what_they_looked_at(void **state)
+{
+	AUTO(buf_free) struct buf to = BUF(10000);
+	struct filter_spf_answer spf = {.result = FILTER_SPF_SOFTFAIL, .reason = SLICE("~all")};
+	struct filter_dmarc_answer dmarc = {.result = FILTER_DMARC_RESULT_FAIL,
+		.policy = FILTER_DMARC_REJECT,
+		.disposal = FILTER_DMARC_QUARANTINE,
+		.author = SLICE("a.example"),
+		.policy_domain = SLICE("a.example"),
+		.reason = "nothing is aligned"};
+	struct filter_result list[] = {
+		filter_spf_to_result(&spf, SLICE("x@a.example"), SLICE("mx.a.example")),
+		filter_spf_to_result(&spf, SLICE(""), SLICE("mx.a.example")),
+		filter_dmarc_to_result(&dmarc),
+	};
+	filter_results_write(
+		&(struct filter_results){.server = SLICE("mx"), .list = list, .count = 3}, &to);
+	assert_slice(buf_slice(&to),
+		"Authentication-Results: mx;\r\n"
+		"\tspf=softfail (~all) smtp.mailfrom=x@a.example;\r\n"
+		"\tspf=softfail (~all) smtp.helo=mx.a.example;\r\n"
+		"\tdmarc=fail (nothing is aligned) header.from=a.example policy.dmarc=reject\r\n");
 }
 
 /* What was read, in one line; "bad". */
@@ -129,6 +153,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(results_are_written_and_folded),
+		cmocka_unit_test(spf_and_dmarc_say_what_they_looked_at),
 		cmocka_unit_test(fields_are_read_with_comments_and_folds),
 		cmocka_unit_test(fields_that_claim_to_be_ours_go),
 	};
