@@ -4,7 +4,7 @@
 #include "message/header.h"
 
 /* Filters take frames of 64 KiB; a longer field is cut for them, not in the message. */
-enum { NAME_MAX = 500, VALUE_MAX = 60 * 1000 };
+enum { FIELD_NAME_MAX = 500, FIELD_VALUE_MAX = 60 * 1000 };
 
 static const struct milter_step END_OF_HEADER = {MILTER_END_OF_HEADER, MILTER_AT_END_OF_HEADER,
 	MILTER_NO_END_OF_HEADER, MILTER_SILENT_END_OF_HEADER};
@@ -16,8 +16,8 @@ static void add_field(struct filter_milter *m, const struct message_field *field
 	if (!(m->steps & MILTER_LEADING_SPACE))
 		while (value.len > 0 && (value.ptr[0] == ' ' || value.ptr[0] == '\t'))
 			value = slice_from(value, 1);
-	filter_milter_add_text(&m->out, slice_sub(field->name, 0, NAME_MAX));
-	value = slice_sub(value, 0, VALUE_MAX);
+	filter_milter_add_text(&m->out, slice_sub(field->name, 0, FIELD_NAME_MAX));
+	value = slice_sub(value, 0, FIELD_VALUE_MAX);
 	for (size_t i = 0; i < value.len; i++)
 		if (value.ptr[i] != '\r' && value.ptr[i] != '\0')
 			buf_add_byte(&m->out, value.ptr[i]);

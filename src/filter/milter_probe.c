@@ -39,20 +39,30 @@ static void print_changes(const struct filter_milter_changes *c)
 		printf("quarantine: %.*s\n", SLICE_ARG(c->quarantine));
 }
 
-static int tell(struct filter_milter *m, struct slice message, struct err *err)
+static int greet(struct filter_milter *m, struct err *err)
 {
 	struct filter_milter_verdict v;
 	struct net_address client;
 	if (net_address_parse(SLICE("192.0.2.1:25"), &client, err) != 0)
 		return -1;
 	filter_milter_set(m, "j", SLICE("mx.example"));
-	filter_milter_set(m, "i", SLICE("0123456789"));
 	if (filter_milter_connect(m, SLICE("client.example"), &client, &v, err) != 0)
 		return -1;
 	print_verdict("connect", &v);
 	if (filter_milter_helo(m, SLICE("client.example"), &v, err) != 0)
 		return -1;
 	print_verdict("helo", &v);
+	return 0;
+}
+
+static int tell(struct filter_milter *m, struct slice message, struct err *err)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	AUTO(buf_free) struct buf header = BUF(MESSAGE_MAX);
+	struct filter_milter_changes changes;
+	struct filter_milter_verdict v;
+	struct slice body;
+	filter_milter_set(m, "i", SLICE("0123456789"));
 	if (filter_milter_mail(m, SLICE("ann@example.com"), SLICE("SIZE=1"), &v, err) != 0)
 		return -1;
 	print_verdict("mail", &v);
@@ -62,10 +72,6 @@ static int tell(struct filter_milter *m, struct slice message, struct err *err)
 	if (filter_milter_data(m, &v, err) != 0)
 		return -1;
 	print_verdict("data", &v);
-	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
-	AUTO(buf_free) struct buf header = BUF(MESSAGE_MAX);
-	struct filter_milter_changes changes;
-	struct slice body;
 	int r = filter_milter_message(m, message, &arena, &changes, &v, err);
 	if (r == 0) {
 		print_verdict("message", &v);
@@ -88,6 +94,8 @@ int main(int argc, char **argv)
 	int r = net_address_parse(slice_str(argv[1]), &options.address, &err);
 	if (r == 0)
 		r = filter_milter_open(&options, &m, &err);
+	if (r == 0)
+		r = greet(m, &err);
 	for (int i = 0; r == 0 && i < 2; i++) /* twice: a connection takes several messages */
 		r = tell(m, buf_slice(&message), &err);
 	filter_milter_close(m);
