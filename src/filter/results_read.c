@@ -116,7 +116,9 @@ static void read_properties(struct reader *r, struct filter_result *ret)
 		struct slice value = any_value(r);
 		if (name.len == 0 && slice_eq(type, SLICE("reason")))
 			ret->reason = value;
-		else if (name.len == 0 && !slice_eq(type, SLICE("action")))
+		else if (name.len == 0 && slice_eq(type, SLICE("action")))
+			; /* an old draft's, still written by some */
+		else if (name.len == 0)
 			r->bad = true;
 		else if (ret->property_count < FILTER_RESULT_PROPERTIES)
 			ret->properties[ret->property_count++] = (struct filter_property){

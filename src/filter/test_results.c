@@ -104,6 +104,8 @@ static const struct {
 	{" x", "x"},
 	{" x; dkim=pass header.b=\"ab/c=\" header.b=ab+c==",
 		"x | dkim=pass header.b:ab/c= header.b:ab+c=="},
+	{" x; dmarc=fail action=none header.from=a.example",
+		"x | dmarc=fail header.from:a.example"},
 	{" x 2; spf=pass", "bad"},
 	{" ; spf=pass", "bad"},
 	{"", "bad"},
