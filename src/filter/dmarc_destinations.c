@@ -1,6 +1,6 @@
 /* Who gets the reports. An address in another organisation's domain counts only when that domain
- * says that it wants reports of this one: else anybody could have them sent to anybody (RFC 9990
- * section 4). */
+ * says that it wants reports of this one: else anybody could have them sent to anybody (RFC 9990,
+ * "Verifying External Destinations"). */
 #include "envelope/path.h"
 #include "filter/dmarc_report.h"
 #include "filter/dmarc_walk.h"

@@ -1,4 +1,5 @@
 /* DMARC's aggregate reports (RFC 9990): what was seen of a domain's mail, told to who asked for it.
+ * Sections of it are named by their titles.
  * Rows that somebody has counted become XML, gzip, and a message; and who may have it. */
 #ifndef FILTER_DMARC_REPORT_H
 #define FILTER_DMARC_REPORT_H
@@ -53,12 +54,13 @@ void filter_dmarc_report_xml(const struct filter_dmarc_report *report, struct bu
 /* RFC 1952. ERR_LIMIT when `to` is too small. */
 int filter_dmarc_report_gzip(struct slice xml, struct buf *to, struct err *err) WARN_UNUSED;
 /* A whole message with the gzip file in it. `date`: seconds since 1970. It wants to be signed: its
- * domain has to pass DMARC itself (section 3.5.2). */
+ * domain has to pass DMARC itself ("Email"). */
 void filter_dmarc_report_mail(const struct filter_dmarc_report *report, const struct slice *to_whom,
 	size_t count, int64_t date, struct slice gzip, struct buf *to);
 
 /* To whom the reports of a domain's record go: the addresses in its rua, those in other
- * organisations' domains only if these agree (section 4). They lie in the arena. Negative:
+ * organisations' domains only if these agree ("Verifying External
+ * Destinations"). They lie in the arena. Negative:
  * ERR_TEMPORARY, not all could be verified; nothing is returned then. */
 int filter_dmarc_destinations(struct dns *dns, struct slice domain,
 	const struct filter_dmarc_record *record, struct arena *arena,

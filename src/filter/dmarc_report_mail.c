@@ -1,4 +1,4 @@
-/* The message that carries an aggregate report (RFC 9990 section 3.5.2). */
+/* The message that carries an aggregate report (RFC 9990, "Email"). */
 #include "base/base64.h"
 #include "base/wait.h"
 #include "filter/dmarc_report.h"

@@ -1,4 +1,5 @@
-/* An aggregate report as XML (RFC 9990 section 3.1 and appendix A), and as gzip. */
+/* An aggregate report as XML (RFC 9990, "Description of the content XML file" and "DMARC XML
+ * Schema"), and as gzip. */
 #define ZLIB_CONST
 #include "filter/dmarc_report.h"
 
@@ -76,7 +77,7 @@ static void add_policy(const struct filter_dmarc_report *r, struct buf *to)
 	buf_add_str(to, "  </policy_published>\n");
 }
 
-/* Why something else was done than the policy wants; it must be said (appendix A). */
+/* Why something else was done than the policy wants; it must be said ("PolicyEvaluatedType"). */
 static void add_reason(const struct filter_dmarc_row *row, bool testing, struct buf *to)
 {
 	bool passed = row->spf_aligned || row->dkim_aligned;
