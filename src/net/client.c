@@ -197,6 +197,11 @@ const struct net_tls_info *net_client_tls_info(struct net_client *client)
 	return net_layer_tls_info(client->top);
 }
 
+void net_client_set_timeout(struct net_client *client, unsigned timeout_ms)
+{
+	client->options.timeout_ms = timeout_ms ? timeout_ms : TIMEOUT_MS;
+}
+
 void net_client_write(struct net_client *client, struct slice bytes)
 {
 	if (client->failed)
