@@ -54,6 +54,11 @@ const struct conf_block conf_blocks[] = {
 		.on = offsetof(struct conf_settings, mx.on),
 		.help = "The role that takes mail in: SMTP from other servers, submission from "
 			"users. This machine has the role when the block is there."},
+	{.path = "mx.checks",
+		.on = CONF_NO_OFFSET,
+		.help = "What is asked about mail from other servers: SPF, DKIM, ARC and DMARC. "
+			"What "
+			"is found stands in front of the message (Authentication-Results)."},
 	{.path = "mx.outbound",
 		.on = CONF_NO_OFFSET,
 		.help = "Of mail that users send to other servers."},
@@ -222,6 +227,16 @@ const struct conf_option conf_options[] = {
 	{"mx", "control_socket", CONF_ADDRESS, CONF_RESTART, FIELD(mx.control_socket),
 		.fallback = "unix:<run>/mx-control", .example = "unix:/run/rookery/mx-control",
 		.help = "Where the rookery command reaches the running mx role: its queue."},
+	{"mx.checks", "on", CONF_BOOL, CONF_RESTART, FIELD(mx.checks.on), .fallback = "yes",
+		.help = "Whether anything is asked."},
+	{"mx.checks", "trusted", CONF_NETWORKS, CONF_RESTART, FIELD(mx.checks.trusted),
+		.fallback = "127.0.0.0/8 ::1", .example = "127.0.0.0/8 ::1 192.0.2.0/24",
+		.help = "Networks of our own servers: nothing is asked about mail from there."},
+	{"mx.checks", "dmarc", CONF_CHOICE, CONF_RESTART, .choices = "mark reject",
+		FIELD(mx.checks.dmarc), .fallback = "mark",
+		.help = "What becomes of mail whose author's domain wants it rejected when DMARC "
+			"fails. mark: it is taken, and Authentication-Results says so. reject: it "
+			"is refused (550 5.7.1), unless a chain of ARC holds."},
 	{"mx.outbound", "smart_host", CONF_TEXT, CONF_RESTART, 0, 255,
 		FIELD(mx.outbound.smart_host), .fallback = "\"\"", .example = "192.0.2.25:25",
 		.help = "Address and port of a server that takes all mail for elsewhere. Without "

@@ -94,6 +94,13 @@ struct conf_queue {
 	uint64_t connections, connections_per_destination;
 };
 
+enum conf_dmarc { CONF_DMARC_MARK, CONF_DMARC_REJECT };
+struct conf_checks {
+	bool on;
+	struct conf_list trusted;
+	enum conf_dmarc dmarc;
+};
+
 struct conf_outbound {
 	const char *smart_host; /* address and port; "": none */
 	uint64_t port;
@@ -112,6 +119,7 @@ struct conf_mx {
 	const char *control_socket;
 	struct conf_queue queue;
 	struct conf_outbound outbound;
+	struct conf_checks checks;
 };
 
 /* In the order of the option's words. */

@@ -187,11 +187,6 @@ int net_client_connect(
 	return net_client_open(options, options->trust, ret_client, err);
 }
 
-void net_client_set_timeout(struct net_client *client, unsigned ms)
-{
-	client->options.timeout_ms = ms ? ms : TIMEOUT_MS;
-}
-
 const struct net_tls_info *net_client_tls_info(struct net_client *client)
 {
 	return net_layer_tls_info(client->top);

@@ -30,8 +30,6 @@ struct net_client_options {
 
 int net_client_connect(const struct net_client_options *options, struct net_client **ret_client,
 	struct err *err) WARN_UNUSED;
-/* Of each read and write from now on; 0 means 30 s. */
-void net_client_set_timeout(struct net_client *client, unsigned timeout_ms);
 int net_client_start_tls(struct net_client *client, struct err *err) WARN_UNUSED;
 /* As above, with anchors of the caller's, who keeps them for the call; `name` is for SNI and the
  * certificate, NULL: neither; `dane` (may be NULL) as in the options. After a failure the

@@ -38,6 +38,11 @@ struct queue *mx_queue_of(struct mx_queue *q)
 	return q->queue;
 }
 
+struct dns *mx_queue_dns(struct mx_queue *q)
+{
+	return q->dns;
+}
+
 void mx_queue_store_is_away(struct mx_queue *q)
 {
 	atomic_store(&q->away_until, clock_mono_ms() + AWAY_MS);

@@ -3,6 +3,7 @@
 #define ROLES_MX_QUEUE_H
 
 #include "directory/directory.h"
+#include "dns/dns.h"
 #include "queue/queue.h"
 #include "roles/role.h"
 #include "smtp/client.h"
@@ -16,6 +17,8 @@ void mx_queue_start(struct mx_queue *queue);
 /* After the loop has ended. NULL is fine. */
 void mx_queue_close(struct mx_queue *queue);
 struct queue *mx_queue_of(struct mx_queue *queue);
+/* NULL: there is no resolver. */
+struct dns *mx_queue_dns(struct mx_queue *queue);
 
 /* Our store does not answer: for a moment nobody need try. */
 void mx_queue_store_is_away(struct mx_queue *queue);

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "directory/authmod.h"
 #include "directory/cached.h"
+#include "roles/mx_checks.h"
 #include "roles/mx_queue.h"
 #include "smtp/client.h"
 #include "smtp/dsn.h"
@@ -18,6 +19,7 @@ struct state {
 	struct directory *directory;
 	struct smtp_client_pool *store;
 	struct mx_queue *queue;
+	struct mx_checks checks;
 	struct admin admin;
 	struct directory_throttle *throttle;
 	struct smtp_service exchanger, submission;
@@ -147,9 +149,8 @@ static int keep(const struct state *s, struct smtp_transaction *t, struct err *e
 	return r;
 }
 
-static int deliver(void *context, struct smtp_transaction *t, struct err *err)
+static int hand_on(struct state *s, struct smtp_transaction *t, struct err *err)
 {
-	const struct state *s = context;
 	bool all_here = true;
 	for (size_t i = 0; i < t->count; i++)
 		all_here = all_here && t->recipients[i]->backend != &elsewhere;
@@ -165,6 +166,15 @@ static int deliver(void *context, struct smtp_transaction *t, struct err *err)
 	log_warn(t->log, "the store does not answer", F_ERR(err));
 	mx_queue_store_is_away(s->queue);
 	return keep(s, t, err);
+}
+
+static int deliver(void *context, struct smtp_transaction *t, struct err *err)
+{
+	struct state *s = context;
+	AUTO(buf_free) struct buf message = BUF(t->message.len + 1);
+	if (mx_checks_run(&s->checks, t, &message, err) < 0)
+		return -1;
+	return hand_on(s, t, err);
 }
 
 static const struct smtp_backend backend = {
@@ -222,6 +232,8 @@ static int open_role(struct role *role, struct err *err)
 	if (mx_queue_open(role, s->store, s->directory, &s->queue, err) < 0)
 		return -1;
 	s->admin.queue = mx_queue_of(s->queue);
+	if (mx_checks_init(&s->checks, role, mx_queue_dns(s->queue), err) < 0)
+		return -1;
 	s->throttle = role_throttle_new(role);
 	s->exchanger = service(role, s, SMTP_EXCHANGER);
 	s->submission = service(role, s, SMTP_SUBMISSION);
@@ -272,17 +284,29 @@ static void queue_metrics(struct role *role, struct state *s, struct buf *to)
 		role, to, "directory_remembered_total", "", directory_cached_used(s->directory));
 }
 
+static void check_metrics(struct role *role, struct state *s, struct buf *to)
+{
+	const struct mx_checks *c = &s->checks;
+	role_metric(role, to, "checks_total", "", c->checked);
+	role_metric(role, to, "checks_refused_total", "", c->refused);
+	role_metric(role, to, "checks_failed_total", "method=\"spf\"", c->spf_failed);
+	role_metric(role, to, "checks_failed_total", "method=\"dkim\"", c->dkim_failed);
+	role_metric(role, to, "checks_failed_total", "method=\"dmarc\"", c->dmarc_failed);
+}
+
 static void metrics(struct role *role, struct buf *to)
 {
 	struct state *s = role->state;
 	service_metrics(role, to, "smtp", &s->exchanger.figures);
 	service_metrics(role, to, "submission", &s->submission.figures);
 	queue_metrics(role, s, to);
+	check_metrics(role, s, to);
 }
 
 static void close_role(struct role *role)
 {
 	struct state *s = role->state;
+	mx_checks_deinit(&s->checks);
 	mx_queue_close(s->queue);
 	smtp_client_pool_free(s->store);
 	directory_throttle_free(s->throttle);

@@ -34,6 +34,8 @@ struct smtp_transaction {
 	size_t count, room;
 	struct slice user;   /* who is logged in; empty: nobody */
 	const char *session; /* session id, from accept to delivery */
+	const struct net_address *client;
+	struct slice helo; /* as the client said it */
 	const struct log_scope *log;
 	struct slice extra;   /* our header fields, to go in front of the message: trace first */
 	struct slice message; /* complete, as the client sent it; valid during deliver() */
