@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "directory/directory.h"
+#include "keys/keys.h"
 #include "dns/dns.h"
 #include "mail/mail.h"
 #include "mirror/node.h"
@@ -23,6 +24,8 @@ struct admin {
 	struct directory *directory; /* the internal one */
 	struct mirror_node *mirror;  /* NULL: no server runs */
 	struct queue *queue;         /* the mx role's; NULL: this is not the mx role */
+	struct keys *keys;           /* the same */
+	const char *hostname;        /* the same */
 	struct dns *dns;             /* of ADMIN_DNS; else NULL */
 };
 

@@ -59,6 +59,10 @@ static const struct admin_option QUEUE_LIST_OPTIONS[] = {
 	{"limit", "COUNT", "at most so many; 1,000 when not given, 0 for all"},
 	{0},
 };
+static const struct admin_option DKIM_OPTIONS[] = {
+	{"algorithm", "NAME", "rsa (2,048 bits; the default) or ed25519"},
+	{0},
+};
 static const struct admin_option QUEUE_SHOW_OPTIONS[] = {
 	{"header", NULL, "the message's header too"},
 	{"message", NULL, "the whole message too"},
@@ -80,6 +84,9 @@ static const char *const MAILBOX_COLUMNS[] = {
 
 static const char *const QUEUE_COLUMNS[] = {
 	"entry", "arrived", "size", "sender", "recipient", "attempts", "next", "reason", NULL};
+static const char *const KEY_COLUMNS[] = {
+	"domain", "selector", "algorithm", "signs", "created", NULL};
+static const char *const ZONE_COLUMNS[] = {"name", "type", "data", NULL};
 static const char *const DESTINATION_COLUMNS[] = {
 	"name", "entries", "connections", "retry", "reason", NULL};
 static const char *const RECORD_COLUMNS[] = {"name", "ttl", "type", "data", NULL};
@@ -149,6 +156,18 @@ const struct admin_command admin_commands[] = {
 		NO_OPTIONS, false, ADMIN_NOTHING, NULL, admin_mirror_replace},
 	{"mirror unpair", "", "Makes this a node of its own again.", 0, 0, NO_OPTIONS, false,
 		ADMIN_NOTHING, NULL, admin_mirror_unpair},
+	{"domain dns", "NAME", "Prints the DNS records that a domain needs.", 1, 1, NO_OPTIONS,
+		false, ADMIN_TABLE, ZONE_COLUMNS, admin_domain_dns, ADMIN_MX},
+	{"dkim add", "DOMAIN [SELECTOR]", "Makes a key that signs a domain's mail.", 1, 2,
+		DKIM_OPTIONS, false, ADMIN_NOTHING, NULL, admin_dkim_add, ADMIN_MX},
+	{"dkim list", "[DOMAIN]", "Lists the keys that sign.", 0, 1, NO_OPTIONS, false, ADMIN_TABLE,
+		KEY_COLUMNS, admin_dkim_list, ADMIN_MX},
+	{"dkim retire", "DOMAIN SELECTOR", "Lets a key sign no more.", 2, 2, NO_OPTIONS, false,
+		ADMIN_NOTHING, NULL, admin_dkim_retire, ADMIN_MX},
+	{"dkim resume", "DOMAIN SELECTOR", "Lets a retired key sign again.", 2, 2, NO_OPTIONS,
+		false, ADMIN_NOTHING, NULL, admin_dkim_resume, ADMIN_MX},
+	{"dkim remove", "DOMAIN SELECTOR", "Removes a key.", 2, 2, NO_OPTIONS, false, ADMIN_NOTHING,
+		NULL, admin_dkim_remove, ADMIN_MX},
 	{"queue list", "", "Lists the mail that waits.", 0, 0, QUEUE_LIST_OPTIONS, false,
 		ADMIN_TABLE, QUEUE_COLUMNS, admin_queue_list, ADMIN_MX},
 	{"queue show", "ENTRY", "Shows one entry of the queue.", 1, 1, QUEUE_SHOW_OPTIONS, false,

@@ -30,6 +30,7 @@ struct mx_queue {
 	struct mx_outbound *outbound;
 	struct store *store; /* the queue's */
 	struct queue *queue;
+	struct keys *keys;
 	atomic_int_fast64_t away_until; /* monotonic */
 };
 
@@ -41,6 +42,11 @@ struct queue *mx_queue_of(struct mx_queue *q)
 struct dns *mx_queue_dns(struct mx_queue *q)
 {
 	return q->dns;
+}
+
+struct keys *mx_queue_keys(struct mx_queue *q)
+{
+	return q->keys;
 }
 
 void mx_queue_store_is_away(struct mx_queue *q)
@@ -252,6 +258,8 @@ int mx_queue_open(struct role *role, struct smtp_client_pool *pool, struct direc
 		mx_outbound_new(role, q->dns, &q->outbound, err) < 0)
 		return -1;
 	options.store = q->store;
+	if (keys_open(q->store, &q->keys, err) < 0)
+		return -1;
 	return queue_open(&options, &q->queue, err);
 }
 
@@ -265,6 +273,7 @@ void mx_queue_close(struct mx_queue *q)
 	if (!q)
 		return;
 	queue_close(q->queue);
+	keys_close(q->keys);
 	if (q->store)
 		store_close(q->store);
 	mx_outbound_free(q->outbound);

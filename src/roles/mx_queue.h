@@ -4,6 +4,7 @@
 
 #include "directory/directory.h"
 #include "dns/dns.h"
+#include "keys/keys.h"
 #include "queue/queue.h"
 #include "roles/role.h"
 #include "smtp/client.h"
@@ -19,6 +20,8 @@ void mx_queue_close(struct mx_queue *queue);
 struct queue *mx_queue_of(struct mx_queue *queue);
 /* NULL: there is no resolver. */
 struct dns *mx_queue_dns(struct mx_queue *queue);
+/* Of our domains; they lie in the queue's store. */
+struct keys *mx_queue_keys(struct mx_queue *queue);
 
 /* Our store does not answer: for a moment nobody need try. */
 void mx_queue_store_is_away(struct mx_queue *queue);

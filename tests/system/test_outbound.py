@@ -2,6 +2,7 @@
 back when it can't be delivered."""
 
 import imaplib
+import re
 import socket
 import ssl
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import dkim
 import pytest
 import samples
 from elsewhere import Sink
@@ -288,3 +290,37 @@ def test_the_dns_says_where_mail_goes_and_whom_to_trust(
     assert len(server.messages) == 2, "its certificate is another one"
     submit(pair, user, 4, "x@nothing.plain.test")
     assert b"Status: 5.1.10" in await_report(pair, user)
+
+
+def test_what_users_send_is_signed(start: Start, sink: Callable[..., Sink]) -> None:
+    """By each key of the author's domain; others find it good by the record that is printed."""
+    server = sink()
+    pair = start(smart(server))
+    user = pair.add_user("ann")
+    pair.mx.run("dkim", "add", DOMAIN, "s1")
+    pair.mx.run("dkim", "add", DOMAIN, "s2", "--algorithm", "ed25519")
+    pair.mx.run("dkim", "add", DOMAIN, "old")
+    pair.mx.run("dkim", "retire", DOMAIN, "old")
+    rows = pair.mx.run("domain", "dns", DOMAIN)["rows"]
+    records = {
+        row["name"]: "".join(re.findall(r'"([^"]*)"', row["data"]))
+        for row in rows
+        if "_domainkey" in row["name"]
+    }
+    assert len(records) == 3
+    assert {row["type"] for row in rows} == {"MX", "TXT", "SRV"}
+    with Client("127.0.0.1", pair.submission) as client:
+        secret = encode(b"\0%s\0%s" % (user.encode(), PASSWORD.encode()))
+        assert client.command(b"AUTH PLAIN " + secret).code == 235
+        client.begin("x@one.test", sender=user.encode())
+        text = b"From: Ann <%s>\r\nSubject: signed\r\n\r\nHello\r\n" % user.encode()
+        assert client.data(text).code == 250
+    (dumped,) = await_messages(server, 1)
+    message = dumped[dumped.index(b"DKIM-Signature:") :].rstrip(b"\n").replace(b"\n", b"\r\n") + b"\r\n"
+    assert message.count(b"DKIM-Signature:") == 2 and b"s=old" not in message
+
+    def look_up(name: bytes, timeout: int = 5) -> bytes:
+        return records[name.decode()].encode()
+
+    verifier = dkim.DKIM(message)
+    assert verifier.verify(idx=0, dnsfunc=look_up) and verifier.verify(idx=1, dnsfunc=look_up)
