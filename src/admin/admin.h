@@ -8,9 +8,12 @@
 
 #include "base/err.h"
 #include "directory/directory.h"
+#include "keys/keys.h"
+#include "dns/dns.h"
 #include "mail/mail.h"
 #include "mirror/node.h"
 #include "net/session.h"
+#include "queue/queue.h"
 
 #include <jansson.h>
 
@@ -20,6 +23,10 @@ struct admin {
 	struct mail *mail;
 	struct directory *directory; /* the internal one */
 	struct mirror_node *mirror;  /* NULL: no server runs */
+	struct queue *queue;         /* the mx role's; NULL: this is not the mx role */
+	struct keys *keys;           /* the same */
+	const char *hostname;        /* the same */
+	struct dns *dns;             /* of ADMIN_DNS; else NULL */
 };
 
 /* One call. */
@@ -47,6 +54,15 @@ enum admin_shape {
 	ADMIN_FINDINGS, /* result["findings"]; exit status 1 when result["damage"] > 0 */
 };
 
+/* Who runs a command. */
+enum admin_place {
+	ADMIN_STORE, /* the store role, or the command line itself when no server runs */
+	ADMIN_MX,    /* the mx role, while it runs */
+	/* The command line by itself, with a resolver as the config has it: it asks the DNS and
+	 * nothing else. */
+	ADMIN_DNS,
+};
+
 struct admin_command {
 	const char *name;      /* "user add" */
 	const char *arguments; /* "ADDRESS [TARGET...]" for usage */
@@ -59,6 +75,7 @@ struct admin_command {
 	/* Fills *ret_result (an object, owned by the caller). ERR_… as the floors below say. */
 	int (*run)(struct admin *admin, const struct admin_call *call, json_t **ret_result,
 		struct err *err);
+	enum admin_place place;
 };
 extern const struct admin_command admin_commands[];
 extern const size_t admin_command_count;

@@ -15,8 +15,13 @@ admin_run admin_app_password_add, admin_app_password_list, admin_app_password_re
 admin_run admin_alias_add, admin_alias_list, admin_alias_remove, admin_alias_set, admin_alias_show;
 admin_run admin_store_check, admin_store_compact, admin_store_show, admin_backup;
 admin_run admin_mailbox_list;
+admin_run admin_dkim_add, admin_dkim_list, admin_dkim_retire, admin_dkim_resume, admin_dkim_remove,
+	admin_domain_dns;
+admin_run admin_queue_list, admin_queue_show, admin_queue_retry, admin_queue_hold,
+	admin_queue_release, admin_queue_remove, admin_queue_flush, admin_queue_destinations;
 admin_run admin_mirror_pair, admin_mirror_unpair, admin_mirror_replace, admin_mirror_pause,
 	admin_mirror_resume, admin_mirror_status, admin_mirror_verify;
+admin_run admin_dns_lookup, admin_dns_route;
 
 /* Counts the domain's users for its limit, or no longer, after the limit has changed. */
 int admin_join_domain(struct admin *admin, struct slice domain, struct err *err);

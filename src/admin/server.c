@@ -56,7 +56,9 @@ static json_t *answer(struct net_session *net, const json_t *request)
 	};
 	struct err err = {0};
 	json_t *result = NULL;
-	bool good = command && call.argument_count >= command->arguments_min &&
+	const struct admin *admin = net_service(net);
+	bool good = command && command->place == (admin->queue ? ADMIN_MX : ADMIN_STORE) &&
+		    call.argument_count >= command->arguments_min &&
 		    call.argument_count <= command->arguments_max;
 	for (size_t i = 0; i < call.argument_count; i++) {
 		arguments[i] = json_string_value(json_array_get(given, i));

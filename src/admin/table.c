@@ -53,6 +53,26 @@ static const struct admin_option VERIFY_OPTIONS[] = {
 	{0},
 };
 
+static const struct admin_option QUEUE_LIST_OPTIONS[] = {
+	{"match", "PATTERN", "only senders or recipients that match, with * and ?"},
+	{"held", NULL, "only those that are held"},
+	{"limit", "COUNT", "at most so many; 1,000 when not given, 0 for all"},
+	{0},
+};
+static const struct admin_option DKIM_OPTIONS[] = {
+	{"algorithm", "NAME", "rsa (2,048 bits; the default) or ed25519"},
+	{0},
+};
+static const struct admin_option QUEUE_SHOW_OPTIONS[] = {
+	{"header", NULL, "the message's header too"},
+	{"message", NULL, "the whole message too"},
+	{0},
+};
+static const struct admin_option QUEUE_CHANGE_OPTIONS[] = {
+	{"match", "PATTERN", "all whose sender or recipient matches, with * and ?"},
+	{0},
+};
+
 static const char *const DOMAIN_COLUMNS[] = {
 	"name", "users", "aliases", "quota", "catch_all", NULL};
 static const char *const USER_COLUMNS[] = {
@@ -61,6 +81,17 @@ static const char *const ALIAS_COLUMNS[] = {"name", "targets", NULL};
 static const char *const APP_COLUMNS[] = {"name", "services", "created", NULL};
 static const char *const MAILBOX_COLUMNS[] = {
 	"name", "messages", "unseen", "bytes", "uses", "subscribed", NULL};
+
+static const char *const QUEUE_COLUMNS[] = {
+	"entry", "arrived", "size", "sender", "recipient", "attempts", "next", "reason", NULL};
+static const char *const KEY_COLUMNS[] = {
+	"domain", "selector", "algorithm", "signs", "created", NULL};
+static const char *const ZONE_COLUMNS[] = {"name", "type", "data", NULL};
+static const char *const DESTINATION_COLUMNS[] = {
+	"name", "entries", "connections", "retry", "reason", NULL};
+static const char *const RECORD_COLUMNS[] = {"name", "ttl", "type", "data", NULL};
+static const char *const ROUTE_COLUMNS[] = {
+	"preference", "host", "addresses", "secure", "dane", NULL};
 
 enum { MANY = 1000 };
 
@@ -125,6 +156,38 @@ const struct admin_command admin_commands[] = {
 		NO_OPTIONS, false, ADMIN_NOTHING, NULL, admin_mirror_replace},
 	{"mirror unpair", "", "Makes this a node of its own again.", 0, 0, NO_OPTIONS, false,
 		ADMIN_NOTHING, NULL, admin_mirror_unpair},
+	{"domain dns", "NAME", "Prints the DNS records that a domain needs.", 1, 1, NO_OPTIONS,
+		false, ADMIN_TABLE, ZONE_COLUMNS, admin_domain_dns, ADMIN_MX},
+	{"dkim add", "DOMAIN [SELECTOR]", "Makes a key that signs a domain's mail.", 1, 2,
+		DKIM_OPTIONS, false, ADMIN_NOTHING, NULL, admin_dkim_add, ADMIN_MX},
+	{"dkim list", "[DOMAIN]", "Lists the keys that sign.", 0, 1, NO_OPTIONS, false, ADMIN_TABLE,
+		KEY_COLUMNS, admin_dkim_list, ADMIN_MX},
+	{"dkim retire", "DOMAIN SELECTOR", "Lets a key sign no more.", 2, 2, NO_OPTIONS, false,
+		ADMIN_NOTHING, NULL, admin_dkim_retire, ADMIN_MX},
+	{"dkim resume", "DOMAIN SELECTOR", "Lets a retired key sign again.", 2, 2, NO_OPTIONS,
+		false, ADMIN_NOTHING, NULL, admin_dkim_resume, ADMIN_MX},
+	{"dkim remove", "DOMAIN SELECTOR", "Removes a key.", 2, 2, NO_OPTIONS, false, ADMIN_NOTHING,
+		NULL, admin_dkim_remove, ADMIN_MX},
+	{"queue list", "", "Lists the mail that waits.", 0, 0, QUEUE_LIST_OPTIONS, false,
+		ADMIN_TABLE, QUEUE_COLUMNS, admin_queue_list, ADMIN_MX},
+	{"queue show", "ENTRY", "Shows one entry of the queue.", 1, 1, QUEUE_SHOW_OPTIONS, false,
+		ADMIN_OBJECT, NULL, admin_queue_show, ADMIN_MX},
+	{"queue destinations", "", "Lists where mail waits to go.", 0, 0, NO_OPTIONS, false,
+		ADMIN_TABLE, DESTINATION_COLUMNS, admin_queue_destinations, ADMIN_MX},
+	{"queue retry", "[ENTRY...]", "Tries entries now.", 0, MANY, QUEUE_CHANGE_OPTIONS, false,
+		ADMIN_NOTHING, NULL, admin_queue_retry, ADMIN_MX},
+	{"queue hold", "[ENTRY...]", "Keeps entries from being tried.", 0, MANY,
+		QUEUE_CHANGE_OPTIONS, false, ADMIN_NOTHING, NULL, admin_queue_hold, ADMIN_MX},
+	{"queue release", "[ENTRY...]", "Lets held entries go on.", 0, MANY, QUEUE_CHANGE_OPTIONS,
+		false, ADMIN_NOTHING, NULL, admin_queue_release, ADMIN_MX},
+	{"queue remove", "[ENTRY...]", "Throws entries away; nobody hears of it.", 0, MANY,
+		QUEUE_CHANGE_OPTIONS, false, ADMIN_NOTHING, NULL, admin_queue_remove, ADMIN_MX},
+	{"queue flush", "[DESTINATION]", "Tries all that waits, for one domain or for any.", 0, 1,
+		NO_OPTIONS, false, ADMIN_NOTHING, NULL, admin_queue_flush, ADMIN_MX},
+	{"dns lookup", "NAME TYPE", "Asks the DNS, as the server does.", 2, 2, NO_OPTIONS, false,
+		ADMIN_TABLE, RECORD_COLUMNS, admin_dns_lookup, ADMIN_DNS},
+	{"dns route", "DOMAIN", "Shows where mail for a domain goes.", 1, 1, NO_OPTIONS, false,
+		ADMIN_TABLE, ROUTE_COLUMNS, admin_dns_route, ADMIN_DNS},
 	{"backup", "FOLDER", "Copies the store, while it serves.", 1, 1, NO_OPTIONS, false,
 		ADMIN_NOTHING, NULL, admin_backup},
 };

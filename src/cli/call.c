@@ -6,6 +6,7 @@
 
 #include "net/client.h"
 #include "roles/floors.h"
+#include "roles/resolver.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -97,31 +98,53 @@ static bool progress_here(void *context, const char *what, uint64_t done, uint64
 	return true;
 }
 
+static int run_here(struct cli *cli, const struct admin_command *command, struct admin *admin,
+	const struct cli_words *words, const char *password)
+{
+	struct err err;
+	json_t *result = NULL;
+	struct admin_call call = {
+		.arguments = words->arguments,
+		.argument_count = words->count,
+		.options = words->options,
+		.password = password,
+		.progress = progress_here,
+		.context = cli,
+	};
+	int r = command->run(admin, &call, &result, &err);
+	int status = r < 0 ? failed(cli, err.text, err.class != ERR_PERMANENT)
+			   : cli_finish(cli, command, result);
+	json_decref(result);
+	return status;
+}
+
 static int call_here(struct cli *cli, const struct admin_command *command,
 	const struct cli_words *words, const char *password)
 {
 	struct floors floors;
 	struct err err;
-	json_t *result = NULL;
 	log_setup(LOG_WARN, LOG_LOGFMT, STDERR_FILENO);
-	int r = floors_open_here(cli->settings, &floors, &err);
-	if (r == 0) {
+	int status;
+	if (floors_open_here(cli->settings, &floors, &err) < 0) {
+		status = failed(cli, err.text, err.class != ERR_PERMANENT);
+	} else {
 		struct admin admin = {
 			.store = floors.store, .mail = floors.mail, .directory = floors.directory};
-		struct admin_call call = {
-			.arguments = words->arguments,
-			.argument_count = words->count,
-			.options = words->options,
-			.password = password,
-			.progress = progress_here,
-			.context = cli,
-		};
-		r = command->run(&admin, &call, &result, &err);
+		status = run_here(cli, command, &admin, words, password);
 	}
-	int status = r < 0 ? failed(cli, err.text, err.class != ERR_PERMANENT)
-			   : cli_finish(cli, command, result);
-	json_decref(result);
 	floors_close(&floors);
+	return status;
+}
+
+static int ask_dns(
+	struct cli *cli, const struct admin_command *command, const struct cli_words *words)
+{
+	struct admin admin = {0};
+	struct err err;
+	if (resolver_open(&cli->settings->dns, &admin.dns, &err) < 0)
+		return failed(cli, err.text, err.class != ERR_PERMANENT);
+	int status = run_here(cli, command, &admin, words, NULL);
+	dns_free(admin.dns);
 	return status;
 }
 
@@ -141,13 +164,19 @@ static bool server_listens(const char *path)
 int cli_call(struct cli *cli, const struct admin_command *command, const struct cli_words *words,
 	const char *password)
 {
-	const char *path = cli->settings->control_socket;
+	bool mx = command->place == ADMIN_MX;
+	const char *path = mx ? cli->settings->mx.control_socket : cli->settings->control_socket;
 	struct net_client_options options = {.timeout_ms = PATIENCE_MS};
 	struct net_client *net;
 	struct err err;
 	char address[600];
+	if (command->place == ADMIN_DNS)
+		return ask_dns(cli, command, words);
 	if (strncmp(path, "unix:", 5) == 0)
 		path += 5;
+	if (!server_listens(path) && mx)
+		return cli_fail(cli, CLI_TEMPORARY,
+			"no mx role runs here: start the server first (`rookery serve`)");
 	if (!server_listens(path))
 		return call_here(cli, command, words, password);
 	(void)snprintf(address, sizeof(address), "unix:%s", path);

@@ -9,7 +9,7 @@ enum { COLUMNS_MAX = 16, CELL_MAX = 256 };
 static bool is_bytes(const char *key)
 {
 	static const char *const KEYS[] = {"quota", "user_quota", "used", "bytes", "bytes_written",
-		"segment_bytes", "dead_bytes"};
+		"segment_bytes", "dead_bytes", "size"};
 	for (size_t i = 0; i < ARRAY_LEN(KEYS); i++)
 		if (strcmp(key, KEYS[i]) == 0)
 			return true;

@@ -3,6 +3,7 @@
 
 #define FIELD(member) .offset = offsetof(struct conf_settings, member)
 #define ITEM(member)  .offset = offsetof(struct conf_certificate, member)
+#define ZONE(member)  .offset = offsetof(struct conf_dns_zone, member)
 
 #define KIB ((uint64_t)1024)
 #define MIB (KIB * 1024)
@@ -30,6 +31,18 @@ const struct conf_block conf_blocks[] = {
 			"whose "
 			"names fit the host name that it asked for, else the first one that has no "
 			"names, else the first one."},
+	{.path = "dns",
+		.on = CONF_NO_OFFSET,
+		.help = "How names are looked up in the DNS. Answers are cached, and validated by "
+			"DNSSEC where zones are signed. \"rookery dns lookup\" and \"rookery dns "
+			"route\" show what comes of it."},
+	{.path = "dns.zone",
+		.label = "the zone's name",
+		.on = CONF_NO_OFFSET,
+		.item_size = sizeof(struct conf_dns_zone),
+		.items = offsetof(struct conf_settings, dns.zones),
+		.count = offsetof(struct conf_settings, dns.zone_count),
+		.help = "A private zone, with name servers of its own. May be repeated."},
 	{.path = "limits",
 		.on = CONF_NO_OFFSET,
 		.help = "What clients may use up. The limits hold for each role by itself."},
@@ -41,6 +54,18 @@ const struct conf_block conf_blocks[] = {
 		.on = offsetof(struct conf_settings, mx.on),
 		.help = "The role that takes mail in: SMTP from other servers, submission from "
 			"users. This machine has the role when the block is there."},
+	{.path = "mx.checks",
+		.on = CONF_NO_OFFSET,
+		.help = "What is asked about mail from other servers: SPF, DKIM, ARC and DMARC. "
+			"What "
+			"is found stands in front of the message (Authentication-Results)."},
+	{.path = "mx.outbound",
+		.on = CONF_NO_OFFSET,
+		.help = "Of mail that users send to other servers."},
+	{.path = "mx.queue",
+		.on = CONF_NO_OFFSET,
+		.help = "Of mail that waits on its way, in the mx role's own store: for servers "
+			"elsewhere, or for our store while that is away."},
 	{.path = "store",
 		.on = offsetof(struct conf_settings, store.on),
 		.help = "The role that keeps mailboxes and serves them. This machine has the role "
@@ -104,6 +129,32 @@ const struct conf_option conf_options[] = {
 		.example = "mail.example.org imap.example.org",
 		.help = "Host names for which this certificate is chosen; *.example.org stands for "
 			"one label. Without names it is the default."},
+
+	{"dns", "servers", CONF_SERVERS, CONF_RESTART, FIELD(dns.servers), .fallback = "",
+		.example = "127.0.0.1:53",
+		.help = "Resolvers that are asked everything. They must pass on DNSSEC records. "
+			"Without any, the Internet's name servers are asked themselves, from the "
+			"root on."},
+	{"dns", "resolv_conf", CONF_TEXT, CONF_RESTART, 0, 4096, FIELD(dns.resolv_conf),
+		.fallback = "\"\"", .example = "/etc/resolv.conf",
+		.help = "A file that names the resolvers to ask, in place of servers; read at "
+			"start."},
+	{"dns", "root_key", CONF_TEXT, CONF_RESTART, 0, 4096, FIELD(dns.root_key),
+		.fallback = "/usr/share/dns/root.key",
+		.help = "The trust anchors of the root zone, as Debian's package dns-root-data "
+			"has them. \"\" turns validation by them off, and with it DANE."},
+	{"dns", "anchors", CONF_TEXT, CONF_RESTART, 0, 4096, FIELD(dns.anchors), .fallback = "\"\"",
+		.example = "/etc/rookery/anchors",
+		.help = "A file with more trust anchors, for private zones: DS or DNSKEY records."},
+	{"dns", "timeout", CONF_DURATION, CONF_RESTART, 100, 10 * MINUTE, FIELD(dns.timeout_ms),
+		.fallback = "20s",
+		.help = "How long an answer is waited for; then what asked goes on as with a name "
+			"server that fails, which is never as with a name that is not there."},
+	{"dns.zone", "servers", CONF_SERVERS, CONF_RESTART, ZONE(servers),
+		.example = "192.0.2.53:53", .help = "The zone's name servers."},
+	{"dns.zone", "signed", CONF_BOOL, CONF_RESTART, ZONE(is_signed), .fallback = "no",
+		.help = "Whether the zone is signed, and validated from the root or from one of "
+			"the anchors."},
 
 	{"limits", "connections", CONF_NUMBER, CONF_RESTART, 1, 10000000, FIELD(limits.connections),
 		.fallback = "100000", .help = "Connections at the same time, over all listeners."},
@@ -173,6 +224,40 @@ const struct conf_option conf_options[] = {
 	{"mx", "errors_max", CONF_NUMBER, CONF_RESTART, 1, 100000, FIELD(mx.errors_max),
 		.fallback = "20",
 		.help = "Commands in one session that may fail before the connection is closed."},
+	{"mx", "control_socket", CONF_ADDRESS, CONF_RESTART, FIELD(mx.control_socket),
+		.fallback = "unix:<run>/mx-control", .example = "unix:/run/rookery/mx-control",
+		.help = "Where the rookery command reaches the running mx role: its queue."},
+	{"mx.checks", "on", CONF_BOOL, CONF_RESTART, FIELD(mx.checks.on), .fallback = "yes",
+		.help = "Whether anything is asked."},
+	{"mx.checks", "trusted", CONF_NETWORKS, CONF_RESTART, FIELD(mx.checks.trusted),
+		.fallback = "127.0.0.0/8 ::1", .example = "127.0.0.0/8 ::1 192.0.2.0/24",
+		.help = "Networks of our own servers: nothing is asked about mail from there."},
+	{"mx.checks", "dmarc", CONF_CHOICE, CONF_RESTART, .choices = "mark reject",
+		FIELD(mx.checks.dmarc), .fallback = "mark",
+		.help = "What becomes of mail whose author's domain wants it rejected when DMARC "
+			"fails. mark: it is taken, and Authentication-Results says so. reject: it "
+			"is refused (550 5.7.1), unless a chain of ARC holds."},
+	{"mx.outbound", "smart_host", CONF_TEXT, CONF_RESTART, 0, 255,
+		FIELD(mx.outbound.smart_host), .fallback = "\"\"", .example = "192.0.2.25:25",
+		.help = "Address and port of a server that takes all mail for elsewhere. Without "
+			"it, the DNS says where mail for a domain goes."},
+	{"mx.outbound", "port", CONF_NUMBER, CONF_RESTART, 1, 65535, FIELD(mx.outbound.port),
+		.fallback = "25",
+		.help = "Where other servers listen. Only tests have another one than 25."},
+	{"mx.queue", "lifetime", CONF_DURATION, CONF_RESTART, MINUTE, 30 * (uint64_t)DAY,
+		FIELD(mx.queue.lifetime_ms), .fallback = "5d",
+		.help = "How long a message is tried before its sender hears that it has failed; "
+			"RFC 5321 asks for 4 or 5 days at least."},
+	{"mx.queue", "delay_warning", CONF_DURATION, CONF_RESTART, MINUTE, 30 * (uint64_t)DAY,
+		FIELD(mx.queue.delay_warning_ms), .fallback = "4h",
+		.help = "After that time its sender hears once that it takes long."},
+	{"mx.queue", "connections", CONF_NUMBER, CONF_RESTART, 1, 10000,
+		FIELD(mx.queue.connections), .fallback = "200",
+		.help = "Connections to all destinations at the same time."},
+	{"mx.queue", "connections_per_destination", CONF_NUMBER, CONF_RESTART, 1, 1000,
+		FIELD(mx.queue.connections_per_destination), .fallback = "20",
+		.help = "Connections to one destination at the same time; more than one only while "
+			"it answers."},
 
 	{"store", "user", CONF_TEXT, CONF_RESTART, 1, 32, FIELD(store.user), .fallback = "<user>",
 		.example = "rookery-store",

@@ -18,6 +18,7 @@ enum conf_type {       /* type of the field in the struct */
 	CONF_ADDRESS,  /* const char *; IP and port, or Unix socket */
 	CONF_HOSTS,    /* struct conf_list */
 	CONF_NETWORKS, /* struct conf_list */
+	CONF_SERVERS,  /* struct conf_list; IP addresses with ports */
 	CONF_LISTEN,   /* struct conf_listens; `choices` are the protocols allowed */
 };
 

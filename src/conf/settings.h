@@ -62,6 +62,22 @@ struct conf_tls {
 	size_t certificate_count;
 };
 
+/* A zone that others than the Internet's name servers answer for. */
+struct conf_dns_zone {
+	const char *name; /* "" when the block has none */
+	struct conf_list servers;
+	bool is_signed;
+};
+
+struct conf_dns {
+	struct conf_list servers; /* resolvers that are asked everything; none: from the root on */
+	const char *resolv_conf;  /* file with such servers; "": none */
+	const char *root_key, *anchors; /* files; "": none */
+	uint64_t timeout_ms;
+	const struct conf_dns_zone *zones;
+	size_t zone_count;
+};
+
 struct conf_limits {
 	uint64_t connections, connections_per_address;
 	uint64_t auth_failures_per_address, auth_failure_window_ms;
@@ -71,6 +87,23 @@ struct conf_limits {
 struct conf_metrics {
 	bool on;            /* the block is there */
 	const char *listen; /* IP address and port */
+};
+
+struct conf_queue {
+	uint64_t lifetime_ms, delay_warning_ms;
+	uint64_t connections, connections_per_destination;
+};
+
+enum conf_dmarc { CONF_DMARC_MARK, CONF_DMARC_REJECT };
+struct conf_checks {
+	bool on;
+	struct conf_list trusted;
+	enum conf_dmarc dmarc;
+};
+
+struct conf_outbound {
+	const char *smart_host; /* address and port; "": none */
+	uint64_t port;
 };
 
 struct conf_mx {
@@ -83,6 +116,10 @@ struct conf_mx {
 	uint64_t submission_max_message_size, submission_recipients_max;
 	uint64_t command_timeout_ms, data_timeout_ms, store_timeout_ms, directory_timeout_ms;
 	uint64_t errors_max;
+	const char *control_socket;
+	struct conf_queue queue;
+	struct conf_outbound outbound;
+	struct conf_checks checks;
 };
 
 /* In the order of the option's words. */
@@ -121,6 +158,7 @@ struct conf_settings {
 	struct conf_list proxy_trusted;
 	struct conf_log log;
 	struct conf_tls tls;
+	struct conf_dns dns;
 	struct conf_limits limits;
 	struct conf_metrics metrics;
 	struct conf_mx mx;

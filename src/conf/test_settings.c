@@ -142,6 +142,33 @@ static void lists_grow_over_several_statements(void **state)
 		assert_string_equal(l.settings->proxy_trusted.items[i], expected[i]);
 }
 
+static void servers_are_addresses_with_ports(void **state)
+{
+	AUTO(loaded_free)
+	struct loaded l = load_good("dns { servers 192.0.2.1:53 [::1]:5353; zone lan { servers "
+				    "10.0.0.1:53; } zone example.org { servers 10.0.0.2:53; "
+				    "servers 10.0.0.3:53; signed yes; } }");
+	const struct conf_dns *dns = &l.settings->dns;
+	assert_int_equal(dns->servers.count, 2);
+	assert_string_equal(dns->servers.items[1], "[::1]:5353");
+	assert_int_equal(dns->zone_count, 2);
+	assert_string_equal(dns->zones[0].name, "lan");
+	assert_false(dns->zones[0].is_signed);
+	assert_int_equal(dns->zones[1].servers.count, 2);
+	assert_true(dns->zones[1].is_signed);
+	assert_int_equal(dns->timeout_ms, 20000);
+	assert_string_equal(dns->root_key, "/usr/share/dns/root.key");
+	assert_string_equal(dns->anchors, "");
+	assert_string_equal(dns->resolv_conf, "");
+	assert_fault("dns { servers *:53; }",
+		"t:1:15: wrong value \"*:53\" for \"servers\", expected an IP address and a port, "
+		"like 192.0.2.1:53 or [2001:db8::1]:53");
+	assert_fault("dns { servers unix:/x; }",
+		"t:1:15: wrong value \"unix:/x\" for \"servers\", expected an IP address and a "
+		"port, like 192.0.2.1:53 or [2001:db8::1]:53");
+	assert_fault("dns { zone x { } }", "t:1:7: block \"zone\" lacks \"servers\"");
+}
+
 static void certificates_repeat_with_and_without_label(void **state)
 {
 	AUTO(loaded_free)
@@ -489,6 +516,7 @@ int main(void)
 		cmocka_unit_test(choices_become_enums),
 		cmocka_unit_test(listeners_add_up_and_carry_their_flag),
 		cmocka_unit_test(lists_grow_over_several_statements),
+		cmocka_unit_test(servers_are_addresses_with_ports),
 		cmocka_unit_test(certificates_repeat_with_and_without_label),
 		cmocka_unit_test(an_unknown_option_is_answered_with_the_nearest_name_and_the_line),
 		cmocka_unit_test(an_unknown_option_that_resembles_nothing_is_answered_plainly),

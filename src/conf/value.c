@@ -108,6 +108,9 @@ static bool is_word_of(const struct conf_option *option, struct slice text)
 		return conf_is_address(text) && is_plain_text(text);
 	case CONF_NETWORKS:
 		return conf_is_network(text);
+	case CONF_SERVERS:
+		return conf_is_address(text) && !slice_starts(text, SLICE("*")) &&
+		       !slice_starts(text, SLICE("unix:"));
 	default:
 		return false;
 	}
@@ -217,7 +220,7 @@ static int set_one(const struct conf_option *option, const struct conf_word *wor
 bool conf_value_is_list(const struct conf_option *option)
 {
 	return option->type == CONF_LISTEN || option->type == CONF_HOSTS ||
-	       option->type == CONF_NETWORKS;
+	       option->type == CONF_NETWORKS || option->type == CONF_SERVERS;
 }
 
 int conf_value_set(struct arena *arena, const struct conf_option *option,
@@ -380,6 +383,9 @@ void conf_value_expected(const struct conf_option *option, struct buf *to)
 		break;
 	case CONF_NETWORKS:
 		buf_add_str(to, "a network like 192.0.2.0/24, 2001:db8::/32 or 192.0.2.1");
+		break;
+	case CONF_SERVERS:
+		buf_add_str(to, "an IP address and a port, like 192.0.2.1:53 or [2001:db8::1]:53");
 		break;
 	case CONF_LISTEN:
 		add_choices(option->choices, to);

@@ -1,30 +1,6 @@
 /* Walking users by address, with a pattern. */
+#include "base/glob.h"
 #include "directory/admin_change.h"
-
-/* * any bytes, ? one byte. Only the last star need be remembered, so it can't take longer than
- * pattern times text. */
-static bool glob(struct slice pattern, struct slice text)
-{
-	size_t p = 0, t = 0, star = SIZE_MAX, star_text = 0;
-	while (t < text.len) {
-		if (p < pattern.len && pattern.ptr[p] == '*') {
-			star = p++;
-			star_text = t;
-		} else if (p < pattern.len &&
-			   (pattern.ptr[p] == '?' || pattern.ptr[p] == text.ptr[t])) {
-			p++;
-			t++;
-		} else if (star != SIZE_MAX) {
-			p = star + 1;
-			t = ++star_text;
-		} else {
-			return false;
-		}
-	}
-	while (p < pattern.len && pattern.ptr[p] == '*')
-		p++;
-	return p == pattern.len;
-}
 
 struct wanted {
 	struct slice domain, pattern; /* "": any */
@@ -34,7 +10,7 @@ static bool is_wanted(void *context, const struct store_object *object)
 {
 	struct wanted *w = context;
 	return (w->domain.len == 0 || directory_admin_in_domain(&w->domain, object)) &&
-	       (w->pattern.len == 0 || glob(w->pattern, object->name));
+	       (w->pattern.len == 0 || glob_matches(w->pattern, object->name));
 }
 
 /* The domain's row is read once for all users of a domain: `last` keeps it. */

@@ -120,6 +120,10 @@ static bool mail_parameter(
 		s->smtputf8 = true;
 		return !has_value;
 	}
+	if (slice_eq_nocase(name, SLICE("REQUIRETLS"))) {
+		s->require_tls = true;
+		return !has_value;
+	}
 	if (slice_eq_nocase(name, SLICE("RET")))
 		return s->ret == ENVELOPE_RET_UNSET && ret_parameter(value, &s->ret);
 	if (slice_eq_nocase(name, SLICE("ENVID"))) {

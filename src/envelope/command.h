@@ -40,6 +40,7 @@ struct envelope_sender {
 	uint64_t size; /* declared; 0: not; UINT64_MAX: that and all above */
 	enum envelope_body body;
 	bool smtputf8;
+	bool require_tls; /* RFC 8689 */
 	enum envelope_ret ret;
 	struct slice envid;   /* xtext, as written; empty: none */
 	struct slice auth;    /* AUTH=, as written */

@@ -31,13 +31,14 @@ static void mail_takes_all_its_parameters(void **state)
 {
 	struct envelope_sender s;
 	assert_int_equal(mail("FROM:<a@b> SIZE=1000 BODY=BINARYMIME SMTPUTF8 RET=HDRS "
-			      "ENVID=x+2By AUTH=<>",
+			      "ENVID=x+2By AUTH=<> REQUIRETLS",
 				 &s),
 		ENVELOPE_PARSED);
 	assert_slice(s.path.address, "a@b");
 	assert_int_equal(s.size, 1000);
 	assert_int_equal(s.body, ENVELOPE_BINARYMIME);
 	assert_true(s.smtputf8);
+	assert_true(s.require_tls);
 	assert_int_equal(s.ret, ENVELOPE_RET_HDRS);
 	assert_slice(s.envid, "x+2By");
 	assert_slice(s.auth, "<>");
@@ -62,9 +63,9 @@ static void mail_tells_what_is_wrong(void **state)
 {
 	struct envelope_sender s;
 	static const char *const BAD[] = {"SIZE", "SIZE=", "SIZE=x", "SIZE=-1", "SIZE=1 SIZE=2",
-		"SIZE=123456789012345678901", "BODY=9BIT", "BODY", "SMTPUTF8=1", "RET=ALL",
-		"RET=FULL RET=HDRS", "ENVID=", "ENVID=a+", "ENVID=a+2", "ENVID=a+2b", "ENVID=a=b",
-		"ENVID=a ENVID=b", "NOTIFY=NEVER", "XYZ", "=", "XYZ=1"};
+		"SIZE=123456789012345678901", "BODY=9BIT", "BODY", "SMTPUTF8=1",
+		"REQUIRETLS=", "RET=ALL", "RET=FULL RET=HDRS", "ENVID=", "ENVID=a+", "ENVID=a+2",
+		"ENVID=a+2b", "ENVID=a=b", "ENVID=a ENVID=b", "NOTIFY=NEVER", "XYZ", "=", "XYZ=1"};
 	char text[100];
 	assert_int_equal(mail("", &s), ENVELOPE_BAD_SYNTAX);
 	assert_int_equal(mail("TO:<a@b>", &s), ENVELOPE_BAD_SYNTAX);

@@ -101,18 +101,12 @@ static int open_socket(struct net_client *client, struct err *err)
 	return 0;
 }
 
-int net_client_start_tls(struct net_client *client, struct err *err)
+static int secure(struct net_client *client, struct net_tls_client *trust, const char *name,
+	const struct net_tls_dane *dane, struct err *err)
 {
-	if (net_client_flush(client, err) != 0)
-		return -1;
-	/* What the server sent before the handshake is not of the secured stream. */
-	client->in.len = client->in_at = 0;
-	client->failed = true; /* until the handshake is done */
-	const char *name = client->options.tls_name;
-	if (!client->trust &&
-		net_tls_client_new(client->options.ca_file, name != NULL, &client->trust, err) != 0)
-		return -1;
-	if (net_tls_connect(client->trust, name, client->top, &client->top, err) != 0)
+	int r = dane ? net_tls_connect_dane(trust, dane, client->top, &client->top, err)
+		     : net_tls_connect(trust, name, client->top, &client->top, err);
+	if (r != 0)
 		return -1;
 	int64_t until = time_out(client);
 	for (;;) {
@@ -124,6 +118,36 @@ int net_client_start_tls(struct net_client *client, struct err *err)
 	}
 	client->failed = false;
 	return 0;
+}
+
+/* What is queued goes out in the clear. */
+static int leave_plain(struct net_client *client, struct err *err)
+{
+	if (net_client_flush(client, err) != 0)
+		return -1;
+	/* What the server sent before the handshake is not of the secured stream. */
+	client->in.len = client->in_at = 0;
+	client->failed = true; /* until the handshake is done */
+	return 0;
+}
+
+int net_client_start_tls(struct net_client *client, struct err *err)
+{
+	const struct net_client_options *o = &client->options;
+	bool verify = o->tls_name && !o->unverified && !o->dane;
+	if (leave_plain(client, err) != 0)
+		return -1;
+	if (!client->trust && net_tls_client_new(o->ca_file, verify, &client->trust, err) != 0)
+		return -1;
+	return secure(client, client->trust, o->tls_name, o->dane, err);
+}
+
+int net_client_start_tls_with(struct net_client *client, struct net_tls_client *trust,
+	const char *name, const struct net_tls_dane *dane, struct err *err)
+{
+	if (leave_plain(client, err) != 0)
+		return -1;
+	return secure(client, trust, name, dane, err);
 }
 
 static char *copy_string(const char *text)
@@ -160,7 +184,17 @@ int net_client_open(const struct net_client_options *options, struct net_tls_cli
 int net_client_connect(
 	const struct net_client_options *options, struct net_client **ret_client, struct err *err)
 {
-	return net_client_open(options, NULL, ret_client, err);
+	return net_client_open(options, options->trust, ret_client, err);
+}
+
+const struct net_tls_info *net_client_tls_info(struct net_client *client)
+{
+	return net_layer_tls_info(client->top);
+}
+
+void net_client_set_timeout(struct net_client *client, unsigned timeout_ms)
+{
+	client->options.timeout_ms = timeout_ms ? timeout_ms : TIMEOUT_MS;
 }
 
 void net_client_write(struct net_client *client, struct slice bytes)
@@ -204,6 +238,13 @@ int net_client_flush(struct net_client *client, struct err *err)
 	return 0;
 }
 
+void net_client_stop_writing(struct net_client *client)
+{
+	client->failed = false;
+	client->write_err.class = ERR_NONE;
+	buf_clear(&client->out);
+}
+
 void net_client_wipe_sent(struct net_client *client)
 {
 	if (client->out.len == 0 && client->out.data)
@@ -211,9 +252,9 @@ void net_client_wipe_sent(struct net_client *client)
 }
 
 /* At least one byte into `to`; a count, or negative. */
-static ssize_t read_some(struct net_client *client, char *to, size_t len, struct err *err)
+static ssize_t read_some(
+	struct net_client *client, char *to, size_t len, int64_t until, struct err *err)
 {
-	int64_t until = time_out(client);
 	for (;;) {
 		ssize_t got = client->top->ops->read(client->top, to, len);
 		if (got > 0)
@@ -228,7 +269,7 @@ static ssize_t read_some(struct net_client *client, char *to, size_t len, struct
 }
 
 /* Adds what comes to the input. */
-static int fill(struct net_client *client, struct err *err)
+static int fill(struct net_client *client, int64_t until, struct err *err)
 {
 	if (client->in_at > 0) {
 		buf_consume(&client->in, client->in_at);
@@ -237,7 +278,7 @@ static int fill(struct net_client *client, struct err *err)
 	char *to = buf_reserve(&client->in, READ_SIZE);
 	if (!to)
 		return err_temporary(err, ERR_OTHER, "no memory");
-	ssize_t got = read_some(client, to, READ_SIZE, err);
+	ssize_t got = read_some(client, to, READ_SIZE, until, err);
 	if (got < 0)
 		return -1;
 	client->in.len += (size_t)got;
@@ -250,6 +291,7 @@ int net_client_read_line(
 	size_t looked = 0; /* bytes without a line end */
 	if (net_client_flush(client, err) != 0)
 		return -1;
+	int64_t until = 0; /* for the whole line; not known till something is waited for */
 	for (;;) {
 		struct slice have =
 			slice(client->in.data + client->in_at, client->in.len - client->in_at);
@@ -267,7 +309,8 @@ int net_client_read_line(
 			return 0;
 		}
 		looked = have.len;
-		if (fill(client, err) != 0)
+		until = until ? until : time_out(client);
+		if (fill(client, until, err) != 0)
 			return -1;
 	}
 }
@@ -287,13 +330,14 @@ int net_client_read_bytes(struct net_client *client, size_t len, struct buf *to,
 				return err_temporary(err, ERR_LIMIT, "more bytes than expected");
 			}
 		} else if (len < DIRECT_READ) {
-			if (fill(client, err) != 0)
+			if (fill(client, time_out(client), err) != 0)
 				return -1;
 		} else {
 			/* Large bodies go straight to their place. */
 			size_t piece = MIN(len, (size_t)1 << 20);
 			char *place = buf_reserve(to, piece);
-			ssize_t got = place ? read_some(client, place, piece, err) : -1;
+			ssize_t got =
+				place ? read_some(client, place, piece, time_out(client), err) : -1;
 			if (!place) {
 				client->failed = true;
 				(void)err_temporary(err, ERR_LIMIT, "more bytes than expected");

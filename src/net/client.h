@@ -8,6 +8,9 @@
 #include "net/address.h"
 
 struct net_client;
+struct net_tls_client;
+struct net_tls_dane;
+struct net_tls_info;
 
 enum net_client_tls { NET_CLIENT_PLAIN, NET_CLIENT_TLS };
 
@@ -16,19 +19,37 @@ struct net_client_options {
 	enum net_client_tls tls;
 	const char *tls_name; /* checked against the certificate, sent as SNI; NULL: not checked */
 	const char *ca_file;  /* PEM; NULL: the system's */
-	unsigned timeout_ms;  /* for connecting, and for each read and write; 0 means 30 s */
+	bool unverified;      /* tls_name is sent only: any certificate is taken */
+	/* Checks in place of tls_name: see net_tls_connect_dane(). Borrowed until TLS stands. */
+	const struct net_tls_dane *dane;
+	/* What the options on certificates above come to, made once for many clients: made by
+	 * net_tls_client_new(), borrowed until TLS stands. NULL: it makes its own. */
+	struct net_tls_client *trust;
+	unsigned timeout_ms; /* for connecting, and for each read and write; 0 means 30 s */
 };
 
 int net_client_connect(const struct net_client_options *options, struct net_client **ret_client,
 	struct err *err) WARN_UNUSED;
 int net_client_start_tls(struct net_client *client, struct err *err) WARN_UNUSED;
+/* As above, with anchors of the caller's, who keeps them for the call; `name` is for SNI and the
+ * certificate, NULL: neither; `dane` (may be NULL) as in the options. After a failure the
+ * connection is of no use. */
+int net_client_start_tls_with(struct net_client *client, struct net_tls_client *trust,
+	const char *name, const struct net_tls_dane *dane, struct err *err) WARN_UNUSED;
+/* What was negotiated; borrowed. NULL without TLS. */
+const struct net_tls_info *net_client_tls_info(struct net_client *client);
+/* From now on; 0 means 30 s. */
+void net_client_set_timeout(struct net_client *client, unsigned ms);
 /* Queues; net_client_flush sends. A full queue sends by itself. */
 void net_client_write(struct net_client *client, struct slice bytes);
 int net_client_flush(struct net_client *client, struct err *err) WARN_UNUSED;
+/* After a write has failed: forgets what was not sent, so that what the server said before it
+ * closed can be read. Nothing may be written any more. */
+void net_client_stop_writing(struct net_client *client);
 /* Overwrites what was sent last: it was a secret. */
 void net_client_wipe_sent(struct net_client *client);
-/* Flushes, then reads one line; without CR LF; valid until the next call. A line past `max` is an
- * error, so is the end of the stream. */
+/* Flushes, then reads one line, within the time-out; without CR LF; valid until the next call. A
+ * line past `max` is an error, so is the end of the stream. */
 int net_client_read_line(
 	struct net_client *client, size_t max, struct slice *ret_line, struct err *err) WARN_UNUSED;
 /* Flushes, then appends exactly `len` bytes to `to`. */

@@ -61,7 +61,8 @@ int net_tls_serve(struct net_tls_slot *slot, struct net_layer *below, struct net
 
 /* The client's half. */
 struct net_tls_client; /* trust anchors, or a key; shared by connections, which may outlive it */
-/* ca_file NULL: the system's. `verify` false: any certificate is taken. */
+/* ca_file NULL: the system's. `verify` false: any certificate is taken, and servers with weak keys
+ * and ciphers too: this is for those that would be talked to without TLS otherwise. */
 int net_tls_client_new(const char *ca_file, bool verify, struct net_tls_client **ret_client,
 	struct err *err) WARN_UNUSED;
 /* For servers that have the same key under the same name (net_tls_slot_set_key()). Any other fails
@@ -74,6 +75,13 @@ void net_tls_client_free(struct net_tls_client *client); /* NULL is fine */
  * `below` once it returns 0. */
 int net_tls_connect(struct net_tls_client *client, const char *name, struct net_layer *below,
 	struct net_layer **ret_layer, struct err *err) WARN_UNUSED;
+
+/* As above, but the certificate must fit these records, whether or not the client verifies by
+ * itself; else the handshake fails with ERR_DENIED. Records that OpenSSL can't make anything of
+ * don't count; when none is left, any certificate is taken (RFC 7672 section 2.2). `dane` is
+ * borrowed for the call. Not for a client with a key. */
+int net_tls_connect_dane(struct net_tls_client *client, const struct net_tls_dane *dane,
+	struct net_layer *below, struct net_layer **ret_layer, struct err *err) WARN_UNUSED;
 
 /* What was negotiated by the TLS layer of this stack, whose handshake is done; borrowed from it.
  * NULL when there is none. */

@@ -48,8 +48,9 @@ static int load_trust(struct net_pool *pool, struct err *err)
 {
 	int done = 0;
 	(void)pthread_mutex_lock(&pool->lock);
-	if (pool->options.tls == NET_CLIENT_TLS && !pool->trust)
-		done = net_tls_client_new(pool->ca_file, pool->tls_name != NULL, &pool->trust, err);
+	bool verify = pool->tls_name && !pool->options.unverified;
+	if (pool->options.tls == NET_CLIENT_TLS && !pool->options.trust && !pool->trust)
+		done = net_tls_client_new(pool->ca_file, verify, &pool->trust, err);
 	(void)pthread_mutex_unlock(&pool->lock);
 	return done;
 }
@@ -69,7 +70,8 @@ int net_pool_take(
 	*ret_reused = false;
 	if (load_trust(pool, err) != 0)
 		return -1;
-	return net_client_open(&pool->options, pool->trust, ret_client, err);
+	return net_client_open(
+		&pool->options, pool->trust ? pool->trust : pool->options.trust, ret_client, err);
 }
 
 void net_pool_give(struct net_pool *pool, struct net_client *client)

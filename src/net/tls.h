@@ -32,6 +32,22 @@ int net_tls_slot_set_key(struct net_tls_slot *slot, struct slice identity, struc
 void net_tls_slot_clear(struct net_tls_slot *slot);
 void net_tls_slot_free(struct net_tls_slot *slot);
 
+/* What a server's certificate has to fit where the DNS says it: TLSA records of usage 2 (it is
+ * signed by this authority) and 3 (it is this one), RFC 6698 section 2.1. One that fits is enough.
+ */
+struct net_tls_dane {
+	const char *host; /* the TLSA base domain; sent as SNI */
+	const struct net_tls_dane_record {
+		uint8_t usage, selector, matching;
+		struct slice data;
+	} * records;
+	size_t record_count;
+	/* With usage 2, the certificate is for `host` or one of these. Usage 3 asks for no name and
+	 * no date (RFC 7671 section 5.1). */
+	const char *const *references;
+	size_t reference_count;
+};
+
 struct net_tls_info {
 	const char *version, *cipher; /* "TLSv1.3", "TLS_AES_256_GCM_SHA384" */
 	const char *sni;              /* "" when the client sent none */

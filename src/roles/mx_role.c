@@ -1,18 +1,26 @@
 /* The mx role: takes mail from the world and from users, asks the store's directory who is there,
- * and hands messages on by LMTP. It has no access to any mailbox. */
+ * and hands messages on by LMTP, or keeps them in its queue: when the store is away, and when they
+ * go to other servers. It has no access to any mailbox. */
 #include "roles/role.h"
 
+#include "admin/admin.h"
 #include "base/alloc.h"
 #include "directory/authmod.h"
+#include "directory/cached.h"
+#include "roles/mx_checks.h"
+#include "roles/mx_queue.h"
 #include "smtp/client.h"
 #include "smtp/dsn.h"
 
-enum { DSN_MAX = 4 << 20 };
+enum { DSN_MAX = 4 << 20, SIGNATURES_MAX = 256 * 1024 };
 
 struct state {
 	const char *hostname;
 	struct directory *directory;
 	struct smtp_client_pool *store;
+	struct mx_queue *queue;
+	struct mx_checks checks;
+	struct admin admin;
 	struct directory_throttle *throttle;
 	struct smtp_service exchanger, submission;
 };
@@ -34,7 +42,7 @@ static const struct conf_listens *listens(const struct conf_settings *settings)
 
 static int prepare(struct role *role, struct err *err)
 {
-	return 0;
+	return role_listen_unix(role, role->settings->mx.control_socket, "control", "", err);
 }
 
 /* Users send as themselves, or as an alias that leads to them. */
@@ -55,8 +63,12 @@ static int check_sender(void *context, struct smtp_transaction *t, struct err *e
 	return err_status(err, "5.7.1");
 }
 
+/* A recipient whose mailbox is not in our store has this for its `backend`. */
+static char elsewhere;
+
+/* Users may send to other servers; other servers may not. */
 static int unknown(const struct state *s, const struct smtp_transaction *t,
-	const struct smtp_recipient *r, struct err *err)
+	struct smtp_recipient *r, struct err *err)
 {
 	int ours = directory_domain(s->directory, r->envelope.path.domain, err);
 	if (ours < 0)
@@ -65,8 +77,11 @@ static int unknown(const struct state *s, const struct smtp_transaction *t,
 		(void)err_permanent(err, ERR_ABSENT, "No such user here");
 		return err_status(err, "5.1.1");
 	}
-	(void)err_permanent(err, ERR_DENIED,
-		t->user.len ? "Mail for elsewhere is not taken yet" : "Relaying is not allowed");
+	if (t->user.len > 0) {
+		r->backend = &elsewhere;
+		return 0;
+	}
+	(void)err_permanent(err, ERR_DENIED, "Relaying is not allowed");
 	return err_status(err, "5.7.1");
 }
 
@@ -87,8 +102,7 @@ static int check_recipient(
 	return found;
 }
 
-/* Who asked for it learns that his message is in the mailbox. Reports to senders elsewhere need the
- * queue; till then they are left out. */
+/* Who asked for it learns that his message is in the mailbox. */
 static void report_success(const struct state *s, const struct smtp_transaction *t)
 {
 	bool wanted = false;
@@ -97,35 +111,92 @@ static void report_success(const struct state *s, const struct smtp_transaction 
 	if (!wanted)
 		return;
 	AUTO(buf_free) struct buf text = BUF(DSN_MAX);
-	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
-	struct directory_route route;
-	struct err err;
-	if (directory_lookup(s->directory, t->sender.path.address, &arena, &route, &err) != 0)
-		return;
+	struct err err = {0};
+	int where = directory_domain(s->directory, t->sender.path.domain, &err);
 	smtp_dsn_write(t, SMTP_DSN_DELIVERED, s->hostname, &text);
-	struct smtp_recipient sender = {.envelope.path = t->sender.path}, *only = &sender;
 	struct smtp_transaction report = {
 		.sender.path.address = SLICE(""),
 		.sender.body = ENVELOPE_8BITMIME,
 		.sender.smtputf8 = t->sender.smtputf8,
-		.recipients = &only,
-		.count = 1,
 		.session = t->session,
 		.log = t->log,
 		.message = buf_slice(&text),
 	};
-	if (text.failed || smtp_client_deliver(s->store, &report, &err) < 0 || sender.result < 0)
-		log_warn(t->log, "delivery report not delivered",
-			F_SLICE("recipient", t->sender.path.address));
+	struct queue_recipient sender = {.address = t->sender.path.address, .local = where == 0};
+	if (where < 0 || text.failed || mx_queue_keep(s->queue, &report, &sender, 1, &err) < 0)
+		log_warn(t->log, "delivery report not written",
+			F_SLICE("recipient", t->sender.path.address), F_ERR(&err));
+}
+
+/* The message waits in the queue, all its recipients: the store is away, or some are elsewhere. */
+static int keep(const struct state *s, struct smtp_transaction *t, struct err *err)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct queue_recipient *recipients = ARENA_ARRAY(&arena, struct queue_recipient, t->count);
+	for (size_t i = 0; i < t->count; i++) {
+		const struct envelope_recipient *r = &t->recipients[i]->envelope;
+		recipients[i] = (struct queue_recipient){.address = r->path.address,
+			.notify = r->notify,
+			.orcpt = r->orcpt,
+			.local = t->recipients[i]->backend != &elsewhere};
+	}
+	int r = mx_queue_keep(s->queue, t, recipients, t->count, err);
+	for (size_t i = 0; r == 0 && i < t->count; i++)
+		t->recipients[i]->result = 0;
+	if (r == 0)
+		log_info(t->log, "message is in the queue",
+			F_SLICE("sender", t->sender.path.address), F_UINT("recipients", t->count));
+	return r;
+}
+
+/* What users send is signed, in front of the fields that we add: for the domain of the envelope's
+ * sender, which is theirs (check_sender()); whom From names, nobody has looked at. */
+static int sign(struct state *s, struct smtp_transaction *t, struct err *err)
+{
+	AUTO(buf_free) struct buf front = BUF(SIGNATURES_MAX);
+	struct slice domain = t->sender.path.domain;
+	struct filter_message message = filter_message_of(t->message);
+	message.added = t->extra;
+	if (domain.len == 0) { /* a report of a mail program */
+		domain = t->user;
+		(void)slice_cut(&domain, '@');
+	}
+	if (keys_sign(mx_queue_keys(s->queue), domain, &message, &front, err) < 0)
+		return -1;
+	buf_add_slice(&front, t->extra);
+	if (front.failed)
+		return err_temporary(err, ERR_LIMIT, "no memory for signatures");
+	t->extra = arena_copy(&t->arena, buf_slice(&front));
+	return 0;
+}
+
+static int hand_on(struct state *s, struct smtp_transaction *t, struct err *err)
+{
+	bool all_here = true;
+	for (size_t i = 0; i < t->count; i++)
+		all_here = all_here && t->recipients[i]->backend != &elsewhere;
+	if (!all_here || mx_queue_is_store_away(s->queue))
+		return keep(s, t, err);
+	int r = smtp_client_deliver(s->store, t, err);
+	if (r == 0)
+		report_success(s, t);
+	if (r == SMTP_CLIENT_LOST) /* kept here it would surely come twice */
+		return -1;
+	if (r == 0 || err->class == ERR_PERMANENT)
+		return r;
+	log_warn(t->log, "the store does not answer", F_ERR(err));
+	mx_queue_store_is_away(s->queue);
+	return keep(s, t, err);
 }
 
 static int deliver(void *context, struct smtp_transaction *t, struct err *err)
 {
-	const struct state *s = context;
-	int r = smtp_client_deliver(s->store, t, err);
-	if (r == 0)
-		report_success(s, t);
-	return r;
+	struct state *s = context;
+	AUTO(buf_free) struct buf message = BUF(t->message.len + 1);
+	if (mx_checks_run(&s->checks, t, &message, err) < 0 ||
+		(t->user.len > 0 && sign(s, t, err) < 0))
+		return -1;
+	return hand_on(s, t, err);
 }
 
 static const struct smtp_backend backend = {
@@ -172,17 +243,31 @@ static int open_role(struct role *role, struct err *err)
 		.server.timeout_ms = (unsigned)conf->store_timeout_ms,
 		.hostname = role->settings->hostname,
 	};
+	struct directory_cached_options cached = {0};
 	if (unix_address(conf->directory, &directory.server.address, err) < 0 ||
 		unix_address(conf->store_socket, &store.server.address, err) < 0 ||
-		directory_authmod_new(&directory, &s->directory, err) < 0)
+		directory_authmod_new(&directory, &cached.inner, err) < 0)
 		return -1;
+	s->directory = directory_cached_new(&cached);
 	s->hostname = role->settings->hostname;
 	s->store = smtp_client_pool_new(&store);
+	if (mx_queue_open(role, s->store, s->directory, &s->queue, err) < 0)
+		return -1;
+	s->admin = (struct admin){.queue = mx_queue_of(s->queue),
+		.keys = mx_queue_keys(s->queue),
+		.hostname = s->hostname};
+	if (mx_checks_init(&s->checks, role, mx_queue_dns(s->queue), err) < 0)
+		return -1;
 	s->throttle = role_throttle_new(role);
 	s->exchanger = service(role, s, SMTP_EXCHANGER);
 	s->submission = service(role, s, SMTP_SUBMISSION);
 	for (size_t i = 0; i < role->listener_count; i++) {
 		const struct role_listener *l = &role->listeners[i];
+		if (l->is_unix && l->name) {
+			if (role_serve(role, l, &admin_protocol, &s->admin, err) < 0)
+				return -1;
+			continue;
+		}
 		bool submission = l->protocol == CONF_SUBMISSION || l->protocol == CONF_SUBMISSIONS;
 		int r = submission ? role_serve(role, l, &smtp_submission_protocol, &s->submission,
 					     err)
@@ -190,6 +275,7 @@ static int open_role(struct role *role, struct err *err)
 		if (r < 0)
 			return -1;
 	}
+	mx_queue_start(s->queue);
 	return 0;
 }
 
@@ -205,16 +291,47 @@ static void service_metrics(
 	role_login_metrics(role, to, protocol, f->logins, f->logins_failed);
 }
 
+static void queue_metrics(struct role *role, struct state *s, struct buf *to)
+{
+	struct queue_figures f = queue_figures(mx_queue_of(s->queue));
+	role_metric(role, to, "queue_entries", "", f.entries);
+	role_metric(role, to, "queue_held", "", f.held);
+	role_metric(role, to, "queue_destinations", "", f.destinations);
+	role_metric(role, to, "queue_destinations_unreachable", "", f.unreachable);
+	role_metric(role, to, "queue_connections", "", f.connections);
+	role_metric(role, to, "queue_added_total", "", f.added);
+	role_metric(role, to, "queue_delivered_total", "", f.delivered);
+	role_metric(role, to, "queue_delayed_total", "", f.delayed);
+	role_metric(role, to, "queue_failed_total", "", f.failed);
+	role_metric(role, to, "queue_answers_lost_total", "", f.lost);
+	role_metric(
+		role, to, "directory_remembered_total", "", directory_cached_used(s->directory));
+}
+
+static void check_metrics(struct role *role, struct state *s, struct buf *to)
+{
+	const struct mx_checks *c = &s->checks;
+	role_metric(role, to, "checks_total", "", c->checked);
+	role_metric(role, to, "checks_refused_total", "", c->refused);
+	role_metric(role, to, "checks_failed_total", "method=\"spf\"", c->spf_failed);
+	role_metric(role, to, "checks_failed_total", "method=\"dkim\"", c->dkim_failed);
+	role_metric(role, to, "checks_failed_total", "method=\"dmarc\"", c->dmarc_failed);
+}
+
 static void metrics(struct role *role, struct buf *to)
 {
 	struct state *s = role->state;
 	service_metrics(role, to, "smtp", &s->exchanger.figures);
 	service_metrics(role, to, "submission", &s->submission.figures);
+	queue_metrics(role, s, to);
+	check_metrics(role, s, to);
 }
 
 static void close_role(struct role *role)
 {
 	struct state *s = role->state;
+	mx_checks_deinit(&s->checks);
+	mx_queue_close(s->queue);
 	smtp_client_pool_free(s->store);
 	directory_throttle_free(s->throttle);
 	directory_free(s->directory);
@@ -226,6 +343,7 @@ const struct role_kind role_mx = {
 	.is_wanted = is_wanted,
 	.user = user,
 	.listens = listens,
+	.connects = true,
 	.prepare = prepare,
 	.open = open_role,
 	.metrics = metrics,

@@ -116,7 +116,7 @@ static void allow_port(int ruleset, uint16_t port)
 	(void)syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0);
 }
 
-static bool landlock(const char *const *writable, size_t count, uint16_t port)
+static bool landlock(const char *const *writable, size_t count, uint16_t port, bool connects)
 {
 	static const char *const READABLE[] = {"/usr", "/lib", "/lib64", "/etc", "/dev/urandom",
 		"/dev/null", "/proc/self", "/proc/meminfo", "/proc/cpuinfo",
@@ -127,7 +127,9 @@ static bool landlock(const char *const *writable, size_t count, uint16_t port)
 	uint64_t extra = (abi >= 2 ? FS_REFER : 0u) | (abi >= 3 ? FS_TRUNCATE : 0u);
 	struct ruleset wanted = {
 		.fs = ALL_OF_ABI_1 | extra,
-		.net = abi >= 4 ? NET_BIND_TCP | NET_CONNECT_TCP : 0,
+		.net = abi < 4    ? 0
+		       : connects ? NET_BIND_TCP
+				  : NET_BIND_TCP | NET_CONNECT_TCP,
 	};
 	size_t size = abi >= 4 ? sizeof(wanted) : sizeof(wanted.fs);
 	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &wanted, size, 0);
@@ -209,11 +211,11 @@ static bool seccomp(void)
 	return good;
 }
 
-const char *sandbox_confine(const char *const *writable, size_t count, uint16_t port)
+const char *sandbox_confine(const char *const *writable, size_t count, uint16_t port, bool connects)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return "none";
-	bool files = landlock(writable, count, port), calls = seccomp();
+	bool files = landlock(writable, count, port, connects), calls = seccomp();
 	return files && calls ? "landlock seccomp"
 	       : files        ? "landlock"
 	       : calls        ? "seccomp"

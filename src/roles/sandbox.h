@@ -22,8 +22,9 @@ int sandbox_folder(const char *path, const struct sandbox_user *user, unsigned m
 int sandbox_drop(const struct sandbox_user *user, struct err *err) WARN_UNUSED;
 
 /* From here on the process and its threads may only write below `writable` and read what a program
- * needs of the system; it may open no TCP connection and no listener any more, but for `port`, if
- * that is not 0. Returns what is on, as text: "landlock seccomp". */
-const char *sandbox_confine(const char *const *writable, size_t count, uint16_t port);
+ * needs of the system; it may open no listener any more, and no TCP connection unless it
+ * `connects`, but for `port`, if that is not 0. Returns what is on, as text: "landlock seccomp". */
+const char *sandbox_confine(
+	const char *const *writable, size_t count, uint16_t port, bool connects);
 
 #endif

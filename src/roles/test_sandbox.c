@@ -1,8 +1,10 @@
 /* Confined children try what is forbidden. Where the kernel has no Landlock, its part is skipped.
  */
+#include "roles/resolver.h"
 #include "roles/sandbox.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,7 +29,7 @@ static int confined(const char *needs, int (*attempt)(void))
 	pid_t pid = fork();
 	if (pid == 0) {
 		const char *const writable[] = {inside};
-		if (!strstr(sandbox_confine(writable, 1, 0), needs))
+		if (!strstr(sandbox_confine(writable, 1, 0, false), needs))
 			_exit(SKIPPED);
 		_exit(attempt());
 	}
@@ -82,6 +85,34 @@ static int become_root(void)
 	return setuid(0) == 0;
 }
 
+/* A question leaves for the name server, who is us and says nothing. */
+static int ask_the_dns(void)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct sockaddr_in name = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(name);
+	int server = socket(AF_INET, SOCK_DGRAM, 0);
+	if (bind(server, (struct sockaddr *)&name, len) < 0 ||
+		getsockname(server, (struct sockaddr *)&name, &len) < 0)
+		return 0;
+	char address[32], packet[512];
+	(void)snprintf(address, sizeof(address), "127.0.0.1:%u", ntohs(name.sin_port));
+	const char *const servers[] = {address};
+	const struct conf_dns settings = {.servers = {servers, 1},
+		.resolv_conf = "",
+		.root_key = "/usr/share/dns/root.key",
+		.anchors = "",
+		.timeout_ms = 300};
+	struct dns *dns;
+	struct dns_answer answer;
+	if (resolver_open(&settings, &dns, NULL) < 0)
+		return 0;
+	int r = dns_lookup(dns, SLICE("example.org"), DNS_MX, &arena, &answer, NULL);
+	dns_free(dns);
+	return r < 0 && recv(server, packet, sizeof(packet), MSG_DONTWAIT) > 12;
+}
+
 static void expect_exit(int status, int code)
 {
 	assert_true(WIFEXITED(status));
@@ -113,6 +144,11 @@ static void test_the_systems_files_can_not_be_written(void **state)
 static void test_memory_of_other_processes_can_not_be_read(void **state)
 {
 	expect_exit(confined("landlock", read_other_process), 0);
+}
+
+static void test_the_dns_can_be_asked(void **state)
+{
+	expect_exit(confined("", ask_the_dns), 1);
 }
 
 static void test_a_program_started_kills_the_process(void **state)
@@ -171,6 +207,7 @@ int main(void)
 		cmocka_unit_test(test_files_outside_can_be_neither_read_nor_written),
 		cmocka_unit_test(test_the_systems_files_can_not_be_written),
 		cmocka_unit_test(test_memory_of_other_processes_can_not_be_read),
+		cmocka_unit_test(test_the_dns_can_be_asked),
 		cmocka_unit_test(test_a_program_started_kills_the_process),
 		cmocka_unit_test(test_a_try_to_change_user_kills_the_process),
 		cmocka_unit_test(test_a_user_may_be_a_number),

@@ -92,7 +92,8 @@ static enum smtp_run mail(struct smtp_session *s, struct slice arguments)
 	enum envelope_parsed r = envelope_parse_mail(arguments, &sender);
 	if (r != ENVELOPE_PARSED)
 		return parse_trouble(s, r, "5.1.7");
-	if (sender.session.len > 0 && !s->service->trust_session)
+	/* REQUIRETLS is not offered: nothing carries it yet. */
+	if ((sender.session.len > 0 && !s->service->trust_session) || sender.require_tls)
 		return parse_trouble(s, ENVELOPE_BAD_PARAMETER, NULL);
 	if (sender.path.address.len > 0 && sender.path.domain.len == 0)
 		return smtp_reply(s, 501, "5.1.7", "A domain is missing");

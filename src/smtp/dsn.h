@@ -1,4 +1,4 @@
-/* Delivery status notifications (RFC 3464), as messages ready to be delivered. Pure but for the
+/* Delivery reports (queue/report.h) about the recipients of a transaction. Pure but for the
  * date and the ids. */
 #ifndef SMTP_DSN_H
 #define SMTP_DSN_H

@@ -17,11 +17,14 @@ extern const struct net_protocol smtp_lmtp_protocol;
 
 enum smtp_kind { SMTP_EXCHANGER, SMTP_SUBMISSION, SMTP_LMTP };
 
+struct smtp_said;
 struct smtp_recipient {
 	struct envelope_recipient envelope; /* slices in the transaction's arena */
 	void *backend;                      /* the backend's own, in the arena */
 	int result;                         /* of deliver(): 0, or negative and err says why */
 	struct err err;
+	/* What a server elsewhere said about it (smtp/exchange.h); in the arena. NULL: nothing. */
+	const struct smtp_said *said;
 };
 
 struct smtp_transaction {
@@ -31,6 +34,8 @@ struct smtp_transaction {
 	size_t count, room;
 	struct slice user;   /* who is logged in; empty: nobody */
 	const char *session; /* session id, from accept to delivery */
+	const struct net_address *client;
+	struct slice helo; /* as the client said it */
 	const struct log_scope *log;
 	struct slice extra;   /* our header fields, to go in front of the message: trace first */
 	struct slice message; /* complete, as the client sent it; valid during deliver() */

@@ -14,6 +14,8 @@ void smtp_transaction_begin(struct smtp_session *s, const struct envelope_sender
 		*owned[i] = arena_copy(&t->arena, *owned[i]);
 	t->user = slice_str(s->user);
 	t->log = net_log(s->net);
+	t->client = net_peer(s->net);
+	t->helo = slice_str(s->helo);
 	t->session = s->service->trust_session && t->sender.session.len > 0
 			     ? t->sender.session.ptr
 			     : net_session_id(s->net);

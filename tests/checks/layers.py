@@ -14,9 +14,9 @@ from includes import includes, sources  # noqa: E402
 FLOORS = [
     ["base"],
     ["net", "conf"],
-    ["message", "sasl", "envelope", "sieve"],
-    ["store"],
-    ["mail", "groupware", "directory", "mirror", "queue", "filter", "lists"],
+    ["dns", "message", "sasl", "envelope", "sieve"],
+    ["store", "filter"],
+    ["mail", "groupware", "directory", "mirror", "queue", "keys", "lists"],
     ["admin", "smtp", "lmtp", "imap", "pop3", "managesieve", "http", "dav", "webmail", "proxy"],
     ["roles"],
     ["cli"],

@@ -77,6 +77,15 @@ class Shape:
         self.users = [User(**user) for user in described["users"]]
         self._fresh: Iterator[User] = iter(self.users)
 
+    def rookery(self, *words: str) -> Any:
+        """The result of a command at the first node."""
+        place = self.folder / self.nodes[0].name
+        program = json.loads((place / "node.json").read_text())["program"]
+        command = [program, "--config", str(place / "rookery.conf"), "--json", *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        assert done.returncode == 0, done
+        return json.loads(done.stdout)
+
     def fresh_user(self) -> User:
         """One that no other test has had."""
         return next(self._fresh)
@@ -107,7 +116,13 @@ def down(folder: Path) -> None:
 def wait_for_mail(node: Node, user: User, count: int) -> imaplib.IMAP4:
     """A client with INBOX selected, once it holds that many messages."""
     end = time.monotonic() + PATIENCE
-    client = node.open_imap(user)
+    client = None
+    while client is None:
+        try:
+            client = node.open_imap(user)
+        except ConnectionRefusedError:  # the store is on its way back
+            assert time.monotonic() < end
+            time.sleep(0.05)
     while True:
         _, answer = client.select("INBOX")
         if int(answer[0] or b"0") >= count:

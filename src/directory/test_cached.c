@@ -1,0 +1,148 @@
+/* What was said before holds while the one who said it is away. */
+#include "directory/cached.h"
+
+#include "base/clock.h"
+#include "base/test.h"
+#include "directory/fake.h"
+
+static const struct directory_fake_user USERS[] = {
+	{.name = "ann@example.org", .password = "secret"},
+	{.name = "bob@example.org", .password = "bob"},
+	{.name = "both@example.org", .alias_of = "ann@example.org,bob@example.org"},
+};
+
+struct fixture {
+	struct directory *fake, *cached;
+	struct arena arena;
+	struct directory_route route;
+	struct err err;
+};
+
+static int set_up(void **state)
+{
+	static struct fixture f;
+	f = (struct fixture){.arena = ARENA_EMPTY};
+	f.fake = directory_fake_new(USERS, ARRAY_LEN(USERS));
+	struct directory_cached_options options = {
+		.inner = f.fake, .entries_max = 20, .keep_ms = 1000};
+	clock_fake(5000, 5000);
+	f.cached = directory_cached_new(&options);
+	*state = &f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	directory_free(f->cached);
+	arena_free(&f->arena);
+	clock_fake(-1, -1);
+	return 0;
+}
+
+static int look_up(struct fixture *f, const char *address)
+{
+	return directory_lookup(f->cached, slice_str(address), &f->arena, &f->route, &f->err);
+}
+
+static void who_is_known_and_who_is_not_stays_so(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(look_up(f, "both@example.org"), 0);
+	assert_int_equal(look_up(f, "nobody@example.org"), DIRECTORY_UNKNOWN);
+	directory_fake_set_dead(f->fake, true);
+	assert_int_equal(look_up(f, "Both@Example.ORG"), 0);
+	assert_int_equal(f->route.count, 2);
+	assert_slice(f->route.users[0].name, "ann@example.org");
+	assert_slice(f->route.users[0].domain, "example.org");
+	assert_int_equal(look_up(f, "nobody@example.org"), DIRECTORY_UNKNOWN);
+	assert_int_equal(directory_cached_used(f->cached), 2);
+}
+
+static void what_was_never_asked_can_not_be_told(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(look_up(f, "ann@example.org"), 0);
+	directory_fake_set_dead(f->fake, true);
+	assert_true(look_up(f, "bob@example.org") < 0);
+	assert_int_equal(f->err.class, ERR_TEMPORARY);
+	assert_true(directory_domain(f->cached, SLICE("example.org"), &f->err) < 0);
+}
+
+static void domains_are_remembered(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(directory_domain(f->cached, SLICE("example.org"), &f->err), 0);
+	assert_int_equal(
+		directory_domain(f->cached, SLICE("a.example"), &f->err), DIRECTORY_UNKNOWN);
+	directory_fake_set_dead(f->fake, true);
+	assert_int_equal(directory_domain(f->cached, SLICE("EXAMPLE.org"), &f->err), 0);
+	assert_int_equal(
+		directory_domain(f->cached, SLICE("a.example"), &f->err), DIRECTORY_UNKNOWN);
+}
+
+static void what_was_said_long_ago_counts_no_more(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(look_up(f, "ann@example.org"), 0);
+	directory_fake_set_dead(f->fake, true);
+	clock_fake(5999, 5999);
+	assert_int_equal(look_up(f, "ann@example.org"), 0);
+	clock_fake(6000, 6000);
+	assert_true(look_up(f, "ann@example.org") < 0);
+}
+
+static void the_one_that_is_there_is_asked(void **state)
+{
+	struct fixture *f = *state;
+	unsigned calls = directory_fake_calls(f->fake);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(look_up(f, "ann@example.org"), 0);
+	assert_int_equal(directory_fake_calls(f->fake), calls + 3);
+	assert_int_equal(directory_cached_used(f->cached), 0);
+}
+
+static void what_is_not_asked_for_makes_room(void **state)
+{
+	struct fixture *f = *state;
+	char address[64];
+	assert_int_equal(look_up(f, "ann@example.org"), 0);
+	for (int i = 0; i < 100; i++) {
+		(void)snprintf(address, sizeof(address), "x%d@example.org", i);
+		assert_int_equal(look_up(f, address), DIRECTORY_UNKNOWN);
+		if (i % 5 == 0)
+			assert_int_equal(look_up(f, "bob@example.org"), 0);
+	}
+	directory_fake_set_dead(f->fake, true);
+	assert_int_equal(look_up(f, "bob@example.org"), 0);
+	assert_int_equal(look_up(f, "x99@example.org"), DIRECTORY_UNKNOWN);
+	assert_true(look_up(f, "ann@example.org") < 0);
+	assert_true(look_up(f, "x0@example.org") < 0);
+}
+
+static void logins_are_not_answered_from_memory(void **state)
+{
+	struct fixture *f = *state;
+	struct directory_user user;
+	assert_int_equal(directory_check(f->cached, SLICE("ann@example.org"), SLICE("secret"),
+				 SLICE(""), 0, &f->arena, &user, &f->err),
+		0);
+	directory_fake_set_dead(f->fake, true);
+	assert_true(directory_check(f->cached, SLICE("ann@example.org"), SLICE("secret"), SLICE(""),
+			    0, &f->arena, &user, &f->err) < 0);
+}
+
+int main(void)
+{
+#define CACHED_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		CACHED_TEST(who_is_known_and_who_is_not_stays_so),
+		CACHED_TEST(what_was_never_asked_can_not_be_told),
+		CACHED_TEST(domains_are_remembered),
+		CACHED_TEST(what_was_said_long_ago_counts_no_more),
+		CACHED_TEST(the_one_that_is_there_is_asked),
+		CACHED_TEST(what_is_not_asked_for_makes_room),
+		CACHED_TEST(logins_are_not_answered_from_memory),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

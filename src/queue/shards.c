@@ -1,0 +1,107 @@
+/* Shards: accounts of one collection each. A node makes those whose ids follow from its own, when
+ * it first needs them; it works on all that it finds. */
+#include "queue/queue_internal.h"
+
+#include "base/alloc.h"
+
+static const char NAME[] = "queue";
+
+static struct id own_id(struct id node, unsigned number)
+{
+	struct id id = node;
+	id.bytes[ID_SIZE - 4] = 'q';
+	id.bytes[ID_SIZE - 2] = (uint8_t)number; /* leases and locks are spread by the end */
+	id.bytes[ID_SIZE - 1] = 'q';
+	return id;
+}
+
+struct found {
+	struct id *list;
+	size_t count, cap;
+};
+
+static void add(struct found *f, struct id id)
+{
+	if (f->count == f->cap) {
+		f->cap = f->cap ? f->cap * 2 : 2 * QUEUE_SHARDS;
+		f->list = alloc_resize(f->list, f->cap, sizeof(*f->list));
+	}
+	f->list[f->count++] = id;
+}
+
+static bool add_account(void *context, const struct store_account *account)
+{
+	if (!account->gone)
+		add(context, account->id);
+	return true;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	return id_cmp(*(const struct id *)a, *(const struct id *)b);
+}
+
+static bool is_own(struct id node, struct id account)
+{
+	return id_eq(account, own_id(node, account.bytes[ID_SIZE - 2])) &&
+	       account.bytes[ID_SIZE - 2] < QUEUE_SHARDS;
+}
+
+/* Of an account that was found: whether it is a shard. */
+static int look(struct queue *q, struct id account, struct id *ret_collection, struct err *err)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct store_collection c;
+	int r = store_find_collection(
+		q->options.store, account, STORE_QUEUE, slice_str(NAME), &arena, &c, err);
+	*ret_collection = r == 0 ? c.id : ID_NONE;
+	return r < 0 ? r : 0;
+}
+
+int queue_shards_load(struct queue *q, struct err *err)
+{
+	struct found f = {0};
+	int r = store_list_accounts(q->options.store, add_account, &f, err);
+	for (unsigned i = 0; i < QUEUE_SHARDS; i++)
+		add(&f, own_id(q->options.node, i));
+	qsort(f.list, f.count, sizeof(*f.list), by_id);
+	q->shards = alloc_zero(f.count, sizeof(*q->shards));
+	for (size_t i = 0; r == 0 && i < f.count; i++) {
+		struct queue_shard shard = {.account = f.list[i]};
+		if (i > 0 && id_eq(f.list[i], f.list[i - 1]))
+			continue;
+		r = look(q, shard.account, &shard.collection, err);
+		bool own = is_own(q->options.node, shard.account);
+		if (own)
+			q->own[shard.account.bytes[ID_SIZE - 2]] = (uint32_t)q->shard_count;
+		if (own || !id_is_none(shard.collection))
+			q->shards[q->shard_count++] = shard;
+	}
+	free(f.list);
+	return r;
+}
+
+struct id queue_shard_collection(struct queue *q, uint32_t shard)
+{
+	(void)pthread_mutex_lock(&q->lock);
+	struct id id = q->shards[shard].collection;
+	(void)pthread_mutex_unlock(&q->lock);
+	return id;
+}
+
+int queue_shard_write(struct queue *q, uint32_t shard, struct store_write *write,
+	struct store_collection **ret_collection, struct err *err)
+{
+	struct id account = q->shards[shard].account;
+	int r = store_write_find_collection(
+		write, account, STORE_QUEUE, slice_str(NAME), ret_collection, err);
+	if (r == STORE_ABSENT)
+		r = store_write_collection_new(write, account, STORE_QUEUE, slice_str(NAME),
+			SLICE(""), ret_collection, err);
+	if (r == 0) {
+		(void)pthread_mutex_lock(&q->lock);
+		q->shards[shard].collection = (*ret_collection)->id;
+		(void)pthread_mutex_unlock(&q->lock);
+	}
+	return r;
+}

@@ -1,0 +1,201 @@
+/* The questions are asked one after the other, on the session's own stack. No answer of the DNS in
+ * time is a result like others ("temperror"): mail is not put off for it. */
+#include "roles/mx_checks.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "filter/arc_verify.h"
+#include "filter/dkim_verify.h"
+#include "filter/name.h"
+#include "filter/verdicts.h"
+
+enum { FIELD_MAX = 32 * 1024, RESULTS_MAX = FILTER_DKIM_SIGNATURES_MAX + 4, TEXT_B = 8 };
+
+/* One message's. */
+struct check {
+	struct mx_checks *checks;
+	struct smtp_transaction *t;
+	struct arena arena;
+	struct filter_message message;
+	struct filter_spf_answer spf;
+	struct filter_dkim_results dkim;
+	struct filter_arc_result arc;
+	struct filter_dmarc_answer dmarc;
+	bool dmarc_asked;
+	struct filter_result results[RESULTS_MAX];
+	size_t count;
+};
+
+int mx_checks_init(struct mx_checks *c, const struct role *role, struct dns *dns, struct err *err)
+{
+	*c = (struct mx_checks){.conf = &role->settings->mx.checks,
+		.hostname = role->settings->hostname,
+		.dns = dns};
+	for (size_t i = 0; i < c->conf->trusted.count; i++)
+		if (net_trusted_add(&c->trusted, slice_str(c->conf->trusted.items[i]), err) < 0)
+			return err_prefix(err, "mx.checks.trusted");
+	return 0;
+}
+
+void mx_checks_deinit(struct mx_checks *c)
+{
+	net_trusted_free(&c->trusted);
+}
+
+static void ask_spf(struct check *k)
+{
+	struct slice sender = k->t->sender.path.address;
+	struct filter_spf_query query = {.dns = k->checks->dns,
+		.client = k->t->client,
+		.sender = sender,
+		.helo = k->t->helo,
+		.receiver = slice_str(k->checks->hostname)};
+	filter_spf_check(&query, &k->arena, &k->spf);
+	k->results[k->count++] = filter_spf_to_result(&k->spf, sender, k->t->helo);
+}
+
+static void tell_dkim(struct check *k, const struct filter_dkim_result *r)
+{
+	struct filter_result *to = &k->results[k->count++];
+	*to = (struct filter_result){.method = SLICE("dkim"),
+		.result = slice_str(filter_dkim_status_word(r->verdict.status)),
+		.reason = slice_str(r->verdict.reason)};
+	filter_result_add(to, "header", "d", r->signature.domain);
+	filter_result_add(to, "header", "s", r->signature.selector);
+	filter_result_add(to, "header", "a", r->signature.algorithm_text);
+	filter_result_add(to, "header", "b", slice_sub(r->signature.text, 0, TEXT_B));
+}
+
+static void ask_dkim(struct check *k)
+{
+	filter_dkim_verify(&k->message, k->checks->dns, clock_wall(), &k->arena, &k->dkim);
+	for (size_t i = 0; i < k->dkim.count; i++)
+		tell_dkim(k, &k->dkim.list[i]);
+	if (k->dkim.count == 0)
+		k->results[k->count++] =
+			(struct filter_result){.method = SLICE("dkim"), .result = SLICE("none")};
+}
+
+static const char *arc_word(enum filter_arc_status status)
+{
+	return status == FILTER_ARC_PASS ? "pass" : status == FILTER_ARC_FAIL ? "fail" : "none";
+}
+
+static void ask_arc(struct check *k)
+{
+	filter_arc_verify(&k->message, k->checks->dns, clock_wall(), &k->arena, &k->arc);
+	if (k->arc.status == FILTER_ARC_NONE)
+		return;
+	k->results[k->count++] = (struct filter_result){.method = SLICE("arc"),
+		.result = slice_str(arc_word(k->arc.status)),
+		.reason = slice_str(k->arc.reason ? k->arc.reason : "")};
+}
+
+static enum filter_dmarc_vouch vouch(bool passed, bool unsure)
+{
+	return passed ? FILTER_DMARC_VOUCHED : unsure ? FILTER_DMARC_UNSURE : FILTER_DMARC_DENIED;
+}
+
+static void ask_dmarc(struct check *k)
+{
+	struct slice authors[FILTER_DMARC_AUTHORS_MAX];
+	struct filter_dmarc_identity dkim[FILTER_DKIM_SIGNATURES_MAX];
+	struct filter_dmarc_query query = {.dns = k->checks->dns,
+		.authors = authors,
+		.spf = {k->spf.domain, vouch(k->spf.result == FILTER_SPF_PASS,
+					       k->spf.result == FILTER_SPF_TEMPERROR)},
+		.dkim = dkim};
+	if (!filter_dmarc_authors(k->message.header, &k->arena, authors, &query.author_count))
+		query.author_count = 0;
+	for (size_t i = 0; i < k->dkim.count; i++) {
+		const struct filter_dkim_result *r = &k->dkim.list[i];
+		struct slice domain;
+		if (!filter_name_to_ascii(r->signature.domain, &k->arena, &domain))
+			continue;
+		dkim[query.dkim_count++] = (struct filter_dmarc_identity){
+			domain, vouch(r->verdict.status == FILTER_DKIM_PASS,
+					r->verdict.status == FILTER_DKIM_TEMPERROR)};
+	}
+	filter_dmarc_check(&query, &k->arena, &k->dmarc);
+	k->results[k->count++] = filter_dmarc_to_result(&k->dmarc);
+}
+
+static void count_one(struct check *k)
+{
+	struct mx_checks *c = k->checks;
+	bool signed_well = false;
+	for (size_t i = 0; i < k->dkim.count; i++)
+		signed_well |= k->dkim.list[i].verdict.status == FILTER_DKIM_PASS;
+	(void)atomic_fetch_add(&c->checked, 1);
+	(void)atomic_fetch_add(&c->spf_failed, k->spf.result == FILTER_SPF_FAIL);
+	(void)atomic_fetch_add(&c->dkim_failed, k->dkim.count > 0 && !signed_well);
+	(void)atomic_fetch_add(&c->dmarc_failed, k->dmarc.result == FILTER_DMARC_RESULT_FAIL);
+	log_info(k->t->log, "message checked", F_STR("spf", filter_spf_result_name(k->spf.result)),
+		F_STR("dkim", signed_well          ? "pass"
+			      : k->dkim.count == 0 ? "none"
+						   : "fail"),
+		F_STR("dmarc", filter_dmarc_result_name(k->dmarc.result)),
+		F_SLICE("author", k->dmarc.author));
+}
+
+static void write_field(struct check *k)
+{
+	AUTO(buf_free) struct buf field = BUF(FIELD_MAX);
+	struct filter_results results = {
+		.server = slice_str(k->checks->hostname), .list = k->results, .count = k->count};
+	filter_results_write(&results, &field);
+	if (field.failed)
+		return;
+	buf_add_slice(&field, k->t->extra);
+	if (!field.failed)
+		k->t->extra = arena_copy(&k->t->arena, buf_slice(&field));
+}
+
+/* Fields of others that bear our name go: nobody but we may say what we found. */
+static int take_out(struct check *k, struct buf *message, struct err *err)
+{
+	AUTO(buf_free) struct buf header = BUF(k->message.header.len + 1);
+	if (filter_results_remove(k->message.header, slice_str(k->checks->hostname), &header) == 0)
+		return 0;
+	buf_add_slice(message, buf_slice(&header));
+	buf_add_slice(message, k->message.body);
+	if (header.failed || message->failed)
+		return err_temporary(err, ERR_LIMIT, "no memory for the message");
+	k->t->message = buf_slice(message);
+	return 0;
+}
+
+static bool is_refused(const struct check *k)
+{
+	return k->checks->conf->dmarc == CONF_DMARC_REJECT &&
+	       k->dmarc.disposal == FILTER_DMARC_REJECT && k->arc.status != FILTER_ARC_PASS;
+}
+
+int mx_checks_run(
+	struct mx_checks *c, struct smtp_transaction *t, struct buf *message, struct err *err)
+{
+	if (!c->conf->on || !c->dns || t->user.len > 0 || net_trusted_has(&c->trusted, t->client))
+		return 0;
+	struct check k = {.checks = c,
+		.t = t,
+		.arena = ARENA_EMPTY,
+		.message = filter_message_of(t->message)};
+	ask_spf(&k);
+	ask_dkim(&k);
+	ask_arc(&k);
+	ask_dmarc(&k);
+	count_one(&k);
+	int r = 0;
+	if (is_refused(&k)) {
+		(void)atomic_fetch_add(&c->refused, 1);
+		(void)err_permanent(err, ERR_DENIED,
+			"The author's domain %.*s wants such mail rejected (DMARC)",
+			SLICE_ARG(k.dmarc.author));
+		r = err_status(err, "5.7.1");
+	} else {
+		write_field(&k);
+		r = take_out(&k, message, err);
+	}
+	arena_free(&k.arena);
+	return r;
+}

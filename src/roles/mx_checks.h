@@ -1,0 +1,31 @@
+/* What the mx role asks about mail from other servers, when it is here whole: SPF, DKIM, ARC,
+ * DMARC.
+ */
+#ifndef ROLES_MX_CHECKS_H
+#define ROLES_MX_CHECKS_H
+
+#include "dns/dns.h"
+#include "roles/role.h"
+#include "smtp/server.h"
+
+#include <stdatomic.h>
+
+struct mx_checks {
+	const struct conf_checks *conf;
+	const char *hostname; /* authserv-id */
+	struct dns *dns;      /* NULL: nothing is asked */
+	struct net_trusted trusted;
+	atomic_uint_fast64_t checked, refused, spf_failed, dkim_failed, dmarc_failed;
+};
+
+int mx_checks_init(struct mx_checks *checks, const struct role *role, struct dns *dns,
+	struct err *err) WARN_UNUSED;
+void mx_checks_deinit(struct mx_checks *checks);
+
+/* Puts Authentication-Results in front of the message, and takes out those that pretend to be ours;
+ * what it writes lies in the transaction's arena, or in `message`. Of users' own and of trusted
+ * clients' mail nothing is asked. Negative: the message is refused (ERR_PERMANENT). */
+int mx_checks_run(struct mx_checks *checks, struct smtp_transaction *t, struct buf *message,
+	struct err *err) WARN_UNUSED;
+
+#endif

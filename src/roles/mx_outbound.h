@@ -1,0 +1,25 @@
+/* Mail to servers elsewhere: a connection to the first host of a route that takes one, with as much
+ * TLS as the DNS asks for. */
+#ifndef ROLES_MX_OUTBOUND_H
+#define ROLES_MX_OUTBOUND_H
+
+#include "dns/dns.h"
+#include "queue/queue.h"
+#include "roles/role.h"
+
+struct mx_outbound;
+struct mx_outbound_peer;
+
+/* `dns` is borrowed, and NULL when there is none: then nothing can be reached but a smart host. */
+int mx_outbound_new(struct role *role, struct dns *dns, struct mx_outbound **ret_outbound,
+	struct err *err) WARN_UNUSED;
+void mx_outbound_free(struct mx_outbound *outbound); /* NULL is fine */
+
+/* As struct queue_transport has them. */
+int mx_outbound_open(struct mx_outbound *outbound, struct slice destination,
+	struct mx_outbound_peer **ret_peer, struct err *err) WARN_UNUSED;
+int mx_outbound_send(struct mx_outbound_peer *peer, struct queue_delivery *delivery,
+	struct err *err) WARN_UNUSED;
+void mx_outbound_close(struct mx_outbound_peer *peer);
+
+#endif

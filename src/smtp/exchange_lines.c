@@ -1,0 +1,77 @@
+/* MAIL and RCPT as a server takes them: a parameter goes out only where its extension is offered.
+ */
+#include "smtp/exchange_internal.h"
+
+void smtp_exchange_write_mail(const struct smtp_exchange *x, const struct smtp_transaction *t,
+	uint64_t size, struct buf *to)
+{
+	static const char *const BODIES[] = {"", " BODY=8BITMIME", " BODY=BINARYMIME"};
+	const struct envelope_sender *s = &t->sender;
+	buf_printf(to, "MAIL FROM:<%.*s>", SLICE_ARG(s->path.address));
+	if (x->extensions & SMTP_HAS_SIZE)
+		buf_printf(to, " SIZE=%llu", (unsigned long long)size);
+	unsigned body = x->body == ENVELOPE_BINARYMIME ? SMTP_HAS_EIGHT_BIT | SMTP_HAS_BINARY
+						       : SMTP_HAS_EIGHT_BIT;
+	if (x->extensions & body)
+		buf_add_str(to, BODIES[x->body]);
+	if ((x->extensions & SMTP_HAS_SMTPUTF8) && x->smtputf8)
+		buf_add_str(to, " SMTPUTF8");
+	if ((x->extensions & SMTP_HAS_REQUIRETLS) && s->require_tls)
+		buf_add_str(to, " REQUIRETLS");
+	if ((x->extensions & SMTP_HAS_DSN) && s->ret != ENVELOPE_RET_UNSET)
+		buf_add_str(to, s->ret == ENVELOPE_RET_FULL ? " RET=FULL" : " RET=HDRS");
+	if ((x->extensions & SMTP_HAS_DSN) && s->envid.len > 0)
+		buf_printf(to, " ENVID=%.*s", SLICE_ARG(s->envid));
+	if (x->lmtp && (x->extensions & SMTP_HAS_XSESSION))
+		buf_printf(to, " XSESSION=%s", t->session);
+	buf_add_str(to, "\r\n");
+}
+
+/* Well-formed UTF-8 (envelope/command.h) as "\x{E9}", for servers with DSN and without SMTPUTF8
+ * (RFC 6533 section 3). */
+static void write_orcpt_ascii(struct slice orcpt, struct buf *to)
+{
+	for (size_t i = 0; i < orcpt.len;) {
+		unsigned char c = (unsigned char)orcpt.ptr[i++];
+		unsigned more = c < 0xc0 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+		if (c < 0x80) {
+			buf_add_byte(to, (char)c);
+			continue;
+		}
+		uint32_t point = c & (0x7fu >> (more + 1));
+		for (; more > 0 && i < orcpt.len; more--)
+			point = point << 6 | ((unsigned char)orcpt.ptr[i++] & 0x3f);
+		buf_printf(to, "\\x{%X}", (unsigned)point);
+	}
+}
+
+static void write_rcpt(
+	const struct smtp_exchange *x, const struct envelope_recipient *r, struct buf *to)
+{
+	static const char *const NAMES[] = {"NEVER", "SUCCESS", "FAILURE", "DELAY"};
+	buf_printf(to, "RCPT TO:<%.*s>", SLICE_ARG(r->path.address));
+	if ((x->extensions & SMTP_HAS_DSN) && r->notify) {
+		const char *gap = " NOTIFY=";
+		for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)
+			if (r->notify & 1u << i) {
+				buf_printf(to, "%s%s", gap, NAMES[i]);
+				gap = ",";
+			}
+	}
+	if ((x->extensions & SMTP_HAS_DSN) && r->orcpt.len > 0) {
+		buf_add_str(to, " ORCPT=");
+		if (x->smtputf8 && (x->extensions & SMTP_HAS_SMTPUTF8))
+			buf_add_slice(to, r->orcpt);
+		else
+			write_orcpt_ascii(r->orcpt, to);
+	}
+	buf_add_str(to, "\r\n");
+}
+
+void smtp_exchange_write_rcpts(const struct smtp_exchange *x, const struct smtp_transaction *t,
+	size_t at, size_t end, struct buf *to)
+{
+	for (; at < end; at++)
+		if (t->recipients[at]->result >= 0)
+			write_rcpt(x, &t->recipients[at]->envelope, to);
+}

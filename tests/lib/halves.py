@@ -1,0 +1,108 @@
+"""An mx and a store that are started and stopped by themselves: two servers of one machine, joined
+by the sockets that join the roles of one server."""
+
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from shape import PATIENCE
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "script" / "cluster"))
+import ports  # noqa: E402
+
+PROGRAM = Path(os.environ.get("ROOKERY", ROOT / "build" / "src" / "cli" / "rookery"))
+DOMAIN = "halves.test"
+PASSWORD = "secret"
+
+
+class Half:
+    """One server, of one role."""
+
+    def __init__(self, folder: Path, run: Path, name: str, block: str, port: int) -> None:
+        self.port = port
+        self.config = folder / f"{name}.conf"
+        self.log = folder / f"{name}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.config.write_text(
+            f'hostname mail.{DOMAIN};\ndata "{folder / name}";\nrun "{run}";\n'
+            f"plain_login_on_loopback yes;\nuser {pwd.getpwuid(os.getuid()).pw_name};\n"
+            f'control_socket "unix:{run / name}";\n'
+            f"{block}\n"
+        )
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            command = [PROGRAM, "--config", self.config, "serve"]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        end = time.monotonic() + PATIENCE
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < end, self.log.read_text()
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """In order: what has begun is answered."""
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(timeout=PATIENCE)
+
+    def kill(self) -> None:
+        """The supervisor and its role, which goes with it, at any moment."""
+        assert self.process
+        self.process.send_signal(signal.SIGSTOP)  # or it would start the role anew
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        for child in children.split():
+            os.kill(int(child), signal.SIGKILL)
+        self.process.kill()
+        self.process.wait(timeout=PATIENCE)
+
+    def run(self, *words: str, text: str = "") -> Any:
+        """The command's result."""
+        command = [PROGRAM, "--config", self.config, "--json", *words]
+        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=PATIENCE)
+        assert done.returncode == 0, done
+        return json.loads(done.stdout)
+
+
+class Halves:
+    def __init__(self, folder: Path, more: str = "") -> None:
+        smtp, imap, submission = ports.free(3)
+        self.run = Path(tempfile.mkdtemp(prefix="rookery-"))  # paths of sockets are short
+        self.mx = Half(folder, self.run, "mx", f"mx {{\n    listen smtp 127.0.0.1:{smtp};\n"
+                       f"    listen submission 127.0.0.1:{submission};\n{more}}}", smtp)  # fmt: skip
+        self.store = Half(
+            folder,
+            self.run,
+            "store",
+            f"store {{\n    listen imap 127.0.0.1:{imap};\n    password_hash_memory 1M;\n"
+            "    password_hash_passes 1;\n    scram_iterations 4096;\n}",
+            imap,
+        )
+        self.submission = submission
+
+    def start(self) -> None:
+        self.store.start()
+        self.mx.start()
+
+    def stop(self) -> None:
+        self.mx.stop()
+        self.store.stop()
+        shutil.rmtree(self.run)
+
+    def add_user(self, name: str) -> str:
+        address = f"{name}@{DOMAIN}"
+        self.store.run("user", "add", address, text=f"{PASSWORD}\n")
+        return address
