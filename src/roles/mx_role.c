@@ -64,7 +64,7 @@ static int check_sender(void *context, struct smtp_transaction *t, struct err *e
 }
 
 /* A recipient whose mailbox is not in our store has this for its `backend`. */
-static char elsewhere;
+static const char ELSEWHERE;
 
 /* Users may send to other servers; other servers may not. */
 static int unknown(const struct state *s, const struct smtp_transaction *t,
@@ -78,7 +78,7 @@ static int unknown(const struct state *s, const struct smtp_transaction *t,
 		return err_status(err, "5.1.1");
 	}
 	if (t->user.len > 0) {
-		r->backend = &elsewhere;
+		r->backend = (void *)&ELSEWHERE;
 		return 0;
 	}
 	(void)err_permanent(err, ERR_DENIED, "Relaying is not allowed");
@@ -138,7 +138,7 @@ static int keep(const struct state *s, struct smtp_transaction *t, struct err *e
 		recipients[i] = (struct queue_recipient){.address = r->path.address,
 			.notify = r->notify,
 			.orcpt = r->orcpt,
-			.local = t->recipients[i]->backend != &elsewhere};
+			.local = t->recipients[i]->backend != &ELSEWHERE};
 	}
 	int r = mx_queue_keep(s->queue, t, recipients, t->count, err);
 	for (size_t i = 0; r == 0 && i < t->count; i++)
@@ -174,7 +174,7 @@ static int hand_on(struct state *s, struct smtp_transaction *t, struct err *err)
 {
 	bool all_here = true;
 	for (size_t i = 0; i < t->count; i++)
-		all_here = all_here && t->recipients[i]->backend != &elsewhere;
+		all_here = all_here && t->recipients[i]->backend != &ELSEWHERE;
 	if (!all_here || mx_queue_is_store_away(s->queue))
 		return keep(s, t, err);
 	int r = smtp_client_deliver(s->store, t, err);

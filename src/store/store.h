@@ -50,7 +50,7 @@ enum store_kind {
 	STORE_DOMAINS = 10, /* in the system account */
 	STORE_USERS = 11,
 	STORE_ALIASES = 12,
-	STORE_DKIM = 13, /* private keys of domains */
+	STORE_DKIM = 13,  /* private keys of domains */
 	STORE_QUEUE = 20, /* in accounts of the mx's own store */
 };
 
