@@ -170,12 +170,13 @@ static void put_merged(
 	bool second_is_later;
 	bool known = find_was(o, sides, &was, &second_is_later);
 	const struct model_object *later = second_is_later ? second : first;
-	bool first_stayed =
-		known && (same_content(&was, &first->row) || is_behind(o, first, 0, &was));
-	bool second_stayed =
-		known && (same_content(&was, &second->row) || is_behind(o, second, 1, &was));
+	bool first_behind = known && is_behind(o, first, 0, &was);
+	bool second_behind = known && is_behind(o, second, 1, &was);
+	bool first_stayed = known && (first_behind || same_content(&was, &first->row));
+	bool second_stayed = known && (second_behind || same_content(&was, &second->row));
+	/* Who changed it to and fro is ahead of who never heard of what it was in between. */
 	if (first_stayed || second_stayed)
-		later = first_stayed ? second : first;
+		later = first_stayed && !second_behind ? second : first;
 	struct model_object merged = *later;
 	/* When nobody noted anything, the later one was made of the other. */
 	bool both_changed = known && !first_stayed && !second_stayed;

@@ -139,6 +139,25 @@ static void over(struct apart *s)
 	clock_fake(-1, -1);
 }
 
+/* A write was under way when the link was lost: only one disk has it, and nobody noted it. What was
+ * noted later is newer than what the other side has, which is no change of that side. */
+static void what_one_disk_only_has_holds_though_it_was_changed_to_and_fro_since(void **state)
+{
+	for (size_t side = 0; side < NODES; side++) {
+		struct apart s = one_message(1);
+		pair_link(s.pair);
+		pair_refuse(s.pair, 1 - side, true);
+		set_flags(&s, side, "in", 1 | 4);
+		pair_refuse(s.pair, 1 - side, false);
+		pair_cut(s.pair);
+		set_flags(&s, side, "in", 4);
+		set_flags(&s, side, "in", 1 | 4);
+		apart_meet(&s);
+		assert_int_equal(flags_in(&s, "in"), 1 | 4);
+		over(&s);
+	}
+}
+
 static void of_two_moves_the_later_holds(void **state)
 {
 	for (size_t early = 0; early < NODES; early++) {
@@ -286,6 +305,8 @@ static void of_two_moves_the_later_holds_when_its_mailbox_was_deleted_there(void
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			what_one_disk_only_has_holds_though_it_was_changed_to_and_fro_since),
 		cmocka_unit_test(of_two_moves_the_later_holds),
 		cmocka_unit_test(two_moves_to_one_place_make_one_copy),
 		cmocka_unit_test(a_message_that_was_moved_before_and_moves_on_is_one),

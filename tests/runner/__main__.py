@@ -16,7 +16,7 @@ import system  # noqa: E402
 import unit  # noqa: E402
 from part import ROOT, Part, run_all  # noqa: E402
 
-FUZZ_SECONDS = 30
+FUZZ_SECONDS = 15
 TORTURE_ROUNDS = 20
 MIRROR_ROUNDS = 6
 SIMULATED_SEEDS = 10000
