@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -41,14 +40,12 @@ class Half:
         )
 
     def start(self) -> None:
+        said = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             command = [PROGRAM, "--config", self.config, "serve"]
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         end = time.monotonic() + PATIENCE
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+        while b"role ready" not in self.log.read_bytes()[said:]:
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < end, self.log.read_text()
             time.sleep(0.02)
