@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+enum { LOST_RETRY_MS = 5000 };
+
 /* One transaction's entries. */
 struct settling {
 	struct queue *q;
@@ -30,9 +32,13 @@ static bool is_delayed(const struct settling *s, size_t i)
 	       !(e->flags & QUEUE_DELAY_TOLD);
 }
 
-static int64_t next_try(const struct settling *s, const struct queue_entry *e)
+/* Our own store is back soon, and what it did not answer for it may not have. */
+static int64_t next_try(const struct settling *s, size_t i)
 {
 	const struct queue_options *o = &s->q->options;
+	const struct queue_entry *e = &s->d->entries[i];
+	if (s->d->outcomes[i].lost && (e->flags & QUEUE_LOCAL))
+		return s->now_ms + LOST_RETRY_MS;
 	size_t at = MIN((size_t)e->attempts, o->retry_count - 1);
 	return s->now_ms + o->retry_ms[at];
 }
@@ -95,7 +101,7 @@ static void decide(struct settling *s)
 	for (size_t i = 0; i < s->d->count; i++) {
 		const struct queue_outcome *o = &s->d->outcomes[i];
 		s->fates[i].done = o->result == 0 || (has_failed(s, i) && failures_told);
-		s->fates[i].next = next_try(s, &s->d->entries[i]);
+		s->fates[i].next = next_try(s, i);
 	}
 }
 
