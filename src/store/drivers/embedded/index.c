@@ -80,7 +80,7 @@ static rocksdb_options_t *make_options(struct embedded_index *index, uint64_t ca
 int embedded_index_open(
 	struct embedded_index *index, const char *path, uint64_t cache_bytes, struct err *err)
 {
-	*index = (struct embedded_index){0};
+	*index = (struct embedded_index){NULL};
 	index->options = make_options(index, cache_bytes);
 	index->read = rocksdb_readoptions_create();
 	index->write = rocksdb_writeoptions_create();
@@ -109,7 +109,7 @@ void embedded_index_close(struct embedded_index *index)
 	rocksdb_options_destroy(index->options);
 	rocksdb_block_based_options_destroy(index->table);
 	rocksdb_cache_destroy(index->cache);
-	*index = (struct embedded_index){0};
+	*index = (struct embedded_index){NULL};
 }
 
 void embedded_index_replace(struct embedded_index *index, struct embedded_index *by)
