@@ -3,11 +3,6 @@
 
 #include "base/alloc.h"
 
-static unsigned char lower(char c)
-{
-	return (unsigned char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
-}
-
 int slice_cmp(struct slice a, struct slice b)
 {
 	size_t n = MIN(a.len, b.len);
@@ -22,7 +17,7 @@ bool slice_starts_nocase(struct slice s, struct slice prefix)
 	if (s.len < prefix.len)
 		return false;
 	for (size_t i = 0; i < prefix.len; i++)
-		if (lower(s.ptr[i]) != lower(prefix.ptr[i]))
+		if (slice_lower(s.ptr[i]) != slice_lower(prefix.ptr[i]))
 			return false;
 	return true;
 }

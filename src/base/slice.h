@@ -74,6 +74,12 @@ static inline ssize_t slice_find(struct slice s, char byte)
 	return p ? p - s.ptr : -1;
 }
 
+/* An ASCII letter in lower case; any other byte as it is. */
+static inline char slice_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
 /* Byte order, as memcmp(); a prefix sorts first. */
 int slice_cmp(struct slice a, struct slice b);
 /* ASCII letters compare equal in either case; other bytes compare as they are. */

@@ -18,15 +18,10 @@ static bool is_letter_or_digit(char c)
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
-
 /* RFC 5322 section 3.2.3 with RFC 6531: everything beyond ASCII is atext. */
 static bool is_atext(char c)
 {
-	c = lower(c);
+	c = slice_lower(c);
 	return is_letter_or_digit(c) || (unsigned char)c >= 0x80 ||
 	       (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
 }
@@ -140,7 +135,7 @@ static bool parse_local(struct slice s, struct directory_address *a)
 		return len > 0 && put_local(a, slice(folded, len));
 	}
 	for (size_t i = 0; i < len; i++)
-		content[i] = lower(content[i]);
+		content[i] = slice_lower(content[i]);
 	return put_local(a, slice(content, len));
 }
 
@@ -150,7 +145,7 @@ static bool plain_domain(struct slice s, char *to)
 {
 	size_t label = 0;
 	for (size_t i = 0; i < s.len; i++) {
-		char c = lower(s.ptr[i]);
+		char c = slice_lower(s.ptr[i]);
 		bool last = i + 1 == s.len || s.ptr[i + 1] == '.';
 		if (c == '.') {
 			if (label == 0)

@@ -53,7 +53,7 @@ bool directory_app_password_matches(
 			continue;
 		if (n == LETTERS)
 			return false;
-		letters[n++] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+		letters[n++] = slice_lower(c);
 	}
 	if (n != LETTERS)
 		return false;

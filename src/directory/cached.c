@@ -65,9 +65,7 @@ static void make_key(enum question question, struct slice name, struct buf *to)
 {
 	buf_add_byte(to, (char)question);
 	for (size_t i = 0; i < name.len; i++)
-		buf_add_byte(to,
-			(char)(name.ptr[i] >= 'A' && name.ptr[i] <= 'Z' ? name.ptr[i] - 'A' + 'a'
-									: name.ptr[i]));
+		buf_add_byte(to, slice_lower(name.ptr[i]));
 }
 
 static struct entry **find(

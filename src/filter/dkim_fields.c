@@ -29,10 +29,8 @@ static size_t bucket_of(struct slice name)
 	uint64_t hash = name.len;
 	while (name.len > 0) {
 		size_t n = MIN(name.len, sizeof(lower));
-		for (size_t i = 0; i < n; i++) {
-			char c = name.ptr[i];
-			lower[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-		}
+		for (size_t i = 0; i < n; i++)
+			lower[i] = slice_lower(name.ptr[i]);
 		hash = hash * 31 + bytes_hash(slice(lower, n));
 		name = slice_from(name, n);
 	}

@@ -2,6 +2,7 @@
 #include "filter/dkim_signature.h"
 
 #include "base/base64.h"
+#include "filter/name.h"
 #include "filter/tags.h"
 
 enum {
@@ -36,15 +37,6 @@ struct slice filter_dkim_from_base64(struct slice text, struct arena *arena)
 	if (digits.len == 0 || !base64_decode(&bytes, digits))
 		return SLICE_NONE;
 	return arena_copy(arena, buf_slice(&bytes));
-}
-
-bool filter_dkim_is_below(struct slice domain, struct slice parent)
-{
-	if (domain.len < parent.len)
-		return false;
-	struct slice tail = slice_from(domain, domain.len - parent.len);
-	return slice_eq_nocase(tail, parent) &&
-	       (domain.len == parent.len || domain.ptr[domain.len - parent.len - 1] == '.');
 }
 
 unsigned filter_arc_instance(struct slice text)
@@ -298,7 +290,7 @@ static struct filter_dkim_verdict check_together(struct reading *r)
 	if (r->kind == FILTER_DKIM_SIGNATURE) {
 		const char *at = memrchr(s->identity.ptr, '@', s->identity.len);
 		size_t local = (size_t)(at - s->identity.ptr) + 1;
-		if (!filter_dkim_is_below(slice_from(s->identity, local), s->domain))
+		if (!filter_name_is_within(slice_from(s->identity, local), s->domain))
 			return FILTER_DKIM_SAY(PERMERROR, "identity (i=) is not of the domain");
 	}
 	if (s->time >= 0 && s->expiry >= 0 && s->expiry <= s->time)

@@ -45,8 +45,6 @@ WARN_UNUSED struct filter_dkim_verdict filter_dkim_signature_parse(enum filter_d
 WARN_UNUSED struct filter_dkim_verdict filter_dkim_signature_check_time(
 	const struct filter_dkim_signature *signature, int64_t now);
 
-/* Is `domain` the same as `parent`, or below it? Any case. */
-WARN_UNUSED bool filter_dkim_is_below(struct slice domain, struct slice parent);
 /* "1" … "50", no leading zeros; 0 when it is something else. */
 unsigned filter_arc_instance(struct slice text);
 /* Decodes base64 in which white space may be anywhere, into the arena; ptr NULL when malformed. */

@@ -18,14 +18,14 @@ enum aligned { NOT_ALIGNED, ALIGNED, CANT_TELL };
 static enum aligned align(struct judge *j, struct slice domain, bool strict)
 {
 	struct filter_dmarc_walk theirs;
-	if (filter_name_eq(domain, j->author))
+	if (dns_name_eq(domain, j->author))
 		return ALIGNED;
 	/* the same organisation is at or above both */
 	if (strict || !filter_name_is_within(domain, j->walk.organization))
 		return NOT_ALIGNED;
 	if (filter_dmarc_walk(j->tree, domain, &theirs, NULL) < 0)
 		return CANT_TELL;
-	return filter_name_eq(theirs.organization, j->walk.organization) ? ALIGNED : NOT_ALIGNED;
+	return dns_name_eq(theirs.organization, j->walk.organization) ? ALIGNED : NOT_ALIGNED;
 }
 
 /* True when the identity speaks for the author. *unsure: it may, and can't be told now. */
@@ -57,7 +57,7 @@ static int choose_policy(struct judge *j, struct filter_dmarc_answer *a, struct 
 {
 	bool there = true;
 	const struct filter_dmarc_record *r = &a->record;
-	if (filter_name_eq(a->policy_domain, j->author)) {
+	if (dns_name_eq(a->policy_domain, j->author)) {
 		a->policy = r->p;
 		return 0;
 	}

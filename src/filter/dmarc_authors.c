@@ -12,7 +12,7 @@ static bool add(struct slice host, struct arena *arena,
 	if (!filter_name_to_ascii(host, arena, &domain))
 		return false;
 	for (size_t i = 0; i < *count; i++)
-		if (filter_name_eq(domains[i], domain))
+		if (dns_name_eq(domains[i], domain))
 			return true;
 	if (*count == FILTER_DMARC_AUTHORS_MAX)
 		return false;

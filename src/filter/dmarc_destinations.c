@@ -5,7 +5,7 @@
 #include "filter/dmarc_report.h"
 #include "filter/dmarc_walk.h"
 #include "filter/name.h"
-#include "filter/rdata.h"
+#include "dns/records.h"
 
 struct search {
 	struct filter_dmarc_tree tree;
@@ -62,7 +62,7 @@ static void add_confirmed(struct search *s, const struct filter_dmarc_record *th
 	}
 	while (filter_dmarc_next_address(&uris, &text))
 		if (decode(text, s->tree.arena, &other, &other_host) &&
-			filter_name_eq(other_host, host))
+			dns_name_eq(other_host, host))
 			add(s, other);
 }
 
@@ -80,7 +80,7 @@ static int verify(struct search *s, struct slice address, struct slice host, str
 	for (size_t i = 0; r == 0 && i < answer.count; i++) {
 		struct filter_dmarc_record theirs;
 		struct slice text;
-		if (filter_rdata_txt(answer.records[i], s->tree.arena, &text) &&
+		if (dns_read_txt(answer.records[i], s->tree.arena, &text) &&
 			filter_dmarc_record_parse(text, &theirs)) {
 			add_confirmed(s, &theirs, address, host);
 			break;
@@ -95,7 +95,7 @@ static int take(struct search *s, struct slice address, struct slice host, struc
 	if (filter_name_is_within(host, s->organization)) {
 		if (filter_dmarc_walk(&s->tree, host, &walk, err) < 0)
 			return -1;
-		if (filter_name_eq(walk.organization, s->organization)) {
+		if (dns_name_eq(walk.organization, s->organization)) {
 			add(s, address);
 			return 0;
 		}

@@ -3,13 +3,13 @@
 #include "filter/dmarc_walk.h"
 
 #include "filter/name.h"
-#include "filter/rdata.h"
+#include "dns/records.h"
 
 static const struct filter_dmarc_node *known(
 	const struct filter_dmarc_tree *tree, struct slice domain)
 {
 	for (const struct filter_dmarc_node *n = tree->known; n; n = n->next)
-		if (filter_name_eq(n->domain, domain))
+		if (dns_name_eq(n->domain, domain))
 			return n;
 	return NULL;
 }
@@ -22,7 +22,7 @@ static void take_records(struct filter_dmarc_tree *tree, const struct dns_answer
 	for (size_t i = 0; i < answer->count; i++) {
 		struct filter_dmarc_record record;
 		struct slice text;
-		if (!filter_rdata_txt(answer->records[i], tree->arena, &text) ||
+		if (!dns_read_txt(answer->records[i], tree->arena, &text) ||
 			!filter_dmarc_record_parse(text, &record))
 			continue;
 		count++;
@@ -78,7 +78,7 @@ static struct slice organization(const struct filter_dmarc_walk *w, struct slice
 		if (n->record.psd == FILTER_DMARC_PSD_YES && i > 0) {
 			/* one label below it: the walk may have left that one out */
 			struct slice below = domain, parent = filter_name_parent(below);
-			while (!filter_name_eq(parent, n->domain) && parent.len > 0) {
+			while (!dns_name_eq(parent, n->domain) && parent.len > 0) {
 				below = parent;
 				parent = filter_name_parent(below);
 			}
@@ -99,7 +99,7 @@ static const struct filter_dmarc_node *policy(const struct filter_dmarc_walk *w)
 		const struct filter_dmarc_node *n = w->steps[i];
 		if (!n->has_record)
 			continue;
-		if (filter_name_eq(n->domain, w->organization))
+		if (dns_name_eq(n->domain, w->organization))
 			return n;
 		if (n->record.psd == FILTER_DMARC_PSD_YES)
 			suffix = n;

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/wait.h"
 #include "filter/name.h"
-#include "filter/rdata.h"
+#include "dns/records.h"
 #include "filter/spf_check_internal.h"
 
 enum {
@@ -75,11 +75,11 @@ static enum match match_mx(struct spf_check *c, const struct filter_spf_term *te
 	if (answer.count > SPF_MX_MAX)
 		return bad(c, "an mx with more than ten hosts");
 	for (size_t i = 0; i < answer.count; i++) {
-		struct slice host;
+		struct dns_mx mx;
 		bool has, is_void;
-		if (!filter_rdata_mx(answer.records[i], c->arena, &host) || host.len == 0)
+		if (!dns_read_mx(answer.records[i], c->arena, &mx) || mx.name.len == 0)
 			continue;
-		if (spf_has_client(c, host, term, &has, &is_void) == SPF_CANT_TELL)
+		if (spf_has_client(c, mx.name, term, &has, &is_void) == SPF_CANT_TELL)
 			return TEMPORARY;
 		if (has)
 			return MATCH;
@@ -194,7 +194,7 @@ static enum filter_spf_result find_record(
 		return FILTER_SPF_TEMPERROR;
 	for (size_t i = 0; i < answer.count; i++) {
 		struct slice text;
-		if (!filter_rdata_txt(answer.records[i], c->arena, &text) ||
+		if (!dns_read_txt(answer.records[i], c->arena, &text) ||
 			!filter_spf_is_record(text))
 			continue;
 		if (ret_text->ptr)
@@ -259,7 +259,7 @@ static struct slice explain(struct spf_check *c, const struct origin *origin)
 		return SLICE_NONE;
 	c->values.domain = origin->domain;
 	if (spf_ask(c, target(c, origin->exp), DNS_TXT, &answer) != SPF_FOUND ||
-		answer.count != 1 || !filter_rdata_txt(answer.records[0], c->arena, &text) ||
+		answer.count != 1 || !dns_read_txt(answer.records[0], c->arena, &text) ||
 		!filter_spf_expand(text, FILTER_SPF_IN_TEXT, &c->values, &to) || to.failed ||
 		!is_printing(buf_slice(&to)))
 		return SLICE_NONE;
@@ -277,7 +277,7 @@ static void set_sender(struct spf_check *c, struct slice sender)
 	if (filter_name_to_ascii(domain, c->arena, &ascii))
 		domain = ascii;
 	c->values.local = local.len ? local : SLICE("postmaster");
-	c->values.sender_domain = arena_copy(c->arena, filter_name_trim(domain));
+	c->values.sender_domain = arena_copy(c->arena, dns_name_trim(domain));
 	c->values.sender = slice_str(arena_printf(c->arena, "%.*s@%.*s", SLICE_ARG(c->values.local),
 		SLICE_ARG(c->values.sender_domain)));
 }

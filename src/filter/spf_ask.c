@@ -2,7 +2,7 @@
  * fault: such a name is passed over (RFC 7208 section 5.5). */
 #include "base/clock.h"
 #include "filter/name.h"
-#include "filter/rdata.h"
+#include "dns/records.h"
 #include "filter/spf_check_internal.h"
 
 enum { MAPPED = 12, IP4_BYTES = 4, IP6_BYTES = 16 };
@@ -72,7 +72,7 @@ static void ask_names(struct spf_check *c)
 		return;
 	for (size_t i = 0; i < answer.count && i < SPF_PTR_MAX; i++) {
 		struct slice name;
-		if (filter_rdata_name(answer.records[i], c->arena, &name) && name.len > 0)
+		if (dns_read_name(answer.records[i], c->arena, &name) && name.len > 0)
 			c->names.name[c->names.count++] = name;
 	}
 }
@@ -107,7 +107,7 @@ struct slice spf_validated_name(void *context)
 	for (int round = 0; round < 3; round++) /* the domain, a name below it, any */
 		for (size_t i = 0; i < c->names.count; i++) {
 			struct slice name = c->names.name[i];
-			bool wanted = round == 0   ? filter_name_eq(name, domain)
+			bool wanted = round == 0   ? dns_name_eq(name, domain)
 				      : round == 1 ? filter_name_is_within(name, domain)
 						   : true;
 			if (wanted && confirm(c, i))

@@ -145,7 +145,7 @@ bool filter_spf_is_domain_spec(struct slice text)
 	}
 	if (before == ITEM_MACRO)
 		return true;
-	last = filter_name_trim(last);
+	last = dns_name_trim(last);
 	for (size_t at = last.len; at > 0; at--)
 		if (last.ptr[at - 1] == '.')
 			return is_top_label(slice_from(last, at));
@@ -273,8 +273,8 @@ bool filter_spf_expand(struct slice text, enum filter_spf_place place,
 
 struct slice filter_spf_fit_name(struct slice expanded)
 {
-	struct slice name = filter_name_trim(expanded);
-	while (name.len > FILTER_NAME_MAX)
+	struct slice name = dns_name_trim(expanded);
+	while (name.len > DNS_NAME_MAX)
 		name = filter_name_parent(name);
 	return name;
 }

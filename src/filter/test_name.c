@@ -1,7 +1,6 @@
 /* Names of domains, and RDATA as text. */
 #include "base/test.h"
 #include "filter/name.h"
-#include "filter/rdata.h"
 
 static void names_are_checked_before_they_are_asked_for(void **state)
 {
@@ -26,7 +25,7 @@ static void names_are_cut_and_compared_by_labels(void **state)
 	assert_int_equal(filter_name_labels(SLICE("")), 0);
 	assert_slice(filter_name_parent(SLICE("a.b.c")), "b.c");
 	assert_slice(filter_name_parent(SLICE("c")), "");
-	assert_true(filter_name_eq(SLICE("A.b."), SLICE("a.B")));
+	assert_true(dns_name_eq(SLICE("A.b."), SLICE("a.B")));
 	assert_true(filter_name_is_within(SLICE("x.a.B"), SLICE("A.b.")));
 	assert_true(filter_name_is_within(SLICE("a.b"), SLICE("a.b")));
 	assert_false(filter_name_is_within(SLICE("xa.b"), SLICE("a.b")));
@@ -53,43 +52,12 @@ static void names_of_people_become_a_labels(void **state)
 	}
 }
 
-static void txt_is_joined(void **state)
-{
-	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
-	struct slice text;
-	assert_true(filter_rdata_txt(SLICE("\3abc\0\2de"), &arena, &text));
-	assert_slice(text, "abcde");
-	assert_true(filter_rdata_txt(SLICE(""), &arena, &text));
-	assert_slice(text, "");
-	assert_false(filter_rdata_txt(SLICE("\3ab"), &arena, &text));
-}
-
-static void names_are_read_from_the_wire(void **state)
-{
-	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
-	struct slice name;
-	assert_true(filter_rdata_name(SLICE("\1a\2bc\0"), &arena, &name));
-	assert_slice(name, "a.bc");
-	assert_true(filter_rdata_name(SLICE("\0"), &arena, &name));
-	assert_slice(name, "");
-	assert_true(filter_rdata_mx(SLICE("\0\12\1a\0"), &arena, &name));
-	assert_slice(name, "a");
-	assert_false(filter_rdata_name(SLICE("\1a"), &arena, &name));
-	assert_false(filter_rdata_name(SLICE(""), &arena, &name));
-	assert_false(filter_rdata_name(SLICE("\3a.b\0"), &arena, &name));
-	assert_false(filter_rdata_name(SLICE("\xc0\0"), &arena, &name));
-	assert_false(filter_rdata_name(SLICE("\1\t\0"), &arena, &name));
-	assert_false(filter_rdata_mx(SLICE("\0\12"), &arena, &name));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_checked_before_they_are_asked_for),
 		cmocka_unit_test(names_are_cut_and_compared_by_labels),
 		cmocka_unit_test(names_of_people_become_a_labels),
-		cmocka_unit_test(txt_is_joined),
-		cmocka_unit_test(names_are_read_from_the_wire),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@ struct check {
 	const char *explanation; /* NULL: none */
 };
 
-static void fill(struct test_dns *t, const struct record *records, size_t count)
+static void fill(struct dns *t, const struct record *records, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		test_dns_add(t, records[i].name, records[i].type, records[i].value);
@@ -29,11 +29,11 @@ static struct net_address address(const char *client)
 	return a;
 }
 
-static void ask(struct test_dns *t, const char *client, const char *sender, const char *helo,
+static void ask(struct dns *t, const char *client, const char *sender, const char *helo,
 	struct arena *arena, struct filter_spf_answer *ret)
 {
 	struct net_address from = address(client);
-	struct filter_spf_query query = {.dns = test_dns_of(t),
+	struct filter_spf_query query = {.dns = t,
 		.client = &from,
 		.sender = slice_str(sender),
 		.helo = slice_str(helo),
@@ -41,7 +41,7 @@ static void ask(struct test_dns *t, const char *client, const char *sender, cons
 	filter_spf_check(&query, arena, ret);
 }
 
-static void expect(struct test_dns *t, const struct check *c)
+static void expect(struct dns *t, const struct check *c)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct filter_spf_answer answer;
@@ -114,11 +114,11 @@ static const struct {
 static void the_examples_of_the_rfc(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(APPENDIX_CHECKS); i++) {
-		struct test_dns *t = test_dns_new();
+		struct dns *t = test_dns_new();
 		fill(t, APPENDIX, ARRAY_LEN(APPENDIX));
 		test_dns_add(t, "example.com", DNS_TXT, APPENDIX_CHECKS[i].policy);
 		expect(t, &APPENDIX_CHECKS[i].check);
-		test_dns_free(t);
+		dns_free(t);
 	}
 }
 
@@ -128,7 +128,7 @@ static const struct record ZONE[] = {
 	{"two.example", DNS_TXT, "V=SPF1 +all"},
 	{"other.example", DNS_TXT, "v=spf10 -all"},
 	{"other.example", DNS_TXT, "some words"},
-	{"pieces.example", DNS_TXT, "v=spf1 ip4:192.0.|2.7 -all"},
+	{"pieces.example", DNS_TXT, "v=spf1 ip4:192.0.2.7 -all"},
 	{"alias.example", DNS_CNAME, "pieces.example"},
 	{"empty.example", DNS_TXT, "v=spf1"},
 	{"spaces.example", DNS_TXT, "v=spf1   ip4:192.0.2.7   -all  "},
@@ -172,7 +172,7 @@ static const struct record ZONE[] = {
 	{"no-mx.example", DNS_TXT, "v=spf1 mx -all"},
 	{"no-mx.example", DNS_A, "192.0.2.7"},
 	{"null-mx.example", DNS_TXT, "v=spf1 mx -all"},
-	{"null-mx.example", DNS_MX, ""},
+	{"null-mx.example", DNS_MX, "."},
 	{"a-temp.example", DNS_TXT, "v=spf1 a:broken.example +all"},
 	{"mx-temp.example", DNS_TXT, "v=spf1 mx +all"},
 	{"mx-temp.example", DNS_MX, "broken.example"},
@@ -268,18 +268,18 @@ static const struct check CHECKS[] = {
 
 static void each_rule_has_its_result(void **state)
 {
-	struct test_dns *t = test_dns_new();
+	struct dns *t = test_dns_new();
 	fill(t, ZONE, ARRAY_LEN(ZONE));
-	test_dns_break(t, "broken.example", 0);
-	test_dns_break(t, "7.2.0.192.in-addr.arpa", 0);
+	test_dns_break(t, "broken.example");
+	test_dns_break(t, "7.2.0.192.in-addr.arpa");
 	for (size_t i = 0; i < ARRAY_LEN(CHECKS); i++)
 		expect(t, &CHECKS[i]);
-	test_dns_free(t);
+	dns_free(t);
 }
 
 static void an_mx_has_ten_hosts_and_a_ptr_ten_names(void **state)
 {
-	struct test_dns *t = test_dns_new();
+	struct dns *t = test_dns_new();
 	test_dns_add(t, "mx.example", DNS_TXT, "v=spf1 mx -all");
 	test_dns_add(t, "ptr.example", DNS_TXT, "v=spf1 ptr -all");
 	for (int i = 0; i < 10; i++) {
@@ -295,14 +295,14 @@ static void an_mx_has_ten_hosts_and_a_ptr_ten_names(void **state)
 	expect(t, &(struct check){"192.0.2.7", "a@ptr.example", "fail", NULL});
 	test_dns_add(t, "mx.example", DNS_MX, "eleventh.example");
 	expect(t, &(struct check){"192.0.2.9", "a@mx.example", "permerror", NULL});
-	test_dns_free(t);
+	dns_free(t);
 }
 
 static void a_bounce_is_checked_by_its_helo(void **state)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct filter_spf_answer answer;
-	struct test_dns *t = test_dns_new();
+	struct dns *t = test_dns_new();
 	test_dns_add(t, "mail.example", DNS_TXT, "v=spf1 exists:%{l}.%{o}.x.example -all");
 	test_dns_add(t, "postmaster.mail.example.x.example", DNS_A, "127.0.0.2");
 	ask(t, "192.0.2.1", "", "mail.example", &arena, &answer);
@@ -311,21 +311,21 @@ static void a_bounce_is_checked_by_its_helo(void **state)
 	assert_slice(answer.reason, "exists:%{l}.%{o}.x.example");
 	ask(t, "192.0.2.1", "", "[192.0.2.1]", &arena, &answer);
 	assert_int_equal(answer.result, FILTER_SPF_NONE);
-	test_dns_free(t);
+	dns_free(t);
 }
 
 static void the_reason_names_what_is_wrong(void **state)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct filter_spf_answer answer;
-	struct test_dns *t = test_dns_new();
+	struct dns *t = test_dns_new();
 	test_dns_add(t, "a.example", DNS_TXT, "v=spf1 ip4:192.0.2.1:25 -all");
 	ask(t, "192.0.2.1", "x@a.example", "h.example", &arena, &answer);
 	assert_slice(answer.reason, "a.example: can't understand \"ip4:192.0.2.1:25\"");
-	test_dns_break(t, "b.example", 0);
+	test_dns_break(t, "b.example");
 	ask(t, "192.0.2.1", "x@b.example", "h.example", &arena, &answer);
-	assert_slice(answer.reason, "b.example: no answer in time");
-	test_dns_free(t);
+	assert_slice(answer.reason, "b.example: b.example TXT can't be told now");
+	dns_free(t);
 }
 
 int main(void)

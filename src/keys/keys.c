@@ -164,21 +164,15 @@ void keys_close(struct keys *keys)
 	free(keys);
 }
 
-/* What stands between the two in a name is in neither. */
-static bool is_name(struct slice text, struct arena *arena, struct slice *ret_name)
-{
-	return slice_find(text, ' ') < 0 && filter_name_to_ascii(text, arena, ret_name);
-}
-
 /* "DOMAIN SELECTOR", both as they are asked for in the DNS. */
 static int make_name(struct slice domain, struct slice selector, struct arena *arena,
 	struct slice *ret_domain, struct slice *ret_name, struct err *err)
 {
 	struct slice label;
-	if (!is_name(domain, arena, ret_domain))
+	if (!filter_name_to_ascii(domain, arena, ret_domain))
 		return err_permanent(err, ERR_BAD_INPUT, "\"%.*s\" is no domain",
 			(int)MIN(domain.len, (size_t)100), domain.ptr);
-	if (!is_name(selector, arena, &label) || label.len > KEYS_SELECTOR_MAX)
+	if (!filter_name_to_ascii(selector, arena, &label) || label.len > KEYS_SELECTOR_MAX)
 		return err_permanent(err, ERR_BAD_INPUT, "\"%.*s\" is no selector",
 			(int)MIN(selector.len, (size_t)100), selector.ptr);
 	*ret_name = slice_str(
@@ -321,7 +315,9 @@ void keys_list(struct keys *keys, struct slice domain,
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct slice wanted = SLICE("");
 	struct ring *ring = ring_of(keys);
-	bool all = domain.len == 0 || !filter_name_to_ascii(domain, &arena, &wanted);
+	bool all = domain.len == 0;
+	if (!all && !filter_name_to_ascii(domain, &arena, &wanted))
+		wanted = SLICE(""); /* none has that */
 	for (size_t i = 0; i < ring->count; i++) {
 		const struct key *key = &ring->list[i];
 		AUTO(buf_free) struct buf record = BUF(FILTER_DKIM_PEM_MAX);

@@ -83,6 +83,8 @@ static void a_domain_signs_by_all_its_keys_that_do(void **state)
 	assert_true(f->count == 2 && f->signing == 1);
 	done(keys_remove(f->keys, SLICE("example.org"), SLICE("s2"), &f->err));
 	assert_int_equal(signatures(f, "example.org"), 0);
+	list(f, "no domain");
+	assert_int_equal(f->count, 0);
 	list(f, "");
 	assert_int_equal(f->count, 2);
 }

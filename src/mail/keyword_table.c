@@ -65,10 +65,8 @@ static uint64_t hash_of(const struct mail_keywords *keywords)
 	for (uint32_t i = 0; i < keywords->count; i++) {
 		char folded[MAIL_KEYWORD_LEN_MAX];
 		struct slice name = slice_sub(keywords->names[i], 0, sizeof(folded));
-		for (size_t at = 0; at < name.len; at++) {
-			char c = name.ptr[at];
-			folded[at] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-		}
+		for (size_t at = 0; at < name.len; at++)
+			folded[at] = slice_lower(name.ptr[at]);
 		hash = hash * 0x9e3779b97f4a7c15u + bytes_hash(slice(folded, name.len));
 	}
 	return hash ^ hash >> 32;

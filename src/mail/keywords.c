@@ -3,17 +3,12 @@
 
 #include "base/alloc.h"
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
 int mail_keyword_cmp(struct slice a, struct slice b)
 {
 	size_t len = MIN(a.len, b.len);
 	for (size_t i = 0; i < len; i++) {
-		unsigned char x = (unsigned char)lower(a.ptr[i]),
-			      y = (unsigned char)lower(b.ptr[i]);
+		unsigned char x = (unsigned char)slice_lower(a.ptr[i]),
+			      y = (unsigned char)slice_lower(b.ptr[i]);
 		if (x != y)
 			return x < y ? -1 : 1;
 	}

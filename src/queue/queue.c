@@ -35,10 +35,8 @@ struct slice queue_destination_of(const struct queue_entry *entry, char room[ENV
 	struct envelope_path path;
 	if (!envelope_parse_address(entry->recipient, &path))
 		return SLICE("invalid");
-	for (; len < path.domain.len && len < ENVELOPE_DOMAIN_MAX; len++) {
-		char c = path.domain.ptr[len];
-		room[len] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-	}
+	for (; len < path.domain.len && len < ENVELOPE_DOMAIN_MAX; len++)
+		room[len] = slice_lower(path.domain.ptr[len]);
 	return slice(room, len);
 }
 

@@ -82,7 +82,7 @@ static int send_one(
 	AUTO(buf_free) struct buf message = BUF(MESSAGE_MAX);
 	struct queue_delivery d = {
 		.entries = b->entries + from, .outcomes = b->outcomes + from, .count = count};
-	struct err unread;
+	struct err unread = {.text = "no memory for the message"};
 	int r = store_read_blob(
 		q->options.store, b->blobs[from], 0, b->blob_len, &message, &unread);
 	if (r < 0 || message.failed) {

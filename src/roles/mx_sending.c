@@ -1,3 +1,4 @@
+/* Both have the same words for an envelope, but whom they belong to differs. */
 #include "roles/mx_sending.h"
 
 #include "smtp/exchange.h"

@@ -38,10 +38,8 @@ void sasl_scram_make_up(struct slice secret, struct slice user, uint32_t iterati
 		AUTO(buf_free) struct buf text = BUF(SASL_MESSAGE_MAX);
 		buf_add_str(&text, what[i]);
 		/* Names of real users don't differ by case either. */
-		for (size_t j = 0; j < user.len; j++) {
-			char c = user.ptr[j];
-			buf_add_byte(&text, c >= 'A' && c <= 'Z' ? (char)(c + 32) : c);
-		}
+		for (size_t j = 0; j < user.len; j++)
+			buf_add_byte(&text, slice_lower(user.ptr[j]));
 		scram_hmac(secret, buf_slice(&text), made[i]);
 	}
 	ret_keys->iterations = iterations ? iterations : SASL_SCRAM_ITERATIONS;

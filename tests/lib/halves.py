@@ -1,6 +1,7 @@
 """An mx and a store that are started and stopped by themselves: two servers of one machine, joined
 by the sockets that join the roles of one server."""
 
+import imaplib
 import json
 import os
 import pwd
@@ -103,3 +104,17 @@ class Halves:
         address = f"{name}@{DOMAIN}"
         self.store.run("user", "add", address, text=f"{PASSWORD}\n")
         return address
+
+
+def await_first(pair: Halves, user: str) -> bytes:
+    """The first message in the inbox, once it is there."""
+    client = imaplib.IMAP4("127.0.0.1", pair.store.port, timeout=PATIENCE)
+    client.login(user, PASSWORD)
+    end = time.monotonic() + PATIENCE
+    while int(client.select("INBOX")[1][0] or b"0") < 1:
+        assert time.monotonic() < end, "nothing comes"
+        time.sleep(0.05)
+    _, answers = client.fetch("1", "(BODY.PEEK[])")
+    client.logout()
+    assert isinstance(answers[0], tuple)
+    return bytes(answers[0][1])

@@ -103,8 +103,8 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     program = Path(os.environ.get("ROOKERY") or ROOT / "build" / "src" / "cli" / "rookery")
     build = program.resolve().parents[2]
-    run("ninja", "-C", build, "src/filter/test_tool")
-    made = World(build / "src" / "filter" / "test_tool", tmp_path_factory.mktemp("dkim"))
+    run("ninja", "-C", build, "src/filter/dkim_probe")
+    made = World(build / "src" / "filter" / "dkim_probe", tmp_path_factory.mktemp("dkim"))
     lines = []
     for kind in ("rsa", "ed25519"):
         made.pem(kind).write_bytes(run(made.tool, "key", kind))

@@ -1,7 +1,6 @@
 """Mail that users send to other servers: by the DNS with DANE, or by a smart host; and what comes
 back when it can't be delivered."""
 
-import imaplib
 import re
 import socket
 import ssl
@@ -15,7 +14,7 @@ import dkim
 import pytest
 import samples
 from elsewhere import Sink
-from halves import DOMAIN, PASSWORD, Halves
+from halves import DOMAIN, PASSWORD, Halves, await_first
 from name_server import NameServer, why_not
 from shape import PATIENCE
 from smtp_client import Client, encode
@@ -77,19 +76,6 @@ def await_messages(server: Sink, count: int) -> list[bytes]:
     return server.messages()
 
 
-def await_report(pair: Halves, user: str) -> bytes:
-    client = imaplib.IMAP4("127.0.0.1", pair.store.port, timeout=PATIENCE)
-    client.login(user, PASSWORD)
-    end = time.monotonic() + PATIENCE
-    while int(client.select("INBOX")[1][0] or b"0") < 1:
-        assert time.monotonic() < end, "no report comes"
-        time.sleep(0.05)
-    _, answers = client.fetch("1", "(BODY.PEEK[])")
-    client.logout()
-    assert isinstance(answers[0], tuple)
-    return bytes(answers[0][1])
-
-
 def smart(server: Sink) -> str:
     return f'    outbound {{\n        smart_host "127.0.0.1:{server.port}";\n    }}\n'
 
@@ -104,7 +90,7 @@ def test_a_smart_host_gets_all_mail_for_elsewhere(
     (dumped,) = await_messages(server, 1)
     assert b"number 7" in dumped and f"X-Mail-Args: <{user}>".encode() in dumped
     assert b"<x@one.test>" in dumped and b"<y@one.test>" in dumped
-    assert b"number 7" in await_report(pair, other), "the one here has it too"
+    assert b"number 7" in await_first(pair, other), "the one here has it too"
     end = time.monotonic() + PATIENCE
     while pair.mx.run("queue", "list")["rows"]:
         assert time.monotonic() < end
@@ -139,7 +125,7 @@ def test_what_the_other_server_refuses_comes_back(
     pair = start(smart(sink("-f", "RCPT")))
     user = pair.add_user("ann")
     submit(pair, user, 7, "x@one.test")
-    text = await_report(pair, user)
+    text = await_first(pair, user)
     for part in (b"Action: failed", b"Final-Recipient: rfc822; x@one.test", b"Remote-MTA: dns;",
                  b"Diagnostic-Code: smtp; 5", b"Subject: number 7"):  # fmt: skip
         assert part in text, part
@@ -151,7 +137,7 @@ def test_a_success_that_nobody_else_will_tell_is_told_as_relayed(
     pair = start(smart(sink("-N")))
     user = pair.add_user("ann")
     submit(pair, user, 7, "x@one.test", rcpt=b" NOTIFY=SUCCESS")
-    assert b"Action: relayed" in await_report(pair, user)
+    assert b"Action: relayed" in await_first(pair, user)
 
 
 def test_a_server_that_says_later_is_tried_again(
@@ -289,7 +275,7 @@ def test_the_dns_says_where_mail_goes_and_whom_to_trust(
         time.sleep(0.05)
     assert len(server.messages) == 2, "its certificate is another one"
     submit(pair, user, 4, "x@nothing.plain.test")
-    assert b"Status: 5.1.10" in await_report(pair, user)
+    assert b"Status: 5.1.10" in await_first(pair, user)
 
 
 def test_what_users_send_is_signed(start: Start, sink: Callable[..., Sink]) -> None:

@@ -1,12 +1,12 @@
 /* Signs, seals and verifies a message on standard input, for tests against other implementations
  * (tests/system/test_dkim_others.py). Keys come from a file of lines "NAME TEXT", not from DNS.
  *
- *   test_tool key rsa|ed25519                    a new private key, PEM
- *   test_tool record PEM-FILE                    its TXT record
- *   test_tool sign DOMAIN SELECTOR PEM-FILE …    the message, signed (more pairs: more signatures)
- *   test_tool verify KEYS-FILE                   "pass DOMAIN SELECTOR" a signature
- *   test_tool arc-verify KEYS-FILE               "pass", "fail REASON", "none"
- *   test_tool arc-seal KEYS-FILE DOMAIN SELECTOR PEM-FILE RESULTS    the message, sealed */
+ *   dkim_probe key rsa|ed25519                    a new private key, PEM
+ *   dkim_probe record PEM-FILE                    its TXT record
+ *   dkim_probe sign DOMAIN SELECTOR PEM-FILE …    the message, signed (more pairs: more signatures)
+ *   dkim_probe verify KEYS-FILE                   "pass DOMAIN SELECTOR" a signature
+ *   dkim_probe arc-verify KEYS-FILE               "pass", "fail REASON", "none"
+ *   dkim_probe arc-seal KEYS-FILE DOMAIN SELECTOR PEM-FILE RESULTS    the message, sealed */
 #include "base/clock.h"
 #include "base/must.h"
 #include "filter/arc_seal.h"
@@ -33,7 +33,7 @@ static struct slice read_file(const char *path, struct arena *arena)
 {
 	FILE *file = fopen(path, "rb");
 	if (!file) {
-		fprintf(stderr, "test_tool: no file %s\n", path);
+		fprintf(stderr, "dkim_probe: no file %s\n", path);
 		exit(2);
 	}
 	struct slice bytes = read_all(file, arena);
@@ -65,7 +65,7 @@ static struct filter_dkim_signer read_signer(
 	struct filter_dkim_secret *secret;
 	struct err err;
 	if (filter_dkim_secret_read(read_file(path, arena), &secret, &err) < 0) {
-		fprintf(stderr, "test_tool: %s: %s\n", path, err.text);
+		fprintf(stderr, "dkim_probe: %s: %s\n", path, err.text);
 		exit(2);
 	}
 	return (struct filter_dkim_signer){slice_str(domain), slice_str(selector), secret};
@@ -178,6 +178,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(VERBS); i++)
 		if (strcmp(argv[1], VERBS[i].verb) == 0 && argc - 2 >= VERBS[i].words)
 			return VERBS[i].run(argv + 2, &arena);
-	fprintf(stderr, "test_tool: see the head of its source\n");
+	fprintf(stderr, "dkim_probe: see the head of its source\n");
 	return 2;
 }
