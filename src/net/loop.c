@@ -1,10 +1,4 @@
-/* The loop: making it, the main thread's watch over the workers, stopping.
- *
- * The main thread sleeps while at least one worker is idle. When none is, it looks every few
- * milliseconds whether events wait that nobody takes, and adds workers: as many as have said that
- * they are blocked (base/wait.h), and more when the others seem to sleep (they use little of what
- * the CPUs could give) or take nothing. While they are busy computing and events are taken, more
- * threads would only take turns. */
+/* The loop: making it, its main thread, stopping. */
 #include "net/loop_internal.h"
 
 #include "base/alloc.h"
@@ -24,9 +18,6 @@ enum {
 	PER_ADDRESS_MAX = 1000,
 	HANDSHAKE_MS = 30 * 1000,
 	WRITE_MS = 300 * 1000,
-	WATCH_MS = 2,        /* while no worker is idle */
-	WATCH_QUIET_MS = 20, /* after that, before it sleeps again */
-	WATCH_QUIET_ROUNDS = 5,
 };
 
 int net_loop_watch(struct net_loop *loop, int fd, uint32_t events, uint64_t about)
@@ -35,7 +26,7 @@ int net_loop_watch(struct net_loop *loop, int fd, uint32_t events, uint64_t abou
 	return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-static unsigned cpu_count(void)
+unsigned net_cpu_count(void)
 {
 	long count = sysconf(_SC_NPROCESSORS_ONLN);
 	return count > 0 ? (unsigned)count : 1;
@@ -49,7 +40,7 @@ static void or_default(unsigned *value, unsigned otherwise)
 
 static void fill_defaults(struct net_loop_options *o)
 {
-	or_default(&o->workers_min, cpu_count());
+	or_default(&o->workers_min, net_cpu_count());
 	or_default(&o->workers_max, WORKERS_MAX);
 	o->workers_min = MIN(o->workers_min, o->workers_max);
 	or_default(&o->runners_max, RUNNERS_MAX);
@@ -140,73 +131,6 @@ static void sleep_main(struct net_loop *loop, int ms)
 	}
 }
 
-/* What the last look saw. */
-struct watch {
-	uint64_t taken;
-	int64_t wall_ns, cpu_ns;
-	unsigned quiet; /* rounds in which a worker was idle */
-	bool asleep;
-	unsigned cpus;
-};
-
-static int64_t process_cpu_ns(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static bool events_wait(struct net_loop *loop)
-{
-	struct pollfd fd = {.fd = loop->epoll, .events = POLLIN};
-	return net_ready_any(&loop->ready) || net_ready_any_later(&loop->ready) ||
-	       poll(&fd, 1, 0) > 0;
-}
-
-/* How many workers to add now. */
-static unsigned more_workers(struct net_loop *loop, struct watch *watch)
-{
-	uint64_t taken = atomic_load(&loop->taken);
-	int64_t wall = clock_mono_ns(), cpu = process_cpu_ns();
-	unsigned count = atomic_load(&loop->worker_count);
-	unsigned running = count - MIN(count, atomic_load(&loop->blocked));
-	int64_t could = (wall - watch->wall_ns) * MIN(running, watch->cpus);
-	bool asleep = (cpu - watch->cpu_ns) * 4 < could;
-	bool stuck = taken == watch->taken;
-	watch->taken = taken;
-	watch->wall_ns = wall;
-	watch->cpu_ns = cpu;
-	if (atomic_load(&loop->idle) > 0 || !events_wait(loop))
-		return 0;
-	if (running < watch->cpus)
-		return watch->cpus - running;
-	return asleep ? count / 4 + 1 : stuck ? 1 : 0;
-}
-
-/* One look; returns how long to sleep until the next, -1 for until called. */
-static int watch_workers(struct net_loop *loop, struct watch *watch)
-{
-	if (watch->asleep && atomic_load(&loop->watched)) {
-		watch->asleep = false;
-		watch->quiet = 0;
-	}
-	if (atomic_load(&loop->idle) == 0)
-		watch->quiet = 0;
-	else if (++watch->quiet > WATCH_QUIET_ROUNDS) {
-		/* Looked at again after `watched` is clear: who becomes busy from then on calls. */
-		atomic_store(&loop->watched, false);
-		watch->asleep = atomic_load(&loop->idle) > 0;
-		if (watch->asleep)
-			return -1;
-		atomic_store(&loop->watched, true);
-		watch->quiet = 0;
-	}
-	for (unsigned more = more_workers(loop, watch); more > 0; more--)
-		if (net_worker_start(loop, NULL) != 0)
-			break;
-	return watch->quiet == 0 ? WATCH_MS : WATCH_QUIET_MS;
-}
-
 static void queue_claimed(void *context, struct net_session *session)
 {
 	net_session_queue(session);
@@ -237,20 +161,20 @@ static bool has_others(struct net_loop *loop)
 
 /* Serves on while there is this, until `until` at most. */
 static void serve_while(struct net_loop *loop, bool (*there_is)(struct net_loop *loop),
-	struct watch *watch, int64_t until)
+	struct net_watch *watch, int64_t until)
 {
 	while (there_is(loop)) {
 		int64_t left = until - clock_mono_ms();
 		if (left <= 0)
 			return;
-		int ms = watch_workers(loop, watch);
+		int ms = net_watch_workers(loop, watch);
 		sleep_main(loop, ms < 0 ? (int)MIN(left, 1000) : (int)MIN(left, ms));
 		net_workers_join(loop, false);
 	}
 }
 
 /* Tells sessions that the loop stops, and gives them time. */
-static void say_farewell(struct net_loop *loop, struct watch *watch)
+static void say_farewell(struct net_loop *loop, struct net_watch *watch)
 {
 	int64_t until = clock_mono_ms() + atomic_load(&loop->grace_ms);
 	net_slots_post_all(&loop->slots, NET_SLOT_SHUTDOWN, queue_claimed, NULL);
@@ -270,7 +194,7 @@ static void end_workers(struct net_loop *loop)
 
 int net_loop_run(struct net_loop *loop, struct err *err)
 {
-	struct watch watch = {.cpus = cpu_count()};
+	struct net_watch watch = {.cpus = net_cpu_count()};
 	atomic_store(&loop->watched, true);
 	for (unsigned i = 0; i < loop->options.workers_min; i++)
 		if (net_worker_start(loop, err) != 0) {
@@ -278,7 +202,7 @@ int net_loop_run(struct net_loop *loop, struct err *err)
 			return -1;
 		}
 	while (!atomic_load(&loop->stop_asked)) {
-		sleep_main(loop, watch_workers(loop, &watch));
+		sleep_main(loop, net_watch_workers(loop, &watch));
 		net_workers_join(loop, false);
 	}
 	close_doors(loop);

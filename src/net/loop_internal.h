@@ -38,6 +38,7 @@ enum net_left { NET_LEFT_SPARE, NET_LEFT_WAITING, NET_LEFT_COMPUTING };
 struct net_worker {
 	struct net_loop *loop;
 	pthread_t thread;
+	atomic_int tid;          /* the kernel's number of it; 0 before it runs */
 	struct fiber *home;      /* its own stack */
 	struct net_runner *left; /* the runner that it just left (runner.c) */
 	enum net_left left_as;
@@ -98,6 +99,23 @@ void net_loop_call_main(struct net_loop *loop);
 void net_loop_unref(struct net_loop *loop);
 /* EPOLLET for a descriptor that is about `about`. 0, or -1 with errno. */
 int net_loop_watch(struct net_loop *loop, int fd, uint32_t events, uint64_t about) WARN_UNUSED;
+
+/* The main thread's watch over the workers (watch.c). */
+struct net_watch {
+	unsigned cpus;
+	/* What the last look saw. */
+	uint64_t taken;
+	int64_t stuck_since_ms; /* no event was taken since; 0: some were */
+	int64_t states_ms;      /* when the workers' states were looked at */
+	unsigned asleep;        /* workers at that time */
+	unsigned quiet;         /* rounds in which a worker was idle */
+	bool rests;             /* until it is called */
+};
+
+unsigned net_cpu_count(void);
+/* One look, which adds workers when they are missing. Returns for how many milliseconds to sleep
+ * until the next one, -1: until called. */
+int net_watch_workers(struct net_loop *loop, struct net_watch *watch);
 
 /* Connectors (connector.c). */
 void net_connectors_free(struct net_connector *first);

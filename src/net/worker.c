@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 enum {
 	SURPLUS_IDLE_MS = 20 * 1000, /* then one beyond workers_min ends */
@@ -135,6 +136,7 @@ static void *worker_main(void *context)
 {
 	struct net_worker *worker = context;
 	struct net_loop *loop = worker->loop;
+	atomic_store(&worker->tid, gettid());
 	net_runners_stand(worker);
 	atomic_store(&worker->ended, true);
 	net_loop_call_main(loop);
