@@ -33,27 +33,31 @@ static json_t *sender_of(const struct queue_entry *e)
 	return e->sender.len > 0 ? admin_string(e->sender) : json_string("<>");
 }
 
-static json_t *next_of(const struct queue_entry *e)
+static json_t *next_of(const struct queue_entry *e, bool here)
 {
 	if (e->flags & QUEUE_HELD)
 		return json_string("held");
+	if (!here)
+		return json_string("other node");
 	return e->next_ms > 0 ? admin_time(e->next_ms / 1000) : json_string("now");
 }
 
-static json_t *row_of(struct queue_place place, const struct queue_entry *e, uint64_t bytes)
+static json_t *row_of(
+	struct queue_place place, const struct queue_entry *e, uint64_t bytes, bool here)
 {
-	return json_pack("{s:o, s:o, s:I, s:o, s:o, s:I, s:o, s:b, s:b, s:o, s:o, s:o}", "entry",
-		name_of(place), "arrived", time_of(e->arrived_ms), "size", (json_int_t)bytes,
-		"sender", sender_of(e), "recipient", admin_string(e->recipient), "attempts",
-		(json_int_t)e->attempts, "next", next_of(e), "held", (e->flags & QUEUE_HELD) != 0,
-		"local", (e->flags & QUEUE_LOCAL) != 0, "reason", admin_string(e->reason), "status",
-		admin_string(e->status), "host", admin_string(e->host));
+	return json_pack("{s:o, s:o, s:I, s:o, s:o, s:I, s:o, s:b, s:b, s:b, s:o, s:o, s:o}",
+		"entry", name_of(place), "arrived", time_of(e->arrived_ms), "size",
+		(json_int_t)bytes, "sender", sender_of(e), "recipient", admin_string(e->recipient),
+		"attempts", (json_int_t)e->attempts, "next", next_of(e, here), "here", here, "held",
+		(e->flags & QUEUE_HELD) != 0, "local", (e->flags & QUEUE_LOCAL) != 0, "reason",
+		admin_string(e->reason), "status", admin_string(e->status), "host",
+		admin_string(e->host));
 }
 
 /* Those that a command is about. */
 struct chosen {
 	struct slice match;
-	bool held;
+	bool held, here; /* only those that this node works on */
 	uint64_t limit, count;
 	json_t *rows;               /* of `queue list` */
 	struct queue_place *places; /* of the others */
@@ -68,13 +72,13 @@ static bool fits(const struct chosen *c, const struct queue_entry *e)
 	       glob_matches(c->match, e->recipient);
 }
 
-static bool add_row(
-	void *context, struct queue_place place, const struct queue_entry *e, uint64_t bytes)
+static bool add_row(void *context, struct queue_place place, const struct queue_entry *e,
+	uint64_t bytes, bool here)
 {
 	struct chosen *c = context;
 	if (!fits(c, e))
 		return true;
-	(void)json_array_append_new(c->rows, row_of(place, e, bytes));
+	(void)json_array_append_new(c->rows, row_of(place, e, bytes, here));
 	return ++c->count < c->limit;
 }
 
@@ -135,7 +139,7 @@ int admin_queue_show(
 	int r = queue_get(admin->queue, place, &arena, &e, &message, err);
 	if (r != 0)
 		return r < 0 ? r : absent(call->arguments[0], err);
-	json_t *result = row_of(place, &e, message.len);
+	json_t *result = row_of(place, &e, message.len, queue_is_here(admin->queue, place));
 	char id[ID_TEXT_SIZE + 1];
 	id_to_text(e.message, id);
 	(void)json_object_set_new(result, "tried", time_of(e.tried_ms));
@@ -152,11 +156,11 @@ int admin_queue_show(
 	return 0;
 }
 
-static bool add_place(
-	void *context, struct queue_place place, const struct queue_entry *e, uint64_t bytes)
+static bool add_place(void *context, struct queue_place place, const struct queue_entry *e,
+	uint64_t bytes, bool here)
 {
 	struct chosen *c = context;
-	if (!fits(c, e))
+	if (!fits(c, e) || (c->here && !here))
 		return true;
 	if (c->count == c->places_cap) {
 		c->places_cap = c->places_cap ? c->places_cap * 2 : 64;
@@ -188,7 +192,7 @@ static int choose(
 static int change(struct admin *admin, const struct admin_call *call, enum queue_change change,
 	const char *done, json_t **ret_result, struct err *err)
 {
-	struct chosen c = {0};
+	struct chosen c = {.here = change == QUEUE_RETRY || change == QUEUE_RELEASE};
 	uint64_t changed = 0;
 	int r = choose(admin, call, &c, err);
 	for (uint64_t i = 0; r >= 0 && i < c.count; i++) {

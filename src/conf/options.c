@@ -66,6 +66,11 @@ const struct conf_block conf_blocks[] = {
 		.on = CONF_NO_OFFSET,
 		.help = "Of mail that waits on its way, in the mx role's own store: for servers "
 			"elsewhere, or for our store while that is away."},
+	{.path = "mx.mirror",
+		.on = CONF_NO_OFFSET,
+		.help = "Of the mx role's own store, the queue and DKIM keys, where it is one of "
+			"two which are kept equal. It need not be there: \"rookery mirror pair\" "
+			"pairs it together with the store."},
 	{.path = "store",
 		.on = offsetof(struct conf_settings, store.on),
 		.help = "The role that keeps mailboxes and serves them. This machine has the role "
@@ -76,6 +81,52 @@ const struct conf_block conf_blocks[] = {
 			"\"rookery mirror pair\" makes a mirror."},
 };
 const size_t conf_block_count = ARRAY_LEN(conf_blocks);
+
+/* Of a store that is one of two. */
+#define MIRROR_OPTIONS(block, field, port)                                                         \
+	{block, "listen", CONF_ADDRESS, CONF_RESTART, FIELD(field.listen), .fallback = "*:" port,  \
+		.help = "Where the other node connects to, over TLS with the key of the pairing. " \
+			"Opened only when this node is the first of a pair. Both nodes use the "   \
+			"same port, 1024 or above."},                                              \
+		{block, "ack", CONF_CHOICE, CONF_RESTART, .choices = "both both-or-tempfail one",  \
+			FIELD(field.ack), .fallback = "both",                                      \
+			.help = "When a client gets its answer. both: when both disks have what "  \
+				"it wrote; "                                                       \
+				"while the other node is away, when this disk has it. "            \
+				"both-or-tempfail: "                                               \
+				"only when both disks have it; while the other node is away all "  \
+				"changes "                                                         \
+				"are refused for now (4xx, NO [UNAVAILABLE]). one: when this "     \
+				"disk has it; "                                                    \
+				"what "                                                            \
+				"is on its way then, at most 64 MB, is lost if this machine is, "  \
+				"and "                                                             \
+				"`rookery "                                                        \
+				"mirror status` says how much that is."},                          \
+		{block, "silence", CONF_DURATION, CONF_RESTART, 200, MINUTE,                       \
+			FIELD(field.silence_ms), .fallback = "2s",                                 \
+			.help = "How long the other node may say nothing before it is taken for "  \
+				"dead. "                                                           \
+				"Clients wait that long when it dies."},                           \
+		{block, "compress", CONF_CHOICE, CONF_RESTART, .choices = "auto yes no",           \
+			FIELD(field.compress), .fallback = "auto",                                 \
+			.help = "Whether what goes to the other node is compressed, each message " \
+				"by "                                                              \
+				"itself. "                                                         \
+				"auto: while it is 5 ms away or more, there and back. Each node "  \
+				"decides "                                                         \
+				"about what it sends; a mail of text takes a fourth to a half of " \
+				"its bytes "                                                       \
+				"then, and some CPU time at both nodes."},                         \
+	{                                                                                          \
+		block, "scrub", CONF_DURATION, CONF_RESTART, 0, 21 * DAY, FIELD(field.scrub_ms),   \
+			.fallback = "1d",                                                          \
+			.help = "How long after a scrub has ended the next one begins: all rows "  \
+				"are "                                                             \
+				"compared with the other node's and all bodies are read, slowly; " \
+				"what is "                                                         \
+				"damaged is fetched from there. 0s: never."                        \
+	}
 
 const struct conf_option conf_options[] = {
 	{"", "hostname", CONF_HOST, CONF_RESTART, FIELD(hostname), .fallback = "<host>",
@@ -258,6 +309,13 @@ const struct conf_option conf_options[] = {
 		FIELD(mx.queue.connections_per_destination), .fallback = "20",
 		.help = "Connections to one destination at the same time; more than one only while "
 			"it answers."},
+	{"mx.queue", "take_over", CONF_DURATION, CONF_RESTART, 0, 5 * (uint64_t)DAY,
+		FIELD(mx.queue.take_over_ms), .fallback = "10m",
+		.help = "When the other node of a mirror has been away for so long, this one sends "
+			"what waits in that one's queue. If it is not lost but only cut off, mail "
+			"may "
+			"go out twice. 0s: never by itself, but after \"rookery mirror replace\" "
+			"or \"unpair\"."},
 
 	{"store", "user", CONF_TEXT, CONF_RESTART, 1, 32, FIELD(store.user), .fallback = "<user>",
 		.example = "rookery-store",
@@ -328,37 +386,8 @@ const struct conf_option conf_options[] = {
 		.help = "Iterations of the SCRAM-SHA-256 keys of new passwords; RFC 7677 asks for "
 			"4096 at least."},
 
-	{"store.mirror", "listen", CONF_ADDRESS, CONF_RESTART, FIELD(store.mirror.listen),
-		.fallback = "*:7625",
-		.help = "Where the other node connects to, over TLS with the key of the pairing. "
-			"Opened only when this node is the first of a pair. Both nodes use the "
-			"same port, 1024 or above."},
-	{"store.mirror", "ack", CONF_CHOICE, CONF_RESTART, .choices = "both both-or-tempfail one",
-		FIELD(store.mirror.ack), .fallback = "both",
-		.help = "When a client gets its answer. both: when both disks have what it wrote; "
-			"while the other node is away, when this disk has it. both-or-tempfail: "
-			"only when both disks have it; while the other node is away all changes "
-			"are refused for now (4xx, NO [UNAVAILABLE]). one: when this disk has it; "
-			"what "
-			"is on its way then, at most 64 MB, is lost if this machine is, and "
-			"`rookery "
-			"mirror status` says how much that is."},
-	{"store.mirror", "silence", CONF_DURATION, CONF_RESTART, 200, MINUTE,
-		FIELD(store.mirror.silence_ms), .fallback = "2s",
-		.help = "How long the other node may say nothing before it is taken for dead. "
-			"Clients wait that long when it dies."},
-	{"store.mirror", "compress", CONF_CHOICE, CONF_RESTART, .choices = "auto yes no",
-		FIELD(store.mirror.compress), .fallback = "auto",
-		.help = "Whether what goes to the other node is compressed, each message by "
-			"itself. "
-			"auto: while it is 5 ms away or more, there and back. Each node decides "
-			"about what it sends; a mail of text takes a fourth to a half of its bytes "
-			"then, and some CPU time at both nodes."},
-	{"store.mirror", "scrub", CONF_DURATION, CONF_RESTART, 0, 21 * DAY,
-		FIELD(store.mirror.scrub_ms), .fallback = "1d",
-		.help = "How long after a scrub has ended the next one begins: all rows are "
-			"compared with the other node's and all bodies are read, slowly; what is "
-			"damaged is fetched from there. 0s: never."},
+	MIRROR_OPTIONS("store.mirror", store.mirror, "7625"),
+	MIRROR_OPTIONS("mx.mirror", mx.mirror, "7626"),
 };
 const size_t conf_option_count = ARRAY_LEN(conf_options);
 

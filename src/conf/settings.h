@@ -90,7 +90,7 @@ struct conf_metrics {
 };
 
 struct conf_queue {
-	uint64_t lifetime_ms, delay_warning_ms;
+	uint64_t lifetime_ms, delay_warning_ms, take_over_ms;
 	uint64_t connections, connections_per_destination;
 };
 
@@ -104,6 +104,18 @@ struct conf_checks {
 struct conf_outbound {
 	const char *smart_host; /* address and port; "": none */
 	uint64_t port;
+};
+
+/* In the order of the option's words. */
+enum conf_ack { CONF_ACK_BOTH, CONF_ACK_BOTH_OR_TEMPFAIL, CONF_ACK_ONE };
+enum conf_compress { CONF_COMPRESS_AUTO, CONF_COMPRESS_YES, CONF_COMPRESS_NO };
+
+/* Of two stores that are kept equal; in force once this one is paired. */
+struct conf_mirror {
+	const char *listen;
+	enum conf_ack ack;
+	enum conf_compress compress;
+	uint64_t silence_ms, scrub_ms;
 };
 
 struct conf_mx {
@@ -120,18 +132,7 @@ struct conf_mx {
 	struct conf_queue queue;
 	struct conf_outbound outbound;
 	struct conf_checks checks;
-};
-
-/* In the order of the option's words. */
-enum conf_ack { CONF_ACK_BOTH, CONF_ACK_BOTH_OR_TEMPFAIL, CONF_ACK_ONE };
-enum conf_compress { CONF_COMPRESS_AUTO, CONF_COMPRESS_YES, CONF_COMPRESS_NO };
-
-/* Of two stores that are kept equal; in force once this one is paired. */
-struct conf_mirror {
-	const char *listen;
-	enum conf_ack ack;
-	enum conf_compress compress;
-	uint64_t silence_ms, scrub_ms;
+	struct conf_mirror mirror;
 };
 
 struct conf_store {

@@ -34,6 +34,8 @@ struct ring {
 
 struct keys {
 	struct store *store;
+	struct store_watch *watch;
+	atomic_bool stale;    /* rows have changed, maybe by the other node of a mirror */
 	pthread_mutex_t lock; /* guards ring */
 	struct ring *ring;
 };
@@ -49,8 +51,16 @@ static void ring_unref(struct ring *ring)
 	free(ring);
 }
 
+static int load(struct keys *keys, struct err *err);
+
+/* Has the keys as they are now; as they were, when they can't be read. */
 static struct ring *ring_of(struct keys *keys)
 {
+	struct err err;
+	if (atomic_exchange(&keys->stale, false) && load(keys, &err) < 0) {
+		atomic_store(&keys->stale, true);
+		log_warn(NULL, "DKIM keys can't be read anew", F_ERR(&err));
+	}
 	(void)pthread_mutex_lock(&keys->lock);
 	struct ring *ring = keys->ring;
 	(void)atomic_fetch_add(&ring->refs, 1);
@@ -140,13 +150,21 @@ static int load(struct keys *keys, struct err *err)
 	return 0;
 }
 
+static void woken(void *context, struct id account)
+{
+	struct keys *keys = context;
+	atomic_store(&keys->stale, true);
+}
+
 int keys_open(struct store *store, struct keys **ret_keys, struct err *err)
 {
 	struct keys *keys = ALLOC(struct keys);
 	keys->store = store;
+	keys->watch = store_watch(store, STORE_SYSTEM_ACCOUNT, woken, keys);
 	must(pthread_mutex_init(&keys->lock, NULL) == 0);
 	int r = load(keys, err);
 	if (r < 0) {
+		store_unwatch(store, keys->watch);
 		(void)pthread_mutex_destroy(&keys->lock);
 		free(keys);
 		return r;
@@ -159,6 +177,7 @@ void keys_close(struct keys *keys)
 {
 	if (!keys)
 		return;
+	store_unwatch(keys->store, keys->watch);
 	ring_unref(keys->ring);
 	(void)pthread_mutex_destroy(&keys->lock);
 	free(keys);

@@ -34,6 +34,7 @@ struct mirror_node_options {
 	const struct store_merge_rule *rules;
 	const char *listen;  /* "*:7625" */
 	const char *version; /* of this program, for people */
+	struct id id;        /* by which the other one knows it; none: made with the pairing */
 	enum mirror_ack ack;
 	unsigned silence_ms; /* after which the other node is down; 0: 2 s */
 	uint64_t scrub_ms;   /* from the end of a scrub to the next; 0: never */
@@ -113,6 +114,14 @@ struct mirror_status {
 	struct mirror_link_status link;
 };
 void mirror_node_status(struct mirror_node *node, struct mirror_status *ret_status);
+/* Who the two are; cheap. */
+struct mirror_pair_view {
+	enum mirror_state state; /* never MERGING */
+	int64_t since_ms;        /* in that state, wall clock */
+	bool is_first;
+	struct id other; /* none: it was not met since they were paired */
+};
+void mirror_node_see_pair(struct mirror_node *node, struct mirror_pair_view *ret_view);
 const char *mirror_state_text(enum mirror_state state);
 /* NULL when the node may take traffic; else why not. A node that was told to take some is not told
  * otherwise only because the other one comes back. */

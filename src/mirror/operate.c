@@ -77,6 +77,8 @@ int mirror_node_pair(struct mirror_node *node, const char *peer, struct slice ke
 	else if (mirror_pairing_from_text(key, &pairing, err) < 0)
 		return -1;
 	(void)snprintf(pairing.peer, sizeof(pairing.peer), "%s", peer);
+	if (!id_is_none(node->options.id))
+		pairing.node = node->options.id;
 	int r = take_pairing(node, &pairing, err);
 	if (r == 0 && pairing.is_first)
 		mirror_pairing_add_text(&pairing, ret_key);
@@ -195,6 +197,16 @@ void mirror_node_status(struct mirror_node *node, struct mirror_status *s)
 	memcpy(s->software, node->software, sizeof(s->software));
 	mirror_node_unlock(node);
 	see_link(node, &s->link);
+}
+
+void mirror_node_see_pair(struct mirror_node *node, struct mirror_pair_view *ret_view)
+{
+	mirror_node_lock(node);
+	*ret_view = (struct mirror_pair_view){.state = node->state,
+		.since_ms = node->since_ms,
+		.is_first = node->pairing.is_first,
+		.other = node->paired ? node->pairing.other : ID_NONE};
+	mirror_node_unlock(node);
 }
 
 const char *mirror_state_text(enum mirror_state state)

@@ -31,9 +31,9 @@ bool queue_place_read(struct slice name, struct queue_place *ret_place)
 struct scanning {
 	uint32_t shard;
 	bool (*visit)(void *context, struct queue_place place, const struct queue_entry *entry,
-		uint64_t bytes);
+		uint64_t bytes, bool here);
 	void *context;
-	bool stopped;
+	bool here, stopped;
 };
 
 static bool visit_object(void *context, const struct store_object *object)
@@ -43,19 +43,20 @@ static bool visit_object(void *context, const struct store_object *object)
 	if (!queue_entry_read(object->data, &entry))
 		entry = (struct queue_entry){.recipient = SLICE("(damaged)")};
 	s->stopped = !s->visit(s->context, (struct queue_place){s->shard, object->number}, &entry,
-		object->blob_len);
+		object->blob_len, s->here);
 	return !s->stopped;
 }
 
 int queue_scan(struct queue *q,
 	bool (*visit)(void *context, struct queue_place place, const struct queue_entry *entry,
-		uint64_t bytes),
+		uint64_t bytes, bool here),
 	void *context, struct err *err)
 {
 	struct scanning s = {.visit = visit, .context = context};
 	int r = 0;
 	for (; r >= 0 && s.shard < q->shard_count && !s.stopped; s.shard++) {
 		struct id collection = queue_shard_collection(q, s.shard);
+		s.here = queue_works_on(q, s.shard);
 		if (!id_is_none(collection))
 			r = store_scan_objects(q->options.store, q->shards[s.shard].account,
 				collection, 1, UINT32_MAX, visit_object, &s, err);
@@ -110,10 +111,12 @@ static void tell(struct queue *q, struct queue_place place, const struct queue_e
 {
 	char room[ENVELOPE_DOMAIN_MAX];
 	bool taken, waits = !(entry->flags & QUEUE_HELD);
+	(void)pthread_mutex_lock(&q->lock);
 	if (was_held && (change == QUEUE_RELEASE || change == QUEUE_REMOVE))
-		(void)atomic_fetch_sub(&q->held, 1);
+		queue_share_count_held(q, place.shard, false);
 	if (!was_held && change == QUEUE_HOLD)
-		(void)atomic_fetch_add(&q->held, 1);
+		queue_share_count_held(q, place.shard, true);
+	(void)pthread_mutex_unlock(&q->lock);
 	if (!waits || (change != QUEUE_RETRY && change != QUEUE_RELEASE))
 		return;
 	struct slice destination = queue_destination_of(entry, room);
@@ -135,6 +138,9 @@ int queue_change(
 	bool was_held = false;
 	if (place.shard >= q->shard_count)
 		return STORE_ABSENT;
+	if ((change == QUEUE_RETRY || change == QUEUE_RELEASE) && !queue_works_on(q, place.shard))
+		return err_temporary(err, ERR_UNAVAILABLE,
+			"the other node of the mirror works on that entry: do it there");
 	int r = store_write_begin(
 		q->options.store, &q->shards[place.shard].account, 1, &write, err);
 	if (r < 0)

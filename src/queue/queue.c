@@ -47,41 +47,11 @@ void queue_schedule_entry(
 	int64_t due = clock_mono_ms() + due_ms - clock_wall_ms();
 	struct slice destination = queue_destination_of(entry, room);
 	(void)pthread_mutex_lock(&q->lock);
-	queue_schedule_add(q->schedule, destination, place, due);
-	(void)pthread_mutex_unlock(&q->lock);
-}
-
-struct loading {
-	struct queue *q;
-	uint32_t shard;
-};
-
-/* Those that can't be read stay where they are: `queue list` tells them. */
-static bool load_entry(void *context, const struct store_object *object)
-{
-	const struct loading *l = context;
-	struct queue_entry entry;
-	if (!queue_entry_read(object->data, &entry))
-		return true;
-	if (entry.flags & QUEUE_HELD)
-		(void)atomic_fetch_add(&l->q->held, 1);
+	if (q->shards[place.shard].worked)
+		queue_schedule_add(q->schedule, destination, place, due);
 	else
-		queue_schedule_entry(l->q, (struct queue_place){l->shard, object->number}, &entry,
-			entry.next_ms ? entry.next_ms : entry.arrived_ms);
-	return true;
-}
-
-static int load(struct queue *q, struct err *err)
-{
-	int r = queue_shards_load(q, err);
-	for (uint32_t i = 0; r == 0 && i < q->shard_count; i++) {
-		struct loading loading = {q, i};
-		struct id collection = queue_shard_collection(q, i);
-		if (!id_is_none(collection))
-			r = store_scan_objects(q->options.store, q->shards[i].account, collection,
-				1, UINT32_MAX, load_entry, &loading, err);
-	}
-	return r < 0 ? r : 0;
+		queue_schedule_drop(q->schedule, place);
+	(void)pthread_mutex_unlock(&q->lock);
 }
 
 int queue_open(const struct queue_options *options, struct queue **ret_queue, struct err *err)
@@ -91,7 +61,7 @@ int queue_open(const struct queue_options *options, struct queue **ret_queue, st
 	set_defaults(&q->options);
 	must(pthread_mutex_init(&q->lock, NULL) == 0);
 	q->schedule = queue_schedule_new(&options->schedule);
-	if (load(q, err) < 0) {
+	if (queue_shards_load(q, err) < 0 || queue_share_open(q, err) < 0) {
 		queue_close(q);
 		return -1;
 	}
@@ -111,6 +81,7 @@ void queue_close(struct queue *q)
 
 static void look(void *context)
 {
+	queue_share_look(context);
 	queue_dispatch(context);
 }
 
@@ -155,10 +126,10 @@ void queue_dispatch(struct queue *q)
 			job = ALLOC(struct job);
 		job->q = q;
 		(void)pthread_mutex_lock(&q->lock);
-		job->count =
-			q->running ? queue_schedule_enter(q->schedule, clock_mono_ms(),
-					     &job->destination, job->places, QUEUE_BATCH_MAX, &next)
-				   : 0;
+		job->count = q->running && q->ready ? queue_schedule_enter(q->schedule,
+							      clock_mono_ms(), &job->destination,
+							      job->places, QUEUE_BATCH_MAX, &next)
+						    : 0;
 		(void)pthread_mutex_unlock(&q->lock);
 		if (job->count == 0)
 			break;
@@ -257,12 +228,15 @@ struct queue_figures queue_figures(struct queue *q)
 {
 	(void)pthread_mutex_lock(&q->lock);
 	struct queue_schedule_figures s = queue_schedule_figures(q->schedule);
+	uint64_t held = 0;
+	for (size_t i = 0; i < q->shard_count; i++)
+		held += q->shards[i].held;
 	(void)pthread_mutex_unlock(&q->lock);
 	return (struct queue_figures){.entries = s.entries,
 		.destinations = s.destinations,
 		.connections = s.connections,
 		.unreachable = s.unreachable,
-		.held = atomic_load(&q->held),
+		.held = held,
 		.added = atomic_load(&q->added),
 		.delivered = atomic_load(&q->delivered),
 		.delayed = atomic_load(&q->delayed),

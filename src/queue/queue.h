@@ -72,10 +72,15 @@ struct queue_options {
 	 * 4 hours. */
 	unsigned retry_ms[QUEUE_RETRIES_MAX];
 	size_t retry_count;
+	/* Beside another node that has the same entries: whether this one works on a shard, by its
+	 * account; asked again and again. NULL: on all. */
+	bool (*works_on)(void *context, struct id account);
+	/* Whether anything may be tried now; the same. NULL: always. */
+	bool (*is_ready)(void *context);
 	int64_t lifetime_ms; /* 0: 5 days; then it has failed */
 	int64_t delay_ms;    /* 0: 4 hours; then the sender hears that it takes long */
 };
-/* Reads all entries of the store. Nothing is tried before queue_start(). */
+/* Reads all entries that it works on. Nothing is tried before queue_start(). */
 int queue_open(
 	const struct queue_options *options, struct queue **ret_queue, struct err *err) WARN_UNUSED;
 void queue_start(struct queue *queue);
@@ -104,19 +109,25 @@ struct queue_message {
 int queue_add(
 	struct queue *queue, const struct queue_message *message, struct err *err) WARN_UNUSED;
 
-/* What operators do. Places have a name, "5.1042". */
+/* Whether a shard is one of those that this node made. */
+WARN_UNUSED bool queue_is_shard_of(struct id account, struct id node);
+
+/* What operators do. Places have a name, "5.1042", which is this node's. */
 void queue_place_name(struct queue_place place, char ret_name[QUEUE_NAME_SIZE]);
 WARN_UNUSED bool queue_place_read(struct slice name, struct queue_place *ret_place);
-/* All entries of this node, by shard and number, until `visit` returns false. */
+/* All entries, by shard and number, until `visit` returns false. `here`: this node works on it. */
 int queue_scan(struct queue *queue,
 	bool (*visit)(void *context, struct queue_place place, const struct queue_entry *entry,
-		uint64_t bytes),
+		uint64_t bytes, bool here),
 	void *context, struct err *err) WARN_UNUSED;
+/* Whether this node works on it. */
+WARN_UNUSED bool queue_is_here(struct queue *queue, struct queue_place place);
 /* One entry, and its message when `ret_message` is not NULL. STORE_ABSENT. */
 int queue_get(struct queue *queue, struct queue_place place, struct arena *arena,
 	struct queue_entry *ret_entry, struct buf *ret_message, struct err *err) WARN_UNUSED;
 enum queue_change { QUEUE_HOLD, QUEUE_RELEASE, QUEUE_REMOVE, QUEUE_RETRY };
-/* STORE_ABSENT. One that is being tried at this moment may be delivered yet. */
+/* STORE_ABSENT. One that is being tried at this moment may be delivered yet. What the other node
+ * works on can be held and removed here (ERR_UNAVAILABLE). */
 int queue_change(struct queue *queue, struct queue_place place, enum queue_change change,
 	struct err *err) WARN_UNUSED;
 /* All that waits for a destination, or (ptr NULL) for any, is tried now. How many. */

@@ -10,28 +10,40 @@
 struct queue_shard {
 	struct id account;
 	struct id collection; /* none: not made yet */
+	bool worked;          /* by this node: its entries are in the schedule */
+	uint64_t held;        /* entries, while it is worked */
 };
 
 struct queue {
 	struct queue_options options;
-	struct queue_shard *shards; /* by account id; their order never changes while it is open */
-	size_t shard_count;
+	struct queue_shard *shards; /* each stays where it is while the queue is open */
+	atomic_size_t shard_count;
+	size_t shard_cap;
+	int64_t looked_ms;          /* for shards that are new; look()'s own */
 	uint32_t own[QUEUE_SHARDS]; /* those that this node writes to */
 	atomic_uint next_own;
-	/* Guards schedule, running, collections of shards; nothing waits under it. */
+	/* Guards schedule, running, and of shards all but the account; nothing waits under it. */
 	pthread_mutex_t lock;
 	struct queue_schedule *schedule;
-	bool running;
-	atomic_uint_fast64_t held, added, delivered, delayed, failed, lost;
+	bool running, ready;
+	atomic_uint_fast64_t added, delivered, delayed, failed, lost;
 };
 
-/* shards.c */
+/* shards.c: all that there are, when it is opened; and those that came since. */
 int queue_shards_load(struct queue *q, struct err *err) WARN_UNUSED;
+int queue_shards_add_new(struct queue *q, struct err *err) WARN_UNUSED;
 /* ID_NONE: it was not made yet. */
 struct id queue_shard_collection(struct queue *q, uint32_t shard);
 /* The shard's collection in a write that has begun; made if it is missing. */
 int queue_shard_write(struct queue *q, uint32_t shard, struct store_write *write,
 	struct store_collection **ret_collection, struct err *err) WARN_UNUSED;
+
+/* share.c: which shards this node works on, and whether anything may be tried now. */
+int queue_share_open(struct queue *q, struct err *err) WARN_UNUSED;
+void queue_share_look(struct queue *q);
+WARN_UNUSED bool queue_works_on(struct queue *q, uint32_t shard);
+/* An entry of a shard that is worked is held, or no more. Under the lock. */
+void queue_share_count_held(struct queue *q, uint32_t shard, bool held);
 
 /* queue.c */
 /* Under which destination it stands: "" or the recipient's domain, in lower case, in `room`. */

@@ -324,6 +324,36 @@ void queue_schedule_add(struct queue_schedule *s, struct slice destination,
 	settle(s, d);
 }
 
+static size_t forget(struct queue_destination *d, uint32_t shard)
+{
+	size_t before = d->count;
+	d->count = 0;
+	for (size_t i = 0; i < before; i++)
+		if (d->items[i].place.shard != shard)
+			d->items[d->count++] = d->items[i];
+	for (size_t i = d->count / 2; i-- > 0;)
+		item_down(d->items, d->count, i);
+	return before - d->count;
+}
+
+void queue_schedule_forget(struct queue_schedule *s, uint32_t shard)
+{
+	for (size_t i = 0; i < s->bucket_count; i++)
+		for (struct queue_destination *d = s->buckets[i], *next; d; d = next) {
+			next = d->next;
+			s->entries -= forget(d, shard);
+			settle(s, d);
+		}
+}
+
+bool queue_schedule_tries(const struct queue_schedule *s, uint32_t shard)
+{
+	for (size_t i = 0; i < s->taken_count; i++)
+		if (s->taken[i].shard == shard)
+			return true;
+	return false;
+}
+
 bool queue_schedule_hurry(struct queue_schedule *s, struct slice destination,
 	struct queue_place place, int64_t now_ms, bool *ret_taken)
 {

@@ -39,6 +39,10 @@ void queue_schedule_add(struct queue_schedule *schedule, struct slice destinatio
 
 /* One that was taken is done, or waits for an operator. */
 void queue_schedule_drop(struct queue_schedule *schedule, struct queue_place place);
+/* All of a shard that wait; who tries one at this moment keeps it. */
+void queue_schedule_forget(struct queue_schedule *schedule, uint32_t shard);
+/* Somebody tries one of that shard at this moment. */
+WARN_UNUSED bool queue_schedule_tries(const struct queue_schedule *schedule, uint32_t shard);
 /* One that waits is due now. False: it is not in the schedule; *ret_taken says whether somebody
  * tries it at this moment. */
 WARN_UNUSED bool queue_schedule_hurry(struct queue_schedule *schedule, struct slice destination,

@@ -1,10 +1,12 @@
 /* Shards: accounts of one collection each. A node makes those whose ids follow from its own, when
- * it first needs them; it works on all that it finds. */
+ * it first needs them; others come from the other node of a mirror. */
 #include "queue/queue_internal.h"
 
 #include "base/alloc.h"
 
 static const char NAME[] = "queue";
+
+enum { SHARDS_MORE = 16 * QUEUE_SHARDS }; /* that may come while it is open */
 
 static struct id own_id(struct id node, unsigned number)
 {
@@ -41,7 +43,7 @@ static int by_id(const void *a, const void *b)
 	return id_cmp(*(const struct id *)a, *(const struct id *)b);
 }
 
-static bool is_own(struct id node, struct id account)
+bool queue_is_shard_of(struct id account, struct id node)
 {
 	return id_eq(account, own_id(node, account.bytes[ID_SIZE - 2])) &&
 	       account.bytes[ID_SIZE - 2] < QUEUE_SHARDS;
@@ -58,6 +60,16 @@ static int look(struct queue *q, struct id account, struct id *ret_collection, s
 	return r < 0 ? r : 0;
 }
 
+/* What there is no room for is found when the queue is opened anew. */
+static void add_shard(struct queue *q, const struct queue_shard *shard)
+{
+	size_t count = atomic_load(&q->shard_count);
+	if (count == q->shard_cap)
+		return;
+	q->shards[count] = *shard;
+	atomic_store(&q->shard_count, count + 1);
+}
+
 int queue_shards_load(struct queue *q, struct err *err)
 {
 	struct found f = {0};
@@ -65,17 +77,44 @@ int queue_shards_load(struct queue *q, struct err *err)
 	for (unsigned i = 0; i < QUEUE_SHARDS; i++)
 		add(&f, own_id(q->options.node, i));
 	qsort(f.list, f.count, sizeof(*f.list), by_id);
-	q->shards = alloc_zero(f.count, sizeof(*q->shards));
+	q->shard_cap = f.count + SHARDS_MORE;
+	q->shards = alloc_zero(q->shard_cap, sizeof(*q->shards));
 	for (size_t i = 0; r == 0 && i < f.count; i++) {
 		struct queue_shard shard = {.account = f.list[i]};
 		if (i > 0 && id_eq(f.list[i], f.list[i - 1]))
 			continue;
 		r = look(q, shard.account, &shard.collection, err);
-		bool own = is_own(q->options.node, shard.account);
+		bool own = queue_is_shard_of(shard.account, q->options.node);
 		if (own)
-			q->own[shard.account.bytes[ID_SIZE - 2]] = (uint32_t)q->shard_count;
+			q->own[shard.account.bytes[ID_SIZE - 2]] =
+				(uint32_t)atomic_load(&q->shard_count);
 		if (own || !id_is_none(shard.collection))
-			q->shards[q->shard_count++] = shard;
+			add_shard(q, &shard);
+	}
+	free(f.list);
+	return r;
+}
+
+static bool is_known(const struct queue *q, struct id account)
+{
+	size_t count = atomic_load(&q->shard_count);
+	for (size_t i = 0; i < count; i++)
+		if (id_eq(q->shards[i].account, account))
+			return true;
+	return false;
+}
+
+int queue_shards_add_new(struct queue *q, struct err *err)
+{
+	struct found f = {0};
+	int r = store_list_accounts(q->options.store, add_account, &f, err);
+	for (size_t i = 0; r == 0 && i < f.count; i++) {
+		struct queue_shard shard = {.account = f.list[i]};
+		if (is_known(q, shard.account))
+			continue;
+		r = look(q, shard.account, &shard.collection, err);
+		if (r == 0 && !id_is_none(shard.collection))
+			add_shard(q, &shard);
 	}
 	free(f.list);
 	return r;

@@ -233,6 +233,35 @@ static void thousands_come_out_in_order(void **state)
 	assert_int_equal(queue_schedule_figures(f->s).destinations, 0);
 }
 
+static void a_shard_that_is_forgotten_is_not_tried(void **state)
+{
+	struct fixture *f = *state;
+	for (uint32_t number = 1; number <= 20; number++) {
+		add(f, "a.example", 1 + number % 2, number, 1000 + (int64_t)number * 1000);
+		add(f, "b.example", 1, 100 + number, 1000);
+	}
+	assert_int_equal(enter(f, 1000), 20);
+	assert_true(queue_schedule_tries(f->s, 1));
+	assert_false(queue_schedule_tries(f->s, 2));
+	queue_schedule_forget(f->s, 1);
+	assert_int_equal(queue_schedule_figures(f->s).entries, 10);
+	for (size_t i = 0; i < 20; i++)
+		queue_schedule_drop(f->s, f->places[i]);
+	leave(f, false, 1000);
+	assert_false(queue_schedule_tries(f->s, 1));
+	assert_int_equal(queue_schedule_figures(f->s).destinations, 1);
+	int64_t last = 0;
+	for (size_t i = 0; i < 10; i++) {
+		assert_int_equal(
+			queue_schedule_enter(f->s, FAR * 1000, &f->d, f->places, 1, &f->next), 1);
+		assert_int_equal(f->places[0].shard, 2);
+		assert_true(f->places[0].number > last);
+		last = f->places[0].number;
+		leave(f, false, FAR * 1000);
+	}
+	assert_int_equal(enter(f, FAR * 1000), 0);
+}
+
 int main(void)
 {
 #define SCHEDULE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -247,6 +276,7 @@ int main(void)
 		SCHEDULE_TEST(others_do_not_wait_for_who_can_not_be_reached),
 		SCHEDULE_TEST(a_flush_makes_all_due),
 		SCHEDULE_TEST(one_that_waits_can_be_hurried),
+		SCHEDULE_TEST(a_shard_that_is_forgotten_is_not_tried),
 		SCHEDULE_TEST(thousands_come_out_in_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

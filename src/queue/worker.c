@@ -34,8 +34,11 @@ static int read_entry(struct queue *q, struct queue_place place, struct batch *b
 {
 	struct store_object object;
 	struct queue_entry *entry = &b->entries[b->count];
-	int r = store_get_object(q->options.store, q->shards[place.shard].account,
-		queue_shard_collection(q, place.shard), place.number, &b->arena, &object, err);
+	bool here = queue_works_on(q, place.shard);
+	int r = !here ? STORE_ABSENT
+		      : store_get_object(q->options.store, q->shards[place.shard].account,
+				queue_shard_collection(q, place.shard), place.number, &b->arena,
+				&object, err);
 	bool waits = r == 0 && queue_entry_read(object.data, entry) && !(entry->flags & QUEUE_HELD);
 	if (!waits) {
 		(void)pthread_mutex_lock(&q->lock);
@@ -155,9 +158,9 @@ static size_t take(struct queue *q, struct queue_destination *destination, int64
 	struct queue_place places[QUEUE_BATCH_MAX])
 {
 	(void)pthread_mutex_lock(&q->lock);
-	size_t count = q->running ? queue_schedule_take(q->schedule, destination, now_ms, places,
-					    QUEUE_BATCH_MAX)
-				  : 0;
+	size_t count = q->running && q->ready ? queue_schedule_take(q->schedule, destination,
+							now_ms, places, QUEUE_BATCH_MAX)
+					      : 0;
 	(void)pthread_mutex_unlock(&q->lock);
 	return count;
 }

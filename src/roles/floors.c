@@ -1,5 +1,6 @@
 /* Opening store, mail and directory by the settings. */
 #include "roles/floors.h"
+#include "roles/mirrored.h"
 
 #include "base/errno_here.h"
 
@@ -24,49 +25,18 @@ static void add_merge_rules(const struct store_merge_rule *rules, struct floors 
 	}
 }
 
-static const enum mirror_ack ACKS[] = {
-	[CONF_ACK_BOTH] = MIRROR_ACK_BOTH,
-	[CONF_ACK_BOTH_OR_TEMPFAIL] = MIRROR_ACK_BOTH_OR_TEMPFAIL,
-	[CONF_ACK_ONE] = MIRROR_ACK_ONE,
-};
-
-static const enum mirror_compress COMPRESS[] = {
-	[CONF_COMPRESS_AUTO] = MIRROR_COMPRESS_AUTO,
-	[CONF_COMPRESS_YES] = MIRROR_COMPRESS_YES,
-	[CONF_COMPRESS_NO] = MIRROR_COMPRESS_NO,
-};
-
 static int open_store(
 	const struct conf_store *conf, const char *folder, struct floors *f, struct err *err)
 {
-	char path[600];
-	(void)snprintf(path, sizeof(path), "%s/mail", folder);
-	struct mirror_node_options mirror = {
+	struct mirrored_options options = {.conf = &conf->mirror,
 		.folder = folder,
-		.inner = &store_driver_embedded,
-		.inner_options =
-			{
-				.path = path,
-				.segment_bytes = conf->segment_size,
-				.cache_bytes = conf->cache_size,
-			},
-		.rules = f->merge_rules,
-		.listen = conf->mirror.listen,
-		.version = ROOKERY_VERSION,
-		.ack = ACKS[conf->mirror.ack],
-		.silence_ms = (unsigned)conf->mirror.silence_ms,
-		.scrub_ms = conf->mirror.scrub_ms,
-		.compress = COMPRESS[conf->mirror.compress],
-	};
+		.name = "mail",
+		.segment_bytes = conf->segment_size,
+		.cache_bytes = conf->cache_size,
+		.rules = f->merge_rules};
 	add_merge_rules(mail_merge_rules, f);
 	add_merge_rules(directory_merge_rules, f);
-	if (mirror_node_open(&mirror, &f->mirror, err) < 0)
-		return -1;
-	struct store_options store = {.driver = &mirror_driver, .db = mirror_node_db(f->mirror)};
-	if (store_open(&store, &f->store, err) < 0)
-		return -1;
-	mirror_node_attach(f->mirror, f->store);
-	return 0;
+	return mirrored_open(&options, &f->mirror, &f->store, err);
 }
 
 int floors_open(const struct conf_settings *settings, const char *folder, struct floors *ret_floors,

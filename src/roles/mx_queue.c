@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/errno_here.h"
 #include "base/log.h"
+#include "roles/mirrored.h"
 #include "roles/mx_outbound.h"
 #include "roles/mx_sending.h"
 #include "roles/resolver.h"
@@ -17,6 +18,7 @@
 enum {
 	REPORT_MAX = 64 << 20,
 	CACHE_BYTES = 8 << 20,
+	HOUSE_LOOK_MS = 10 * 1000,
 	AWAY_MS = 2000, /* that nobody tries our store after it did not answer */
 };
 
@@ -28,7 +30,11 @@ struct mx_queue {
 	struct directory *directory;
 	struct dns *dns; /* NULL: there is none */
 	struct mx_outbound *outbound;
-	struct store *store; /* the queue's */
+	struct mirror_node *mirror; /* on which the queue's store lies */
+	struct store *store;
+	struct mirrored_house house;
+	struct id node;
+	bool has_tried; /* since the start: it need not wait for a merge */
 	struct queue *queue;
 	struct keys *keys;
 	atomic_int_fast64_t away_until; /* monotonic */
@@ -42,6 +48,11 @@ struct queue *mx_queue_of(struct mx_queue *q)
 struct dns *mx_queue_dns(struct mx_queue *q)
 {
 	return q->dns;
+}
+
+struct mirror_node *mx_queue_mirror(struct mx_queue *q)
+{
+	return q->mirror;
 }
 
 struct keys *mx_queue_keys(struct mx_queue *q)
@@ -218,13 +229,51 @@ static int load_node(int folder_fd, struct id *ret_node, struct err *err)
 
 static int open_store(struct mx_queue *q, struct err *err)
 {
-	char path[600];
-	(void)snprintf(path, sizeof(path), "%s/queue", q->role->folder);
-	struct store_options options = {.driver = &store_driver_embedded,
-		.driver_options = {.path = path,
-			.segment_bytes = q->role->settings->store.segment_size,
-			.cache_bytes = CACHE_BYTES}};
-	return store_open(&options, &q->store, err);
+	const struct conf_settings *settings = q->role->settings;
+	struct mirrored_options options = {.conf = &settings->mx.mirror,
+		.folder = q->role->folder,
+		.name = "queue",
+		.segment_bytes = settings->store.segment_size,
+		.cache_bytes = CACHE_BYTES,
+		.id = q->node};
+	return mirrored_open(&options, &q->mirror, &q->store, err);
+}
+
+/* Each node works on what it took itself; of what a node took that is one of the two no more, the
+ * first one does. The other one's it takes over when that has been away for long; while the mirror
+ * is paused that one is not lost. */
+static bool works_on(void *context, struct id account)
+{
+	const struct mx_queue *q = context;
+	struct mirror_pair_view view;
+	if (queue_is_shard_of(account, q->node))
+		return true;
+	mirror_node_see_pair(q->mirror, &view);
+	uint64_t take_over = q->role->settings->mx.queue.take_over_ms;
+	int64_t away = view.state == MIRROR_ALONE ? clock_wall_ms() - view.since_ms : 0;
+	if (view.state == MIRROR_UNPAIRED || (take_over > 0 && away >= (int64_t)take_over))
+		return true;
+	return view.is_first && !queue_is_shard_of(account, view.other);
+}
+
+/* Not before it is known what the other node has sent meanwhile; nor when nothing could be written
+ * down. */
+static bool is_ready(void *context)
+{
+	struct mx_queue *q = context;
+	struct mirror_status status;
+	if (mirror_node_ailment(q->mirror))
+		return false;
+	if (!q->has_tried) {
+		mirror_node_status(q->mirror, &status);
+		q->has_tried = status.state != MIRROR_MERGING;
+	}
+	return q->has_tried;
+}
+
+static void keep_house(void *context)
+{
+	mirrored_keep_house(&((struct mx_queue *)context)->house);
 }
 
 /* Mail among our own users goes on without. */
@@ -252,20 +301,31 @@ int mx_queue_open(struct role *role, struct smtp_client_pool *pool, struct direc
 		.schedule = {.connections_max = (unsigned)conf->connections,
 			.per_destination_max = (unsigned)conf->connections_per_destination},
 		.lifetime_ms = (int64_t)conf->lifetime_ms,
-		.delay_ms = (int64_t)conf->delay_warning_ms};
+		.delay_ms = (int64_t)conf->delay_warning_ms,
+		.works_on = works_on,
+		.is_ready = is_ready};
 	open_resolver(q);
-	if (load_node(role->folder_fd, &options.node, err) < 0 || open_store(q, err) < 0 ||
+	if (load_node(role->folder_fd, &q->node, err) < 0 || open_store(q, err) < 0 ||
 		mx_outbound_new(role, q->dns, &q->outbound, err) < 0)
 		return -1;
 	options.store = q->store;
+	options.node = q->node;
+	q->house = (struct mirrored_house){.store = q->store,
+		.stopping = &role->stopping,
+		.interval_ms = role->settings->store.compact_interval_ms};
 	if (keys_open(q->store, &q->keys, err) < 0)
 		return -1;
 	return queue_open(&options, &q->queue, err);
 }
 
-void mx_queue_start(struct mx_queue *q)
+int mx_queue_start(struct mx_queue *q, struct err *err)
 {
+	struct net_loop *loop = q->role->loop;
+	if (mirror_node_serve(q->mirror, loop, err) < 0)
+		return -1;
 	queue_start(q->queue);
+	net_loop_every(loop, HOUSE_LOOK_MS, keep_house, q);
+	return 0;
 }
 
 void mx_queue_close(struct mx_queue *q)
@@ -276,6 +336,7 @@ void mx_queue_close(struct mx_queue *q)
 	keys_close(q->keys);
 	if (q->store)
 		store_close(q->store);
+	mirror_node_free(q->mirror);
 	mx_outbound_free(q->outbound);
 	dns_free(q->dns);
 	free(q);

@@ -14,10 +14,13 @@ struct mx_queue;
 /* Opens it in the role's folder. `store` and `directory` are borrowed. */
 int mx_queue_open(struct role *role, struct smtp_client_pool *store, struct directory *directory,
 	struct mx_queue **ret_queue, struct err *err) WARN_UNUSED;
-void mx_queue_start(struct mx_queue *queue);
+/* From now on messages leave, and the other node of a mirror is looked for. */
+int mx_queue_start(struct mx_queue *queue, struct err *err) WARN_UNUSED;
 /* After the loop has ended. NULL is fine. */
 void mx_queue_close(struct mx_queue *queue);
 struct queue *mx_queue_of(struct mx_queue *queue);
+/* On which its store lies. */
+struct mirror_node *mx_queue_mirror(struct mx_queue *queue);
 /* NULL: there is no resolver. */
 struct dns *mx_queue_dns(struct mx_queue *queue);
 /* Of our domains; they lie in the queue's store. */

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "directory/authmod.h"
 #include "directory/cached.h"
+#include "roles/mirrored.h"
 #include "roles/mx_checks.h"
 #include "roles/mx_queue.h"
 #include "smtp/client.h"
@@ -38,6 +39,11 @@ static const char *user(const struct conf_settings *settings)
 static const struct conf_listens *listens(const struct conf_settings *settings)
 {
 	return &settings->mx.listen;
+}
+
+static uint16_t port(const struct conf_settings *settings)
+{
+	return mirrored_port(&settings->mx.mirror);
 }
 
 static int prepare(struct role *role, struct err *err)
@@ -255,8 +261,11 @@ static int open_role(struct role *role, struct err *err)
 		return -1;
 	s->admin = (struct admin){.queue = mx_queue_of(s->queue),
 		.keys = mx_queue_keys(s->queue),
+		.mirror = mx_queue_mirror(s->queue),
 		.hostname = s->hostname};
 	if (mx_checks_init(&s->checks, role, mx_queue_dns(s->queue), err) < 0)
+		return -1;
+	if (mx_queue_start(s->queue, err) < 0)
 		return -1;
 	s->throttle = role_throttle_new(role);
 	s->exchanger = service(role, s, SMTP_EXCHANGER);
@@ -275,7 +284,6 @@ static int open_role(struct role *role, struct err *err)
 		if (r < 0)
 			return -1;
 	}
-	mx_queue_start(s->queue);
 	return 0;
 }
 
@@ -325,6 +333,13 @@ static void metrics(struct role *role, struct buf *to)
 	service_metrics(role, to, "submission", &s->submission.figures);
 	queue_metrics(role, s, to);
 	check_metrics(role, s, to);
+	mirrored_metrics(role, mx_queue_mirror(s->queue), to);
+}
+
+static const char *ailment(struct role *role)
+{
+	const struct state *s = role->state;
+	return mirror_node_ailment(mx_queue_mirror(s->queue));
 }
 
 static void close_role(struct role *role)
@@ -343,9 +358,11 @@ const struct role_kind role_mx = {
 	.is_wanted = is_wanted,
 	.user = user,
 	.listens = listens,
+	.port = port,
 	.connects = true,
 	.prepare = prepare,
 	.open = open_role,
 	.metrics = metrics,
+	.ailment = ailment,
 	.close = close_role,
 };

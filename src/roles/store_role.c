@@ -14,10 +14,10 @@
 #include "pop3/pop3.h"
 #include "roles/delivery.h"
 #include "roles/floors.h"
+#include "roles/mirrored.h"
 #include "roles/sandbox.h"
 
 enum {
-	DEFAULT_COMPACT_MS = 10 * 60 * 1000,
 	HOUSEKEEPING_LOOK_MS = 1000,   /* so the first time is just after the start */
 	LOCAL_RECIPIENTS_MAX = 100000, /* as many as mx may be told to take */
 	STORE_PATIENCE_MS = 10 * 1000, /* for a command that works without a server */
@@ -26,7 +26,7 @@ enum {
 
 struct state {
 	struct role *role;
-	int64_t housekeeping_ms; /* when it is due, monotonic */
+	struct mirrored_house house;
 	struct floors floors;
 	struct pop3_locks *locks;
 	struct directory_throttle *throttle;
@@ -55,11 +55,7 @@ static const struct conf_listens *listens(const struct conf_settings *settings)
 
 static uint16_t port(const struct conf_settings *settings)
 {
-	struct net_address address;
-	struct err ignored;
-	if (net_address_parse(slice_str(settings->store.mirror.listen), &address, &ignored) < 0)
-		return 0;
-	return net_address_port(&address);
+	return mirrored_port(&settings->store.mirror);
 }
 
 /* mx may be another user: its two sockets belong to him, and open to nobody else, since who asks
@@ -186,31 +182,9 @@ static int join_all(struct state *s, struct err *err)
 	return r < 0 ? unless_damaged(r, err) : joining.result;
 }
 
-/* Housekeeping must not hold up the end: it looks at this between its pieces. */
-static bool go_on(void *context, const char *what, uint64_t done, uint64_t total)
-{
-	const struct state *s = context;
-	return !atomic_load(&s->role->stopping);
-}
-
-/* Rows of large deleted collections first: what they refer to is dead then, and its space free. */
 static void keep_house(void *context)
 {
-	struct state *s = context;
-	if (clock_mono_ms() < s->housekeeping_ms)
-		return;
-	struct store_db *db;
-	const struct store_driver *driver = store_driver_of(s->floors.store, &db);
-	uint64_t freed = 0;
-	struct err err;
-	if (store_sweep(s->floors.store, go_on, s, &err) < 0)
-		log_warn(NULL, "sweeping failed", F_ERR(&err));
-	if (driver->compact(db, false, go_on, s, &freed, &err) < 0)
-		log_warn(NULL, "compaction failed", F_ERR(&err));
-	else if (freed > 0)
-		log_info(NULL, "compacted", F_UINT("bytes_freed", freed));
-	uint64_t interval = s->role->settings->store.compact_interval_ms;
-	s->housekeeping_ms = clock_mono_ms() + (int64_t)(interval ? interval : DEFAULT_COMPACT_MS);
+	mirrored_keep_house(&((struct state *)context)->house);
 }
 
 /* A command may have opened the store just before the server came, and ends soon. */
@@ -244,6 +218,9 @@ static int open_role(struct role *role, struct err *err)
 	for (size_t i = 0; i < role->listener_count; i++)
 		if (serve(role, s, &role->listeners[i], err) < 0)
 			return -1;
+	s->house = (struct mirrored_house){.store = s->floors.store,
+		.stopping = &role->stopping,
+		.interval_ms = role->settings->store.compact_interval_ms};
 	net_loop_every(role->loop, HOUSEKEEPING_LOOK_MS, keep_house, s);
 	return 0;
 }
@@ -263,43 +240,6 @@ static void store_metrics(struct role *role, struct state *s, struct buf *to)
 	role_metric(role, to, "store_failed", "", f.failed);
 }
 
-static void mirror_metrics(struct role *role, struct state *s, struct buf *to)
-{
-	struct mirror_status status;
-	mirror_node_status(s->floors.mirror, &status);
-	if (status.state == MIRROR_UNPAIRED)
-		return;
-	const struct mirror_figures *f = &status.figures;
-	role_metric(role, to, "mirror_in_sync", "", status.state == MIRROR_IN_SYNC);
-	role_metric(role, to, "mirror_linked", "", f->linked);
-	role_metric(role, to, "mirror_unmirrored_commits", "", status.unmirrored);
-	role_metric(role, to, "mirror_under_way_commits", "", f->commits.ahead);
-	role_metric(role, to, "mirror_under_way_bytes", "", f->commits.ahead_bytes);
-	role_metric(role, to, "mirror_accounts_apart", "", f->leases.apart);
-	role_metric(role, to, "mirror_accounts_merged_total", "", status.merged);
-	role_metric(role, to, "mirror_commits_sent_total", "", f->commits.shipped);
-	role_metric(role, to, "mirror_commits_received_total", "", f->commits.applied);
-	role_metric(role, to, "mirror_commits_differing_total", "", f->commits.differing);
-	role_metric(role, to, "mirror_commit_microseconds_total", "", f->ship_ns / 1000);
-	role_metric(role, to, "mirror_rows_unreadable", "", status.unread);
-	role_metric(role, to, "mirror_accounts_healed_total", "", status.mended);
-	role_metric(role, to, "mirror_scrubs_total", "", status.scrub.rounds);
-	role_metric(role, to, "mirror_scrub_bodies_total", "", status.scrub.bodies);
-	role_metric(role, to, "mirror_scrub_bytes_total", "", status.scrub.bytes);
-	role_metric(role, to, "mirror_scrub_differing_total", "", status.scrub.differing);
-	role_metric(role, to, "mirror_scrub_healed_total", "", status.scrub.healed);
-	role_metric(role, to, "mirror_scrub_unhealed_total", "", status.scrub.unhealed);
-	const struct mirror_link_status *link = &status.link;
-	role_metric(role, to, "mirror_round_trip_microseconds", "",
-		(uint64_t)MAX(link->round_trip_us, (int64_t)0));
-	role_metric(role, to, "mirror_sent_bytes_total", "", link->sent);
-	role_metric(role, to, "mirror_sent_plain_bytes_total", "", link->sent_plain);
-	role_metric(role, to, "mirror_received_bytes_total", "", link->received);
-	role_metric(role, to, "mirror_received_plain_bytes_total", "", link->received_plain);
-	role_metric(role, to, "mirror_leases_away", "", f->leases.away);
-	role_metric(role, to, "mirror_writers_waiting", "", f->leases.waiting);
-}
-
 static const char *ailment(struct role *role)
 {
 	struct state *s = role->state;
@@ -315,7 +255,7 @@ static void metrics(struct role *role, struct buf *to)
 	const struct imap_figures *imap = &s->imap.figures;
 	const struct pop3_figures *pop3 = &s->pop3.figures;
 	store_metrics(role, s, to);
-	mirror_metrics(role, s, to);
+	mirrored_metrics(role, s->floors.mirror, to);
 	role_login_metrics(role, to, "imap", imap->logins, imap->logins_failed);
 	role_metric(role, to, "imap_commands_total", "", imap->commands);
 	role_metric(role, to, "imap_messages_fetched_total", "", imap->fetched);
