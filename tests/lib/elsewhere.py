@@ -59,11 +59,11 @@ def free_port() -> int:
 class Sink:
     """smtp-sink with these options; each message becomes a file."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
         program = shutil.which("smtp-sink", path=f"{os.environ['PATH']}:/usr/sbin")
         assert program, "smtp-sink is of the package postfix: script/setup --test"
         self.folder = folder
-        self.port = free_port()
+        self.port = port or free_port()
         folder.chmod(0o777)
         as_user = ["-u", "nobody"] if os.getuid() == 0 else []
         words = [program, *as_user, *options, "-d", "got.", f"127.0.0.1:{self.port}", "100"]
