@@ -1,7 +1,7 @@
 /* What operators do, as a table of commands over a running store: `rookery
  * domain|user|alias|store|mirror|…`. The command line parses by this table and sends the call to
- * the store role's control socket; when no server runs, it opens the store and runs the same
- * function itself.
+ * the role's control socket; when no server runs, it opens the store and runs the same function
+ * itself.
  */
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
@@ -22,7 +22,7 @@ struct admin {
 	struct store *store;
 	struct mail *mail;
 	struct directory *directory; /* the internal one */
-	struct mirror_node *mirror;  /* NULL: no server runs */
+	struct mirror_node *mirror;  /* of the role's own store; NULL: no server runs */
 	struct queue *queue;         /* the mx role's; NULL: this is not the mx role */
 	struct keys *keys;           /* the same */
 	const char *hostname;        /* the same */
@@ -58,6 +58,8 @@ enum admin_shape {
 enum admin_place {
 	ADMIN_STORE, /* the store role, or the command line itself when no server runs */
 	ADMIN_MX,    /* the mx role, while it runs */
+	/* Every role here that has a store of its own, the store role first, while they run. */
+	ADMIN_BOTH,
 	/* The command line by itself, with a resolver as the config has it: it asks the DNS and
 	 * nothing else. */
 	ADMIN_DNS,

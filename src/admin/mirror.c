@@ -1,7 +1,10 @@
-/* rookery mirror … */
+/* rookery mirror …: of the store, and in the mx role of its own one, which has the queue. The two
+ * are pairs of their own, made by one line. */
 #include "admin/commands.h"
 
 #include "admin/values.h"
+
+static const char MX_LABEL[] = "rookery mirror mx";
 
 static int no_server(struct err *err)
 {
@@ -9,48 +12,111 @@ static int no_server(struct err *err)
 		"a mirror needs the running server: start it first (`rookery serve`)");
 }
 
+static bool is_mx(const struct admin *admin)
+{
+	return admin->queue != NULL;
+}
+
 /* What the other node's operator has to do. */
-static json_t *key_result(const char *done, const char *peer, struct buf *key)
+static json_t *key_result(const char *done, const char *peer, struct slice line)
 {
 	json_t *message =
 		json_sprintf("%s On %s, run (with this machine's address as it is seen "
-			     "from there):\n\n    rookery mirror pair ADDRESS %s\n\nWho has "
+			     "from there):\n\n    rookery mirror pair ADDRESS %.*s\n\nWho has "
 			     "this key can read all mail: don't keep it.",
-			done, peer, buf_cstr(key));
-	return json_pack("{s:o, s:s}", "message", message, "key", buf_cstr(key));
+			done, peer, SLICE_ARG(line));
+	return json_pack("{s:o, s:o}", "message", message, "key", admin_string(line));
+}
+
+/* "line", "first" and "other" are for the command line, which tells the mx role. */
+static void add_pairing(json_t *result, const struct admin *admin, struct slice line)
+{
+	struct mirror_status status;
+	mirror_node_status(admin->mirror, &status);
+	(void)json_object_set_new(result, "line", admin_string(line));
+	(void)json_object_set_new(result, "first", json_boolean(status.is_first));
+	(void)json_object_set_new(result, "other", json_string(status.peer));
+}
+
+static json_t *pair_result(
+	const struct admin *admin, const char *peer, struct slice line, bool already)
+{
+	struct mirror_status status;
+	mirror_node_status(admin->mirror, &status);
+	json_t *result =
+		status.is_first
+			? key_result(
+				  already ? "This node is paired already." : "This node is ready.",
+				  peer, line)
+			: admin_message("Paired with %.180s%s: `rookery mirror status` says how it "
+					"goes.",
+				  peer, already ? " already" : "");
+	if (already)
+		(void)json_object_set_new(result, "already", json_true());
+	add_pairing(result, admin, line);
+	return result;
 }
 
 int admin_mirror_pair(
 	struct admin *admin, const struct admin_call *call, json_t **ret_result, struct err *err)
 {
-	AUTO(buf_free) struct buf key = BUF(1024);
+	AUTO(buf_free) struct buf made = BUF(1024);
 	const char *peer = call->arguments[0];
+	char next[256];
 	if (!admin->mirror)
 		return no_server(err);
-	struct slice given = call->argument_count > 1 ? slice_str(call->arguments[1]) : SLICE_NONE;
-	if (mirror_node_pair(admin->mirror, peer, given, &key, err) < 0)
+	if (mirror_next_port(peer, next, err) < 0)
 		return -1;
-	*ret_result =
-		given.len > 0
-			? admin_message(
-				  "Paired with %.180s: `rookery mirror status` says how it goes.",
-				  peer)
-			: key_result("This node is ready.", peer, &key);
+	struct mirror_pair_options options = {.peer = is_mx(admin) ? next : peer,
+		.key = admin_argument(call, 1),
+		.made_here = admin_option_on(call, "made-here"),
+		.label = is_mx(admin) ? MX_LABEL : NULL};
+	int r = mirror_node_pair(admin->mirror, &options, &made, err);
+	if (r < 0)
+		return -1;
+	struct slice line = options.key.len > 0 ? options.key : buf_slice(&made);
+	*ret_result = pair_result(admin, peer, line, r == MIRROR_PAIRED_ALREADY);
 	return 0;
+}
+
+/* At the mx role "line" is the store's new one, and "other" where the store's new node is. A role
+ * that was not paired yet is from now on. */
+static int replace(struct admin *admin, const struct admin_call *call,
+	struct mirror_pair_options *options, struct buf *ret_line, struct err *err)
+{
+	const char *given = admin_option_text(call, "line");
+	const char *other = admin_option_text(call, "other");
+	char next[256];
+	options->key = given ? slice_str(given) : SLICE_NONE;
+	options->label = is_mx(admin) ? MX_LABEL : NULL;
+	options->made_here = true;
+	if (options->peer && mirror_next_port(options->peer, next, err) < 0)
+		return -1;
+	if (options->peer && is_mx(admin))
+		options->peer = next;
+	int r = mirror_node_replace(admin->mirror, options, ret_line, err);
+	if (r == 0 || err->kind != ERR_ABSENT || !given || !other)
+		return r;
+	if (mirror_next_port(other, next, err) < 0)
+		return -1;
+	options->peer = next;
+	return mirror_node_pair(admin->mirror, options, ret_line, err);
 }
 
 int admin_mirror_replace(
 	struct admin *admin, const struct admin_call *call, json_t **ret_result, struct err *err)
 {
-	AUTO(buf_free) struct buf key = BUF(1024);
+	AUTO(buf_free) struct buf line = BUF(1024);
+	struct mirror_pair_options options = {
+		.peer = call->argument_count > 0 ? call->arguments[0] : NULL};
 	struct mirror_status status;
 	if (!admin->mirror)
 		return no_server(err);
-	const char *peer = call->argument_count > 0 ? call->arguments[0] : NULL;
-	if (mirror_node_replace(admin->mirror, peer, &key, err) < 0)
+	if (replace(admin, call, &options, &line, err) < 0)
 		return -1;
 	mirror_node_status(admin->mirror, &status);
-	*ret_result = key_result("The lost node is out.", status.peer, &key);
+	*ret_result = key_result("The lost node is out.", status.peer, buf_slice(&line));
+	add_pairing(*ret_result, admin, buf_slice(&line));
 	return 0;
 }
 
@@ -175,6 +241,7 @@ int admin_mirror_status(
 
 struct verifying {
 	const struct admin_call *call;
+	const char *whose;
 	json_t *findings;
 };
 
@@ -185,7 +252,7 @@ static void differs(void *context, struct id account, const char *why)
 	id_to_text(account, text);
 	(void)json_array_append_new(
 		v->findings, json_pack("{s:b, s:o, s:s}", "damage", 1, "object",
-				     json_sprintf("account %s", text), "text", why));
+				     json_sprintf("account %s%s", text, v->whose), "text", why));
 }
 
 static bool progress(void *context, const char *what, uint64_t done, uint64_t total)
@@ -197,7 +264,8 @@ static bool progress(void *context, const char *what, uint64_t done, uint64_t to
 int admin_mirror_verify(
 	struct admin *admin, const struct admin_call *call, json_t **ret_result, struct err *err)
 {
-	struct verifying v = {call, json_array()};
+	const char *whose = is_mx(admin) ? " of the queue" : "";
+	struct verifying v = {call, whose, json_array()};
 	struct mirror_verify_result found;
 	bool repair = admin_option_on(call, "repair");
 	int r = admin->mirror ? mirror_node_verify(
@@ -209,11 +277,11 @@ int admin_mirror_verify(
 	}
 	*ret_result = json_pack("{s:o, s:I, s:I, s:o}", "findings", v.findings, "damage",
 		(json_int_t)found.differing, "accounts", (json_int_t)found.accounts, "message",
-		found.differing == 0 ? json_sprintf("%llu accounts are the same at both nodes.",
-					       (unsigned long long)found.accounts)
-				     : json_sprintf("%llu of %llu accounts differ%s.",
+		found.differing == 0 ? json_sprintf("%llu accounts%s are the same at both nodes.",
+					       (unsigned long long)found.accounts, whose)
+				     : json_sprintf("%llu of %llu accounts%s differ%s.",
 					       (unsigned long long)found.differing,
-					       (unsigned long long)found.accounts,
+					       (unsigned long long)found.accounts, whose,
 					       repair ? "; they are being merged" : ""));
 	return 0;
 }

@@ -40,6 +40,12 @@ static const char *kind_name(enum err_kind kind)
 	return NAMES[kind];
 }
 
+static bool belongs_here(const struct admin *admin, const struct admin_command *command)
+{
+	return command->place == ADMIN_BOTH ||
+	       command->place == (admin->queue ? ADMIN_MX : ADMIN_STORE);
+}
+
 static json_t *answer(struct net_session *net, const json_t *request)
 {
 	const char *arguments[ARGUMENTS_MAX];
@@ -57,7 +63,7 @@ static json_t *answer(struct net_session *net, const json_t *request)
 	struct err err = {0};
 	json_t *result = NULL;
 	const struct admin *admin = net_service(net);
-	bool good = command && command->place == (admin->queue ? ADMIN_MX : ADMIN_STORE) &&
+	bool good = command && belongs_here(admin, command) &&
 		    call.argument_count >= command->arguments_min &&
 		    call.argument_count <= command->arguments_max;
 	for (size_t i = 0; i < call.argument_count; i++) {

@@ -2,6 +2,7 @@
  */
 #include "cli/cli.h"
 
+#include "base/alloc.h"
 #include "base/errno_here.h"
 
 #include "net/client.h"
@@ -45,49 +46,94 @@ static json_t *request_of(
 		"options", words->options, "password", password);
 }
 
-static int read_answer(
-	const struct cli *cli, const struct admin_command *command, struct net_client *net)
+static void fail_answer(struct cli_answer *answer, int status, const char *text)
+{
+	answer->status = status;
+	(void)snprintf(answer->text, sizeof(answer->text), "%s", text);
+}
+
+int cli_fail_answer(const struct cli *cli, const struct cli_answer *answer)
+{
+	cli_print_progress("", 0, 0);
+	return cli_fail(cli, answer->status, "%s", answer->text);
+}
+
+/* One line of the server's. False: that was not the last one. */
+static bool take_line(const struct cli *cli, const json_t *line, struct cli_answer *answer)
+{
+	const char *what = json_string_value(json_object_get(line, "progress"));
+	const char *text = json_string_value(json_object_get(line, "error"));
+	const char *kind = json_string_value(json_object_get(line, "kind"));
+	if (what) {
+		if (!cli->json)
+			cli_print_progress(what,
+				(uint64_t)json_integer_value(json_object_get(line, "done")),
+				(uint64_t)json_integer_value(json_object_get(line, "total")));
+		return false;
+	}
+	if (json_is_true(json_object_get(line, "ok"))) {
+		answer->result = json_incref(json_object_get(line, "result"));
+		return true;
+	}
+	bool temporary = json_is_true(json_object_get(line, "temporary"));
+	fail_answer(answer, temporary ? CLI_TEMPORARY : CLI_FAILED,
+		text ? text : "the server's answer is no answer");
+	(void)snprintf(answer->kind, sizeof(answer->kind), "%s", kind ? kind : "");
+	return true;
+}
+
+static void read_answer(const struct cli *cli, struct net_client *net, struct cli_answer *answer)
 {
 	struct slice line;
 	struct err err;
-	for (;;) {
-		if (net_client_read_line(net, ANSWER_MAX, &line, &err) < 0)
-			return failed(cli, "the server broke off: see its log", true);
-		json_t *answer = json_loadb(line.ptr, line.len, 0, NULL);
-		const char *what = json_string_value(json_object_get(answer, "progress"));
-		if (what) {
-			if (!cli->json)
-				cli_print_progress(what,
-					(uint64_t)json_integer_value(
-						json_object_get(answer, "done")),
-					(uint64_t)json_integer_value(
-						json_object_get(answer, "total")));
-			json_decref(answer);
-			continue;
+	for (bool last = false; !last;) {
+		if (net_client_read_line(net, ANSWER_MAX, &line, &err) < 0) {
+			fail_answer(answer, CLI_TEMPORARY, "the server broke off: see its log");
+			return;
 		}
-		const char *text = json_string_value(json_object_get(answer, "error"));
-		int r = json_is_true(json_object_get(answer, "ok"))
-				? cli_finish(cli, command, json_object_get(answer, "result"))
-				: failed(cli, text ? text : "the server's answer is no answer",
-					  json_is_true(json_object_get(answer, "temporary")));
-		json_decref(answer);
-		return r;
+		json_t *json = json_loadb(line.ptr, line.len, 0, NULL);
+		last = take_line(cli, json, answer);
+		json_decref(json);
 	}
 }
 
-static int call_server(const struct cli *cli, const struct admin_command *command,
-	const struct cli_words *words, const char *password, struct net_client *net)
+static void send_request(struct net_client *net, char *text)
 {
-	json_t *request = request_of(command, words, password);
-	char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
-	json_decref(request);
-	if (!text)
-		return cli_fail(cli, CLI_USAGE, "the words are not UTF-8");
 	net_client_write(net, slice_str(text));
 	net_client_write(net, SLICE("\n"));
 	explicit_bzero(text, strlen(text));
-	free(text);
-	return read_answer(cli, command, net);
+}
+
+static const char *path_of(const char *at)
+{
+	return strncmp(at, "unix:", 5) == 0 ? at + 5 : at;
+}
+
+void cli_ask(const struct cli *cli, const char *at, const struct admin_command *command,
+	const struct cli_words *words, const char *password, struct cli_answer *answer)
+{
+	struct net_client_options options = {.timeout_ms = PATIENCE_MS};
+	struct net_client *net;
+	struct err err;
+	char address[600];
+	*answer = (struct cli_answer){0};
+	json_t *request = request_of(command, words, password);
+	AUTO_FREE char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
+	json_decref(request);
+	if (!text) {
+		fail_answer(answer, CLI_USAGE, "the words are not UTF-8");
+		return;
+	}
+	(void)snprintf(address, sizeof(address), "unix:%s", path_of(at));
+	if (net_address_parse(slice_str(address), &options.address, &err) < 0 ||
+		net_client_connect(&options, &net, &err) < 0) {
+		explicit_bzero(text, strlen(text));
+		fail_answer(answer, CLI_FAILED, err.text);
+		return;
+	}
+	send_request(net, text);
+	read_answer(cli, net, answer);
+	net_client_close(net);
 }
 
 static bool progress_here(void *context, const char *what, uint64_t done, uint64_t total)
@@ -148,11 +194,11 @@ static int ask_dns(
 	return status;
 }
 
-/* Is somebody listening? What else may be wrong, the connection itself says. */
-static bool server_listens(const char *path)
+/* What else may be wrong, the connection itself says. */
+bool cli_listens(const char *at)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path_of(at));
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	bool absent = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 &&
 		      (errno == ENOENT || errno == ECONNREFUSED);
@@ -166,24 +212,19 @@ int cli_call(struct cli *cli, const struct admin_command *command, const struct 
 {
 	bool mx = command->place == ADMIN_MX;
 	const char *path = mx ? cli->settings->mx.control_socket : cli->settings->control_socket;
-	struct net_client_options options = {.timeout_ms = PATIENCE_MS};
-	struct net_client *net;
-	struct err err;
-	char address[600];
+	struct cli_answer answer;
 	if (command->place == ADMIN_DNS)
 		return ask_dns(cli, command, words);
-	if (strncmp(path, "unix:", 5) == 0)
-		path += 5;
-	if (!server_listens(path) && mx)
+	if (command->place == ADMIN_BOTH)
+		return cli_mirror(cli, command, words);
+	if (!cli_listens(path) && mx)
 		return cli_fail(cli, CLI_TEMPORARY,
 			"no mx role runs here: start the server first (`rookery serve`)");
-	if (!server_listens(path))
+	if (!cli_listens(path))
 		return call_here(cli, command, words, password);
-	(void)snprintf(address, sizeof(address), "unix:%s", path);
-	if (net_address_parse(slice_str(address), &options.address, &err) < 0 ||
-		net_client_connect(&options, &net, &err) < 0)
-		return cli_fail(cli, CLI_FAILED, "%s", err.text);
-	int r = call_server(cli, command, words, password, net);
-	net_client_close(net);
-	return r;
+	cli_ask(cli, path, command, words, password, &answer);
+	int status = answer.status == CLI_DONE ? cli_finish(cli, command, answer.result)
+					       : cli_fail_answer(cli, &answer);
+	json_decref(answer.result);
+	return status;
 }

@@ -39,8 +39,27 @@ char *cli_ask_password(const struct cli *cli, const char *what);
 /* call.c: runs a command, in the server or here; prints. Returns the exit status. */
 int cli_call(struct cli *cli, const struct admin_command *command, const struct cli_words *words,
 	const char *password);
+
+/* A role's answer, by its control socket. */
+struct cli_answer {
+	int status;      /* CLI_DONE, or what to exit with */
+	json_t *result;  /* of CLI_DONE: freed by the caller; else NULL */
+	char text[1024]; /* else why not */
+	char kind[16];   /* and what kind of "no" it is: "absent"; "" when nobody said */
+};
+/* Is somebody listening there, at a socket of the settings? */
+bool cli_listens(const char *at);
+/* Prints progress, and nothing else. */
+void cli_ask(const struct cli *cli, const char *at, const struct admin_command *command,
+	const struct cli_words *words, const char *password, struct cli_answer *ret_answer);
+/* cli_fail() with the answer's text and status, behind the progress. */
+int cli_fail_answer(const struct cli *cli, const struct cli_answer *answer);
 /* Prints its result; returns the exit status. */
 int cli_finish(const struct cli *cli, const struct admin_command *command, const json_t *result);
+
+/* mirror.c: commands of ADMIN_BOTH, at each role that this machine has; prints. Returns the exit
+ * status. */
+int cli_mirror(struct cli *cli, const struct admin_command *command, const struct cli_words *words);
 
 /* backup.c: rookery backup FOLDER; `command` is the one that lets the store make the copy. */
 int cli_backup(struct cli *cli, const struct admin_command *command, const char *folder);

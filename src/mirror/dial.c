@@ -10,33 +10,81 @@
 
 enum { WAIT_FIRST_MS = 200, WAIT_MAX_MS = 500, PORT_SIZE = 8 };
 
-/* "host", "host:port", "[2001:db8::1]:port", "2001:db8::1". False when it is none of these. */
-bool mirror_split_peer(
-	const char *peer, const char *default_port, char host[256], char port[PORT_SIZE])
+/* "host", "host:port", "[2001:db8::1]:port", "2001:db8::1": the port is SLICE_NONE when there is
+ * none. False when it is none of these. */
+static bool cut_peer(const char *peer, struct slice *ret_host, struct slice *ret_port)
 {
-	struct slice rest = slice_str(peer), name = rest, number = slice_str(default_port);
+	struct slice rest = slice_str(peer);
 	ssize_t colon = slice_find(rest, ':');
+	*ret_host = rest;
+	*ret_port = SLICE_NONE;
 	if (rest.len > 0 && rest.ptr[0] == '[') {
 		ssize_t end = slice_find(rest, ']');
 		if (end < 0)
 			return false;
-		name = slice_sub(rest, 1, (size_t)end - 1);
+		*ret_host = slice_sub(rest, 1, (size_t)end - 1);
 		rest = slice_from(rest, (size_t)end + 1);
 		if (rest.len > 0 && rest.ptr[0] != ':')
 			return false;
 		if (rest.len > 0)
-			number = slice_from(rest, 1);
+			*ret_port = slice_from(rest, 1);
 	} else if (colon >= 0 && slice_find(slice_from(rest, (size_t)colon + 1), ':') < 0) {
-		name = slice_sub(rest, 0, (size_t)colon);
-		number = slice_from(rest, (size_t)colon + 1);
+		*ret_host = slice_sub(rest, 0, (size_t)colon);
+		*ret_port = slice_from(rest, (size_t)colon + 1);
 	}
+	return ret_host->len > 0 && ret_host->len <= 255;
+}
+
+static bool read_port(struct slice port, uint64_t *ret_number)
+{
+	return port.len < PORT_SIZE && slice_to_u64(port, UINT16_MAX, ret_number) &&
+	       *ret_number > 0;
+}
+
+bool mirror_split_peer(
+	const char *peer, const char *default_port, char host[256], char port[PORT_SIZE])
+{
+	struct slice name, number;
 	uint64_t value;
-	if (name.len == 0 || name.len > 255 || number.len >= PORT_SIZE ||
-		!slice_to_u64(number, UINT16_MAX, &value) || value == 0)
+	if (!cut_peer(peer, &name, &number))
+		return false;
+	if (!number.ptr)
+		number = slice_str(default_port);
+	if (!read_port(number, &value))
 		return false;
 	(void)snprintf(host, 256, "%.*s", (int)name.len, name.ptr);
 	(void)snprintf(port, PORT_SIZE, "%.*s", (int)number.len, number.ptr);
 	return true;
+}
+
+int mirror_check_peer(const char *peer, struct err *err)
+{
+	char host[256], port[PORT_SIZE];
+	if (strlen(peer) > MIRROR_PEER_MAX || !mirror_split_peer(peer, "1", host, port))
+		return err_permanent(err, ERR_BAD_INPUT,
+			"\"%s\" is no address: give a host name or IP, and maybe a port "
+			"(mail-b.example.org, [2001:db8::1]:7625)",
+			peer);
+	return 0;
+}
+
+int mirror_next_port(const char *peer, char ret_peer[256], struct err *err)
+{
+	struct slice name, number;
+	uint64_t port;
+	if (mirror_check_peer(peer, err) < 0)
+		return -1;
+	if (!cut_peer(peer, &name, &number) || !read_port(number, &port)) {
+		(void)snprintf(ret_peer, 256, "%s", peer);
+		return 0;
+	}
+	bool bracketed = slice_find(name, ':') >= 0;
+	int len = snprintf(ret_peer, 256, "%s%.*s%s:%u", bracketed ? "[" : "", SLICE_ARG(name),
+		bracketed ? "]" : "", (unsigned)port + 1);
+	if (port == UINT16_MAX || len > MIRROR_PEER_MAX)
+		return err_permanent(err, ERR_BAD_INPUT,
+			"\"%s\" names the last port, and the one behind it is needed too", peer);
+	return 0;
 }
 
 static int look_up(struct mirror_node *node, const char *peer, struct net_address *ret_address,

@@ -54,18 +54,32 @@ int mirror_node_serve(struct mirror_node *node, struct net_loop *loop, struct er
 /* After the loop is freed and the store is closed. NULL is fine. */
 void mirror_node_free(struct mirror_node *node);
 
-/* What operators do. `key` empty: this is the first node, and *ret_key becomes what the other one
- * needs. ERR_EXISTS when it is paired already. May wait. */
-int mirror_node_pair(struct mirror_node *node, const char *peer, struct slice key,
+/* How two nodes become a pair, by a key of one line. */
+struct mirror_pair_options {
+	const char *peer;  /* the other one's address */
+	struct slice key;  /* empty: makes one, and is the first node */
+	bool made_here;    /* the key was made at this side: it is the first node all the same */
+	const char *label; /* another pair than the line's: see mirror_pairing_derive(); or NULL */
+};
+enum { MIRROR_PAIRED_ALREADY = 1 };
+
+/* What operators do. *ret_key becomes what the other node needs where `key` is empty.
+ * MIRROR_PAIRED_ALREADY: with that peer, by that key if one is given. ERR_EXISTS: otherwise, or
+ * its line is not known any more, since it has a label. May wait. */
+int mirror_node_pair(struct mirror_node *node, const struct mirror_pair_options *options,
 	struct buf *ret_key, struct err *err) WARN_UNUSED;
 /* ERR_ABSENT: it is not paired. Both may wait. */
 int mirror_node_unpair(struct mirror_node *node, struct err *err) WARN_UNUSED;
-/* The other node's machine is lost: a new key, for a new one that has nothing yet. `peer` NULL: at
- * the same address. */
-int mirror_node_replace(struct mirror_node *node, const char *peer, struct buf *ret_key,
-	struct err *err) WARN_UNUSED;
+/* The other node's machine is lost: a new key, for a new one that has nothing yet; this is the
+ * first node. `peer` NULL: at the same address. */
+int mirror_node_replace(struct mirror_node *node, const struct mirror_pair_options *options,
+	struct buf *ret_key, struct err *err) WARN_UNUSED;
 /* No link until it is resumed, also after a restart. */
 int mirror_node_pause(struct mirror_node *node, bool pause, struct err *err) WARN_UNUSED;
+
+/* A peer's address with the port behind the one that it names; as it is when it names none.
+ * ERR_BAD_INPUT: it is no address, or names the last port. */
+int mirror_next_port(const char *peer, char ret_peer[256], struct err *err) WARN_UNUSED;
 
 enum mirror_state {
 	MIRROR_UNPAIRED,

@@ -125,6 +125,7 @@ int mirror_node_use_key(struct mirror_node *node, struct err *err) WARN_UNUSED;
 /* dial.c */
 WARN_UNUSED bool mirror_split_peer(
 	const char *peer, const char *default_port, char ret_host[256], char ret_port[8]);
+int mirror_check_peer(const char *peer, struct err *err) WARN_UNUSED;
 void mirror_dial(void *node);
 void mirror_dial_failed(void *node, const struct err *err);
 /* Under node.lock: dials again soon; or later than the last time. */

@@ -6,16 +6,7 @@
 #include "base/clock.h"
 #include "net/tls.h"
 
-static int check_peer(struct mirror_node *node, const char *peer, struct err *err)
-{
-	char host[256], port[8];
-	if (strlen(peer) > MIRROR_PEER_MAX || !mirror_split_peer(peer, "1", host, port))
-		return err_permanent(err, ERR_BAD_INPUT,
-			"\"%s\" is no address: give a host name or IP, and maybe a port "
-			"(mail-b.example.org, [2001:db8::1]:7625)",
-			peer);
-	return 0;
-}
+#include <openssl/crypto.h>
 
 /* Nobody writes while the mirror learns what it is. */
 static void tell_mirror(struct mirror_node *node, bool paired, bool is_first)
@@ -60,28 +51,63 @@ static void cut_link(struct mirror_node *node, const char *why)
 	mirror_connection_unref(c);
 }
 
-int mirror_node_pair(struct mirror_node *node, const char *peer, struct slice key,
+/* The pairing that the options ask for. *ret_key: see mirror_node_pair(). */
+static int make_pairing(const struct mirror_pair_options *options,
+	struct mirror_pairing *ret_pairing, struct buf *ret_key, struct err *err)
+{
+	bool fresh = options->key.len == 0;
+	if (fresh)
+		mirror_pairing_make(ret_pairing);
+	else if (mirror_pairing_from_text(options->key, ret_pairing, err) < 0)
+		return -1;
+	ret_pairing->is_first = fresh || options->made_here;
+	if (options->peer)
+		(void)snprintf(ret_pairing->peer, sizeof(ret_pairing->peer), "%s", options->peer);
+	if (fresh)
+		mirror_pairing_add_text(ret_pairing, ret_key);
+	return options->label ? mirror_pairing_derive(ret_pairing, options->label, err) : 0;
+}
+
+/* Asked for what is done already: by the key that is given, or that can be told. */
+static int pair_again(const struct mirror_pairing *has, const struct mirror_pair_options *options,
+	struct buf *ret_key, struct err *err)
+{
+	struct mirror_pairing wanted;
+	bool same = strcmp(has->peer, options->peer) == 0;
+	if (same && options->key.len > 0) {
+		if (make_pairing(options, &wanted, ret_key, err) < 0)
+			return -1;
+		same = id_eq(has->cluster, wanted.cluster) &&
+		       CRYPTO_memcmp(has->key, wanted.key, MIRROR_KEY_SIZE) == 0;
+		explicit_bzero(wanted.key, sizeof(wanted.key));
+	} else if (same && !options->label) {
+		mirror_pairing_add_text(has, ret_key);
+	} else {
+		same = false;
+	}
+	if (same)
+		return MIRROR_PAIRED_ALREADY;
+	return err_permanent(err, ERR_EXISTS,
+		"this node is paired already, with %.100s: `rookery mirror status` says more",
+		has->peer);
+}
+
+int mirror_node_pair(struct mirror_node *node, const struct mirror_pair_options *options,
 	struct buf *ret_key, struct err *err)
 {
 	struct mirror_pairing pairing;
-	if (check_peer(node, peer, err) < 0)
+	if (mirror_check_peer(options->peer, err) < 0)
 		return -1;
 	mirror_node_lock(node);
 	bool paired = node->paired;
+	pairing = node->pairing;
 	mirror_node_unlock(node);
-	if (paired)
-		return err_permanent(err, ERR_EXISTS,
-			"this node is paired already: `rookery mirror status` says with whom");
-	if (key.len == 0)
-		mirror_pairing_make(&pairing);
-	else if (mirror_pairing_from_text(key, &pairing, err) < 0)
-		return -1;
-	(void)snprintf(pairing.peer, sizeof(pairing.peer), "%s", peer);
-	if (!id_is_none(node->options.id))
+	int r = paired ? pair_again(&pairing, options, ret_key, err)
+		       : make_pairing(options, &pairing, ret_key, err);
+	if (!paired && !id_is_none(node->options.id))
 		pairing.node = node->options.id;
-	int r = take_pairing(node, &pairing, err);
-	if (r == 0 && pairing.is_first)
-		mirror_pairing_add_text(&pairing, ret_key);
+	if (r == 0)
+		r = take_pairing(node, &pairing, err);
 	explicit_bzero(pairing.key, sizeof(pairing.key));
 	return r;
 }
@@ -112,11 +138,11 @@ int mirror_node_unpair(struct mirror_node *node, struct err *err)
 	return 0;
 }
 
-int mirror_node_replace(
-	struct mirror_node *node, const char *peer, struct buf *ret_key, struct err *err)
+int mirror_node_replace(struct mirror_node *node, const struct mirror_pair_options *options,
+	struct buf *ret_key, struct err *err)
 {
 	struct mirror_pairing fresh, pairing;
-	if (peer && check_peer(node, peer, err) < 0)
+	if (options->peer && mirror_check_peer(options->peer, err) < 0)
 		return -1;
 	mirror_node_lock(node);
 	bool paired = node->paired;
@@ -124,18 +150,16 @@ int mirror_node_replace(
 	mirror_node_unlock(node);
 	if (!paired)
 		return not_paired(err);
-	mirror_pairing_make(&fresh);
-	memcpy(pairing.key, fresh.key, sizeof(pairing.key));
-	pairing.cluster = fresh.cluster;
-	pairing.other = ID_NONE;
-	pairing.is_first = true;
-	pairing.paused = false;
-	if (peer)
-		(void)snprintf(pairing.peer, sizeof(pairing.peer), "%s", peer);
-	cut_link(node, "the other node is being replaced");
-	int r = take_pairing(node, &pairing, err);
-	if (r == 0)
-		mirror_pairing_add_text(&pairing, ret_key);
+	int r = make_pairing(options, &fresh, ret_key, err);
+	if (r == 0) {
+		fresh.is_first = true;
+		fresh.node = pairing.node;
+		if (!options->peer)
+			memcpy(fresh.peer, pairing.peer, sizeof(fresh.peer));
+		cut_link(node, "the other node is being replaced");
+		r = take_pairing(node, &fresh, err);
+	}
+	explicit_bzero(fresh.key, sizeof(fresh.key));
 	explicit_bzero(pairing.key, sizeof(pairing.key));
 	return r;
 }

@@ -8,6 +8,9 @@
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <openssl/core_names.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -62,6 +65,35 @@ int mirror_pairing_from_text(struct slice text, struct mirror_pairing *ret_pairi
 	memcpy(ret_pairing->key, bytes.data + ID_SIZE, MIRROR_KEY_SIZE);
 	explicit_bzero(bytes.data, bytes.len);
 	explicit_bzero(again.data, again.len);
+	return 0;
+}
+
+static bool expand(struct mirror_pairing *p, const char *label, unsigned char *to, size_t len)
+{
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256", 0),
+		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, p->key, MIRROR_KEY_SIZE),
+		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, p->cluster.bytes, ID_SIZE),
+		OSSL_PARAM_construct_octet_string(
+			OSSL_KDF_PARAM_INFO, (char *)label, strlen(label)),
+		OSSL_PARAM_construct_end(),
+	};
+	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
+	EVP_KDF_CTX *context = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
+	bool good = context && EVP_KDF_derive(context, to, len, params) > 0;
+	EVP_KDF_CTX_free(context);
+	EVP_KDF_free(kdf);
+	return good;
+}
+
+int mirror_pairing_derive(struct mirror_pairing *pairing, const char *label, struct err *err)
+{
+	unsigned char bytes[ID_SIZE + MIRROR_KEY_SIZE];
+	if (!expand(pairing, label, bytes, sizeof(bytes)))
+		return err_temporary(err, ERR_OTHER, "OpenSSL can't derive a key");
+	memcpy(pairing->cluster.bytes, bytes, ID_SIZE);
+	memcpy(pairing->key, bytes + ID_SIZE, MIRROR_KEY_SIZE);
+	explicit_bzero(bytes, sizeof(bytes));
 	return 0;
 }
 

@@ -29,6 +29,12 @@ void mirror_pairing_add_text(const struct mirror_pairing *pairing, struct buf *t
 int mirror_pairing_from_text(
 	struct slice text, struct mirror_pairing *ret_pairing, struct err *err) WARN_UNUSED;
 
+/* A second pairing out of a first one: cluster and key become others, by HKDF with SHA-256 (RFC
+ * 5869: the key, salted with the cluster; `label` is the info). Who has one line has both, and
+ * nobody gets from the second one's key to the first one's. */
+int mirror_pairing_derive(
+	struct mirror_pairing *pairing, const char *label, struct err *err) WARN_UNUSED;
+
 /* STORE_ABSENT-like: 1 when there is none. */
 int mirror_pairing_load(
 	const char *folder, struct mirror_pairing *ret_pairing, struct err *err) WARN_UNUSED;

@@ -39,7 +39,7 @@ class Two:
             node.add_user("anna")
 
     def pair(self, first: Half, second: Half, key: str = "") -> None:
-        peer = f"127.0.0.1:{self.link + 1}"
+        peer = f"127.0.0.1:{self.link}"
         key = key or first.run("mirror", "pair", peer)["key"]
         second.run("mirror", "pair", peer, key)
         for node in (first, second):
