@@ -42,6 +42,7 @@ PROTOCOLS = {
 # In a network namespace nobody else has them.
 WELL_KNOWN = {"smtp": 25, "submission": 587, "submissions": 465, "lmtp": 24, "imap": 143, "imaps": 993,
               "pop3": 110, "pop3s": 995, "metrics": 9090}  # fmt: skip
+MIRROR_PORT = 7625  # of the store; the queue's is the next one, which needs no word then
 BALANCED_UP = 10000  # from a protocol's port to the one for a load balancer
 
 
@@ -56,7 +57,7 @@ class Node:
     cheap_passwords: bool
     namespace: str = ""  # network namespace that it runs in; "": this machine's
     host: str = "127.0.0.1"  # where clients reach it
-    mirror: str = ""  # where it listens for the other node of its mirror
+    mirror: str = ""  # where its store listens for the other node of its mirror; the queue: a port up
     balancer: str = ""  # address of a load balancer, which has ports of its own
 
     @property
@@ -101,10 +102,15 @@ class Node:
             "    scram_iterations 4096;\n"
         )
         trusted = f"proxy_trusted {self.balancer};\n" if self.balancer else ""
-        mirror = f"    mirror {{\n        listen {self.mirror};\n    }}\n" if self.mirror else ""
+        def mirror(up: int) -> str:
+            if not self.mirror or (up and self.mirror.endswith(f":{MIRROR_PORT}")):
+                return ""
+            host, _, port = self.mirror.rpartition(":")
+            return f"    mirror {{\n        listen {host}:{int(port) + up};\n    }}\n"
+
         blocks = {
-            "mx": f"mx {{\n{user('mx')}{listens('mx')}}}\n",
-            "store": f"store {{\n{user('store')}{listens('store')}{cheap if self.cheap_passwords else ''}{mirror}}}\n",
+            "mx": f"mx {{\n{user('mx')}{listens('mx')}{mirror(1)}}}\n",
+            "store": f"store {{\n{user('store')}{listens('store')}{cheap if self.cheap_passwords else ''}{mirror(0)}}}\n",
         }
         self.config.write_text(
             "hostname mail.example.test;\n"

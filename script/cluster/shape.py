@@ -39,7 +39,7 @@ def mirror(folder: Path, program: Path, front: Front | None) -> list[Node]:
     wire = Wire(folder) if os.getuid() == 0 else None
     if wire:
         wire.up(balancer=front is not None and front.has_machine)
-    link = ports.free(1)[0]
+    link = nodes.MIRROR_PORT if wire else ports.free(1)[0]
     for name, loopback in (("a", "127.0.0.1"), ("b", "127.0.0.2")):
         numbers = nodes.WELL_KNOWN if wire else dict(zip(used, ports.free(len(used)), strict=True))
         more = {"mirror": f"{wire.peer_host(name) if wire else loopback}:{link}"}
@@ -62,15 +62,19 @@ def pair(members: list[Node]) -> None:
 
 
 def await_sync(members: list[Node]) -> None:
+    """The queues too, where both nodes mirror them: programs of before 0.2 do not."""
     end = time.monotonic() + SYNC_SECONDS
-    for member in members:
-        while True:
-            status = json.loads(member.command("--json", "mirror", "status"))
-            if status["state"] == "in sync":
-                break
-            if time.monotonic() > end:
-                raise RuntimeError(f"node {member.name} is not in sync: {status}")
-            time.sleep(0.02)
+    while True:
+        found = [json.loads(member.command("--json", "mirror", "status")) for member in members]
+        queues = [status["queue"]["state"] for status in found if "queue" in status]
+        states = [status["state"] for status in found]
+        if len(queues) == len(found) and "not mirrored" not in queues:
+            states += queues
+        if set(states) == {"in sync"}:
+            return
+        if time.monotonic() > end:
+            raise RuntimeError(f"the nodes are not in sync: {found}")
+        time.sleep(0.02)
 
 
 def part(folder: Path, member: Node, apart: bool) -> None:

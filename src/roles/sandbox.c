@@ -107,12 +107,12 @@ static void allow(int ruleset, const char *path, uint64_t access)
 	(void)close(rule.parent_fd);
 }
 
-/* As of ABI 4. */
-static void allow_port(int ruleset, uint16_t port)
+/* As of ABI 4. `access`: all that the rules are about; a rule about anything else is none. */
+static void allow_port(int ruleset, uint64_t access, uint16_t port)
 {
 	struct {
 		uint64_t access, port;
-	} rule = {NET_BIND_TCP | NET_CONNECT_TCP, port};
+	} rule = {access, port};
 	(void)syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0);
 }
 
@@ -143,7 +143,7 @@ static bool landlock(const char *const *writable, size_t count, uint16_t port, b
 	for (size_t i = 0; i < count; i++)
 		allow(ruleset, writable[i], WRITE | extra);
 	if (abi >= 4 && port != 0)
-		allow_port(ruleset, port);
+		allow_port(ruleset, wanted.net, port);
 	bool on = syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
 	(void)close(ruleset);
 	return on;

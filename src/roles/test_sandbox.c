@@ -4,6 +4,7 @@
 #include "roles/sandbox.h"
 
 #include <fcntl.h>
+#include <linux/landlock.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,13 +25,15 @@ enum { SKIPPED = 77 };
 
 static char inside[64], outside[64];
 
+enum { PORT = 47625 }; /* that may be listened on; it is bound for a moment only */
+
 /* Runs `attempt` in a confined child; gives waitpid()'s status. */
-static int confined(const char *needs, int (*attempt)(void))
+static int confined_to(const char *needs, uint16_t port, bool connects, int (*attempt)(void))
 {
 	pid_t pid = fork();
 	if (pid == 0) {
 		const char *const writable[] = {inside};
-		if (!strstr(sandbox_confine(writable, 1, 0, false), needs))
+		if (!strstr(sandbox_confine(writable, 1, port, connects), needs))
 			_exit(SKIPPED);
 		_exit(attempt());
 	}
@@ -38,6 +42,11 @@ static int confined(const char *needs, int (*attempt)(void))
 	if (WIFEXITED(status) && WEXITSTATUS(status) == SKIPPED)
 		skip();
 	return status;
+}
+
+static int confined(const char *needs, int (*attempt)(void))
+{
+	return confined_to(needs, 0, false, attempt);
 }
 
 static int can_open(const char *folder, int flags)
@@ -113,6 +122,26 @@ static int ask_the_dns(void)
 	return r < 0 && recv(server, packet, sizeof(packet), MSG_DONTWAIT) > 12;
 }
 
+static int can_bind(uint16_t port)
+{
+	struct sockaddr_in name = {.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons(port)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	return bind(fd, (struct sockaddr *)&name, sizeof(name)) == 0;
+}
+
+static int bind_port(void)
+{
+	return can_bind(PORT);
+}
+
+static int bind_another_port(void)
+{
+	return can_bind(PORT + 1);
+}
+
 static void expect_exit(int status, int code)
 {
 	assert_true(WIFEXITED(status));
@@ -149,6 +178,21 @@ static void test_memory_of_other_processes_can_not_be_read(void **state)
 static void test_the_dns_can_be_asked(void **state)
 {
 	expect_exit(confined("", ask_the_dns), 1);
+}
+
+/* Kernels before Landlock's ABI 4 know nothing of ports. */
+static bool knows_ports(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 4;
+}
+
+static void test_the_mirrors_port_can_be_listened_on_and_no_other(void **state)
+{
+	for (int connects = 0; connects < 2; connects++) {
+		expect_exit(confined_to("", PORT, connects, bind_port), 1);
+		if (knows_ports())
+			expect_exit(confined_to("landlock", PORT, connects, bind_another_port), 0);
+	}
 }
 
 static void test_a_program_started_kills_the_process(void **state)
@@ -208,6 +252,7 @@ int main(void)
 		cmocka_unit_test(test_the_systems_files_can_not_be_written),
 		cmocka_unit_test(test_memory_of_other_processes_can_not_be_read),
 		cmocka_unit_test(test_the_dns_can_be_asked),
+		cmocka_unit_test(test_the_mirrors_port_can_be_listened_on_and_no_other),
 		cmocka_unit_test(test_a_program_started_kills_the_process),
 		cmocka_unit_test(test_a_try_to_change_user_kills_the_process),
 		cmocka_unit_test(test_a_user_may_be_a_number),
