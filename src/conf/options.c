@@ -1,9 +1,10 @@
 /* The tables, and finding rows in them by name. */
 #include "conf/options.h"
 
-#define FIELD(member) .offset = offsetof(struct conf_settings, member)
-#define ITEM(member)  .offset = offsetof(struct conf_certificate, member)
-#define ZONE(member)  .offset = offsetof(struct conf_dns_zone, member)
+#define FIELD(member)     .offset = offsetof(struct conf_settings, member)
+#define ITEM(member)      .offset = offsetof(struct conf_certificate, member)
+#define TRANSPORT(member) .offset = offsetof(struct conf_transport, member)
+#define ZONE(member)      .offset = offsetof(struct conf_dns_zone, member)
 
 #define KIB ((uint64_t)1024)
 #define MIB (KIB * 1024)
@@ -71,6 +72,16 @@ const struct conf_block conf_blocks[] = {
 		.help = "Of the mx role's own store, the queue and DKIM keys, where it is one of "
 			"two which are kept equal. It need not be there: \"rookery mirror pair\" "
 			"pairs it together with the store."},
+	{.path = "mx.transport",
+		.label = "a domain, \".example.net\" for all below it, or \"*\" for all others",
+		.on = CONF_NO_OFFSET,
+		.item_size = sizeof(struct conf_transport),
+		.items = offsetof(struct conf_settings, mx.transports),
+		.count = offsetof(struct conf_settings, mx.transport_count),
+		.help = "Where mail for a domain goes, whatever the DNS says: a gateway, or, for "
+			"\"*\", a smart host that takes all mail for elsewhere. The domain's own "
+			"block goes before those of longer and shorter names above it. May be "
+			"repeated."},
 	{.path = "store",
 		.on = offsetof(struct conf_settings, store.on),
 		.help = "The role that keeps mailboxes and serves them. This machine has the role "
@@ -290,11 +301,31 @@ const struct conf_option conf_options[] = {
 			"is refused (550 5.7.1), unless a chain of ARC holds."},
 	{"mx.outbound", "smart_host", CONF_TEXT, CONF_RESTART, 0, 255,
 		FIELD(mx.outbound.smart_host), .fallback = "\"\"", .example = "192.0.2.25:25",
-		.help = "Address and port of a server that takes all mail for elsewhere. Without "
-			"it, the DNS says where mail for a domain goes."},
+		.help = "Address and port of a server that takes all mail for elsewhere; a block "
+			"transport \"*\" says more of it. Without either, the DNS says where mail "
+			"for a domain goes."},
 	{"mx.outbound", "port", CONF_NUMBER, CONF_RESTART, 1, 65535, FIELD(mx.outbound.port),
 		.fallback = "25",
 		.help = "Where other servers listen. Only tests have another one than 25."},
+	{"mx.transport", "host", CONF_TEXT, CONF_RESTART, 1, 255, TRANSPORT(host),
+		.example = "gateway.example.net",
+		.help = "The server: a name, whose addresses are asked for and no MX record, or an "
+			"IP address."},
+	{"mx.transport", "port", CONF_NUMBER, CONF_RESTART, 1, 65535, TRANSPORT(port),
+		.fallback = "25", .help = "Its port."},
+	{"mx.transport", "tls", CONF_CHOICE, CONF_RESTART,
+		.choices = "opportunistic required verify none", TRANSPORT(tls),
+		.fallback = "opportunistic",
+		.help = "opportunistic: when it is offered, with any certificate. required: or no "
+			"mail. verify: the certificate must be the host's, by the authorities that "
+			"this system trusts. none: not even when it is offered."},
+	{"mx.transport", "user", CONF_TEXT, CONF_RESTART, 0, 255, TRANSPORT(user),
+		.fallback = "\"\"", .example = "relay",
+		.help = "Who logs in there; without it nobody does."},
+	{"mx.transport", "password", CONF_TEXT, CONF_RESTART, 0, 255, TRANSPORT(password),
+		.fallback = "\"\"", .example = "secret",
+		.help = "The user's password. It is told over TLS only, or proved without being "
+			"told (SCRAM, CRAM-MD5)."},
 	{"mx.queue", "lifetime", CONF_DURATION, CONF_RESTART, MINUTE, 30 * (uint64_t)DAY,
 		FIELD(mx.queue.lifetime_ms), .fallback = "5d",
 		.help = "How long a message is tried before its sender hears that it has failed; "

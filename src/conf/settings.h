@@ -101,6 +101,23 @@ struct conf_checks {
 	enum conf_dmarc dmarc;
 };
 
+/* In the order of the option's words. */
+enum conf_transport_tls {
+	CONF_TRANSPORT_OPPORTUNISTIC,
+	CONF_TRANSPORT_REQUIRED,
+	CONF_TRANSPORT_VERIFY,
+	CONF_TRANSPORT_NONE,
+};
+
+/* Where mail for some domains goes, whatever the DNS says. */
+struct conf_transport {
+	const char *domain; /* "example.net", ".example.net": all below it, "*": all others */
+	const char *host;   /* a name or an IP */
+	uint64_t port;
+	enum conf_transport_tls tls;
+	const char *user, *password; /* "": no login */
+};
+
 struct conf_outbound {
 	const char *smart_host; /* address and port; "": none */
 	uint64_t port;
@@ -131,6 +148,8 @@ struct conf_mx {
 	const char *control_socket;
 	struct conf_queue queue;
 	struct conf_outbound outbound;
+	const struct conf_transport *transports;
+	size_t transport_count;
 	struct conf_checks checks;
 	struct conf_mirror mirror;
 };

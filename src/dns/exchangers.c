@@ -112,6 +112,14 @@ static int take_names(struct search *s, const struct dns_answer *answer, struct 
 	return null && s->name_count == 0 ? takes_no_mail(s->route->domain, err) : 0;
 }
 
+static void be_own_exchanger(struct search *s)
+{
+	s->route->implicit = true;
+	s->names = ARENA_NEW(s->arena, struct dns_mx);
+	s->names[0].name = s->route->domain;
+	s->name_count = 1;
+}
+
 static int find_names(struct search *s, struct err *err)
 {
 	struct dns_route *route = s->route;
@@ -128,10 +136,7 @@ static int find_names(struct search *s, struct err *err)
 	}
 	if (r == 0)
 		return take_names(s, &answer, err);
-	route->implicit = true;
-	s->names = ARENA_NEW(s->arena, struct dns_mx);
-	s->names[0].name = route->domain;
-	s->name_count = 1;
+	be_own_exchanger(s);
 	return 0;
 }
 
@@ -271,16 +276,21 @@ static int find_literal(struct search *s, struct err *err)
 	return 0;
 }
 
+static void begin(struct search *s, struct slice domain)
+{
+	struct dns_route_options *o = &s->options;
+	o->port = o->port ? o->port : PORT;
+	o->hosts_max = o->hosts_max ? o->hosts_max : HOSTS_MAX;
+	s->addresses_left = o->addresses_max ? o->addresses_max : ADDRESSES_MAX;
+	*s->route = (struct dns_route){.domain = arena_copy(s->arena, dns_name_trim(domain))};
+	s->route->final_domain = s->route->domain;
+}
+
 int dns_find_route(struct dns *dns, struct slice domain, const struct dns_route_options *options,
 	struct arena *arena, struct dns_route *ret_route, struct err *err)
 {
 	struct search s = {.dns = dns, .options = *options, .arena = arena, .route = ret_route};
-	struct dns_route_options *o = &s.options;
-	o->port = o->port ? o->port : PORT;
-	o->hosts_max = o->hosts_max ? o->hosts_max : HOSTS_MAX;
-	s.addresses_left = o->addresses_max ? o->addresses_max : ADDRESSES_MAX;
-	*ret_route = (struct dns_route){.domain = arena_copy(arena, dns_name_trim(domain))};
-	ret_route->final_domain = ret_route->domain;
+	begin(&s, domain);
 	if (ret_route->domain.len == 0)
 		return no_domain(domain, err);
 	if (slice_starts(domain, SLICE("[")) && slice_ends(domain, SLICE("]")))
@@ -289,6 +299,18 @@ int dns_find_route(struct dns *dns, struct slice domain, const struct dns_route_
 		return -1;
 	sort_names(&s);
 	cut_own_names(&s);
+	find_hosts(&s);
+	return judge(&s, err);
+}
+
+int dns_find_host(struct dns *dns, struct slice name, const struct dns_route_options *options,
+	struct arena *arena, struct dns_route *ret_route, struct err *err)
+{
+	struct search s = {.dns = dns, .options = *options, .arena = arena, .route = ret_route};
+	begin(&s, name);
+	if (ret_route->domain.len == 0)
+		return no_domain(name, err);
+	be_own_exchanger(&s);
 	find_hosts(&s);
 	return judge(&s, err);
 }

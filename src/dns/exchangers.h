@@ -56,4 +56,9 @@ WARN_UNUSED int dns_find_route(struct dns *dns, struct slice domain,
 	const struct dns_route_options *options, struct arena *arena, struct dns_route *ret_route,
 	struct err *err);
 
+/* The same with a host that is given: its own addresses, whatever MX record it has. */
+WARN_UNUSED int dns_find_host(struct dns *dns, struct slice name,
+	const struct dns_route_options *options, struct arena *arena, struct dns_route *ret_route,
+	struct err *err);
+
 #endif

@@ -257,6 +257,23 @@ static void hosts_and_addresses_are_bounded(void **state)
 	assert_int_equal(a->route.count, 1);
 }
 
+static void a_host_that_is_given_is_asked_for_no_mx(void **state)
+{
+	struct asked *a = *state;
+	struct arena *arena = &a->arena;
+	assert_int_equal(dns_find_host(a->dns, SLICE("a.example.org"), &a->options, arena,
+				 &a->route, &a->err),
+		0);
+	assert_int_equal(a->route.count, 1);
+	assert_slice(a->route.hosts[0].name, "a.example.org");
+	assert_int_equal(a->route.hosts[0].count, 2);
+	/* It has exchangers, and no address. */
+	assert_int_equal(
+		dns_find_host(a->dns, SLICE("example.org"), &a->options, arena, &a->route, &a->err),
+		-1);
+	assert_string_equal(a->err.status, "5.4.4");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -273,6 +290,7 @@ int main(void)
 		TEST(we_are_known_by_address_too),
 		TEST(literals_ask_nobody),
 		TEST(hosts_and_addresses_are_bounded),
+		TEST(a_host_that_is_given_is_asked_for_no_mx),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "dns/dane.h"
+#include "dns/name.h"
 #include "net/layer.h"
 #include "roles/mx_sending.h"
 #include "smtp/outbound.h"
@@ -15,12 +16,13 @@ enum { HOST_MAX = 256 };
 struct mx_outbound {
 	struct role *role;
 	struct dns *dns;
-	struct net_tls_client *any; /* takes any certificate */
+	struct net_tls_client *any;      /* takes any certificate */
+	struct net_tls_client *verifies; /* NULL: nobody wants that */
 	struct smtp_outbound_options options;
 	struct slice own_name;
 	uint16_t port; /* of others */
-	bool has_smart_host;
-	struct net_address smart_address;
+	struct conf_transport smart_host;
+	char smart_address[NET_ADDRESS_TEXT];
 };
 
 struct mx_outbound_peer {
@@ -28,14 +30,33 @@ struct mx_outbound_peer {
 	char host[HOST_MAX];
 };
 
+/* It is a transport for all. */
 static int set_smart_host(struct mx_outbound *o, const char *text, struct err *err)
 {
-	o->has_smart_host = text[0] != '\0';
-	if (!o->has_smart_host)
+	struct net_address address;
+	if (text[0] == '\0')
 		return 0;
-	if (net_address_parse(slice_str(text), &o->smart_address, err) < 0)
+	if (net_address_parse(slice_str(text), &address, err) < 0)
 		return err_prefix(err, "mx.outbound.smart_host");
+	net_address_host(&address, o->smart_address);
+	o->smart_host = (struct conf_transport){.domain = "*",
+		.host = o->smart_address,
+		.port = net_address_port(&address),
+		.user = "",
+		.password = ""};
 	return 0;
+}
+
+/* The authorities are read now: later the role can't. */
+static int trust(struct mx_outbound *o, struct err *err)
+{
+	const struct conf_mx *conf = &o->role->settings->mx;
+	bool verifies = false;
+	for (size_t i = 0; i < conf->transport_count; i++)
+		verifies |= conf->transports[i].tls == CONF_TRANSPORT_VERIFY;
+	if (verifies && net_tls_client_new(NULL, true, &o->verifies, err) < 0)
+		return -1;
+	return net_tls_client_new(NULL, false, &o->any, err);
 }
 
 int mx_outbound_new(
@@ -51,7 +72,7 @@ int mx_outbound_new(
 		.hostname = role->settings->hostname, .spool_dir_fd = role->spool_fd};
 	if (set_smart_host(o, role->settings->mx.outbound.smart_host, err) < 0)
 		return -1;
-	return net_tls_client_new(NULL, false, &o->any, err);
+	return trust(o, err);
 }
 
 void mx_outbound_free(struct mx_outbound *o)
@@ -59,6 +80,7 @@ void mx_outbound_free(struct mx_outbound *o)
 	if (!o)
 		return;
 	net_tls_client_free(o->any);
+	net_tls_client_free(o->verifies);
 	free(o);
 }
 
@@ -155,23 +177,88 @@ static int open_route(struct mx_outbound *o, struct slice destination,
 	return unreachable(err);
 }
 
-static int open_smart_host(struct mx_outbound *o, struct mx_outbound_peer *peer, struct err *err)
+/* The domain's own one; else that of the longest name above it; else that for all. */
+static const struct conf_transport *find_transport(
+	const struct mx_outbound *o, struct slice destination)
 {
-	char text[NET_ADDRESS_TEXT];
-	net_address_text(&o->smart_address, text);
-	struct smtp_hop hop = {.host = text,
-		.address = o->smart_address,
-		.tls = SMTP_TLS_OPPORTUNISTIC,
-		.trust = o->any};
-	return open_hop(o, &hop, peer, err) < 0 ? unreachable(err) : 0;
+	const struct conf_mx *conf = &o->role->settings->mx;
+	const struct conf_transport *best = NULL;
+	size_t best_len = 0;
+	for (size_t i = 0; i < conf->transport_count; i++) {
+		struct slice domain = slice_str(conf->transports[i].domain);
+		bool all = slice_eq(domain, SLICE("*"));
+		bool below = !all && slice_starts(domain, SLICE(".")) &&
+			     destination.len > domain.len &&
+			     dns_name_eq(slice_from(destination, destination.len - domain.len + 1),
+				     slice_from(domain, 1)) &&
+			     destination.ptr[destination.len - domain.len] == '.';
+		if (dns_name_eq(domain, destination))
+			return &conf->transports[i];
+		if ((all || below) && (!best || domain.len > best_len)) {
+			best = &conf->transports[i];
+			best_len = all ? 0 : domain.len;
+		}
+	}
+	return best ? best : o->smart_host.host ? &o->smart_host : NULL;
+}
+
+static int open_address(struct mx_outbound *o, const struct conf_transport *t,
+	const struct net_address *address, struct mx_outbound_peer *peer, struct err *err)
+{
+	static const enum smtp_tls_mode TLS[] = {
+		[CONF_TRANSPORT_OPPORTUNISTIC] = SMTP_TLS_OPPORTUNISTIC,
+		[CONF_TRANSPORT_REQUIRED] = SMTP_TLS_REQUIRED,
+		[CONF_TRANSPORT_VERIFY] = SMTP_TLS_REQUIRED,
+		[CONF_TRANSPORT_NONE] = SMTP_TLS_NONE,
+	};
+	bool verify = t->tls == CONF_TRANSPORT_VERIFY;
+	struct smtp_hop hop = {.host = t->host,
+		.address = *address,
+		.tls = TLS[t->tls],
+		.trust = verify ? o->verifies : o->any,
+		.verified_by = verify ? "name" : NULL,
+		.user = slice_str(t->user),
+		.password = slice_str(t->password)};
+	return open_hop(o, &hop, peer, err);
+}
+
+static bool is_ip(const struct conf_transport *t, struct net_address *ret_address)
+{
+	char text[HOST_MAX + 16];
+	bool bare_v6 = slice_find(slice_str(t->host), ':') >= 0 && t->host[0] != '[';
+	(void)snprintf(
+		text, sizeof(text), bare_v6 ? "[%s]:%u" : "%s:%u", t->host, (unsigned)t->port);
+	struct err ignored;
+	return strcmp(t->host, "*") != 0 &&
+	       net_address_parse(slice_str(text), ret_address, &ignored) == 0;
+}
+
+static int open_transport(struct mx_outbound *o, const struct conf_transport *t,
+	struct mx_outbound_peer *peer, struct err *err)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	const struct dns_route_options options = {.port = (uint16_t)t->port};
+	struct dns_route route;
+	struct net_address address;
+	if (is_ip(t, &address))
+		return open_address(o, t, &address, peer, err) < 0 ? unreachable(err) : 0;
+	if (!o->dns)
+		return err_temporary(err, ERR_UNAVAILABLE, "this server has no resolver");
+	/* A name that is not there is a slip in the config: mail waits until it is mended. */
+	if (dns_find_host(o->dns, slice_str(t->host), &options, &arena, &route, err) < 0)
+		return unreachable(err);
+	for (size_t i = 0; i < route.hosts[0].count; i++)
+		if (open_address(o, t, &route.hosts[0].addresses[i], peer, err) == 0)
+			return 0;
+	return unreachable(err);
 }
 
 int mx_outbound_open(struct mx_outbound *o, struct slice destination,
 	struct mx_outbound_peer **ret_peer, struct err *err)
 {
 	struct mx_outbound_peer *peer = ALLOC(struct mx_outbound_peer);
-	int r = o->has_smart_host ? open_smart_host(o, peer, err)
-				  : open_route(o, destination, peer, err);
+	const struct conf_transport *t = find_transport(o, destination);
+	int r = t ? open_transport(o, t, peer, err) : open_route(o, destination, peer, err);
 	if (r < 0)
 		free(peer);
 	else

@@ -97,6 +97,71 @@ def test_a_smart_host_gets_all_mail_for_elsewhere(
         time.sleep(0.05)
 
 
+def transport(domain: str, server: Sink, more: str = "") -> str:
+    return f'    transport "{domain}" {{\n        host 127.0.0.1;\n        port {server.port};\n{more}    }}\n'
+
+
+def test_transports_say_where_mail_for_a_domain_goes(
+    start: Start, sink: Callable[..., Sink]
+) -> None:
+    one, below, deep, others = (sink() for _ in range(4))
+    pair = start(
+        transport("one.test", one) + transport(".two.test", below)
+        + transport(".deep.two.test", deep) + transport("*", others)
+    )  # fmt: skip
+    user = pair.add_user("ann")
+    submit(pair, user, 1, "x@ONE.test", "x@a.two.test", "x@b.deep.two.test", "x@two.test", "x@x.one.test")
+    wanted = {
+        b"<x@ONE.test>": one,
+        b"<x@a.two.test>": below,
+        b"<x@b.deep.two.test>": deep,
+        b"<x@two.test>": others,
+        b"<x@x.one.test>": others,
+    }
+    for server in (one, below, deep, others):
+        here = [address for address, place in wanted.items() if place is server]
+        dumped = b"".join(await_messages(server, len(here)))
+        assert [address for address in wanted if address in dumped] == here
+
+
+def test_a_transport_with_a_login_over_tls(
+    start: Start, sink: Callable[..., Sink], tmp_path: Path
+) -> None:
+    """The gateway is a submission service of our own, with another one's mail behind it."""
+    server = sink()
+    folder = tmp_path / "gateway"
+    folder.mkdir()
+    gateway = Halves(folder, smart(server))
+    gateway.start()
+    try:
+        gateway.store.run("domain", "add", DOMAIN)
+        user = gateway.add_user("ann")
+        login = f"        tls required;\n        user {user};\n        password {PASSWORD};\n"
+        block = (f'    transport "*" {{\n        host 127.0.0.1;\n        port {gateway.submission};\n'
+                 f"{login}    }}\n")  # fmt: skip
+        pair = start(block)
+        pair.add_user("ann")
+        submit(pair, user, 5, "x@one.test")
+        (dumped,) = await_messages(server, 1)
+        assert b"number 5" in dumped and f"X-Mail-Args: <{user}>".encode() in dumped
+    finally:
+        gateway.stop()
+
+
+def test_without_tls_that_is_required_mail_waits(start: Start, sink: Callable[..., Sink]) -> None:
+    server = sink()
+    pair = start(transport("*", server, "        tls required;\n"))
+    user = pair.add_user("ann")
+    submit(pair, user, 5, "x@one.test")
+    end = time.monotonic() + PATIENCE
+    while not (found := pair.mx.run("queue", "destinations")["rows"]) or not found[0]["reason"]:
+        assert time.monotonic() < end, found
+        time.sleep(0.05)
+    assert "TLS" in found[0]["reason"], found
+    assert server.messages() == []
+    assert PASSWORD not in pair.mx.log.read_text()
+
+
 def test_strangers_may_not_relay(start: Start, sink: Callable[..., Sink]) -> None:
     pair = start(smart(sink()))
     pair.add_user("ann")
