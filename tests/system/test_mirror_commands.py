@@ -318,9 +318,11 @@ def test_what_the_roles_tell_each_other_is_no_option_of_operators(machine: Any) 
 def mirror(tmp_path: Path) -> Iterator[Mirror]:
     shapes.open_to_roles(tmp_path)
     mirror = Mirror(shapes.up("mirror", tmp_path / "m", 2))
-    await_both(mirror)
-    yield mirror
-    shapes.down(tmp_path / "m")
+    try:
+        await_both(mirror)
+        yield mirror
+    finally:
+        shapes.down(tmp_path / "m")
 
 
 def await_both(mirror: Mirror) -> None:
