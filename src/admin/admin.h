@@ -22,7 +22,7 @@ struct admin {
 	struct store *store;
 	struct mail *mail;
 	struct directory *directory; /* the internal one */
-	struct mirror_node *mirror;  /* of the role's own store; NULL: no server runs */
+	struct mirror_node *mirror;  /* of the role's own store; NULL: it has none */
 	struct queue *queue;         /* the mx role's; NULL: this is not the mx role */
 	struct keys *keys;           /* the same */
 	const char *hostname;        /* the same */
@@ -58,7 +58,7 @@ enum admin_shape {
 enum admin_place {
 	ADMIN_STORE, /* the store role, or the command line itself when no server runs */
 	ADMIN_MX,    /* the mx role, while it runs */
-	/* Every role here that has a store of its own, the store role first, while they run. */
+	/* Every role here that has a mirror of its own, the store role first, while they run. */
 	ADMIN_BOTH,
 	/* The command line by itself, with a resolver as the config has it: it asks the DNS and
 	 * nothing else. */

@@ -6,12 +6,6 @@
 
 static const char MX_LABEL[] = "rookery mirror mx";
 
-static int no_server(struct err *err)
-{
-	return err_temporary(err, ERR_UNAVAILABLE,
-		"a mirror needs the running server: start it first (`rookery serve`)");
-}
-
 static bool is_mx(const struct admin *admin)
 {
 	return admin->queue != NULL;
@@ -63,8 +57,6 @@ int admin_mirror_pair(
 	AUTO(buf_free) struct buf made = BUF(1024);
 	const char *peer = call->arguments[0];
 	char next[256];
-	if (!admin->mirror)
-		return no_server(err);
 	if (mirror_next_port(peer, next, err) < 0)
 		return -1;
 	struct mirror_pair_options options = {.peer = is_mx(admin) ? next : peer,
@@ -110,8 +102,6 @@ int admin_mirror_replace(
 	struct mirror_pair_options options = {
 		.peer = call->argument_count > 0 ? call->arguments[0] : NULL};
 	struct mirror_status status;
-	if (!admin->mirror)
-		return no_server(err);
 	if (replace(admin, call, &options, &line, err) < 0)
 		return -1;
 	mirror_node_status(admin->mirror, &status);
@@ -123,8 +113,6 @@ int admin_mirror_replace(
 int admin_mirror_unpair(
 	struct admin *admin, const struct admin_call *call, json_t **ret_result, struct err *err)
 {
-	if (!admin->mirror)
-		return no_server(err);
 	if (mirror_node_unpair(admin->mirror, err) < 0)
 		return -1;
 	*ret_result = admin_message("This is a node of its own again. Unpair the other one too.");
@@ -133,8 +121,6 @@ int admin_mirror_unpair(
 
 static int pause(struct admin *admin, bool pause, json_t **ret_result, struct err *err)
 {
-	if (!admin->mirror)
-		return no_server(err);
 	if (mirror_node_pause(admin->mirror, pause, err) < 0)
 		return -1;
 	*ret_result = pause ? admin_message("Paused: both nodes go on alone.")
@@ -191,8 +177,6 @@ int admin_mirror_status(
 	struct admin *admin, const struct admin_call *call, json_t **ret_result, struct err *err)
 {
 	struct mirror_status s;
-	if (!admin->mirror)
-		return no_server(err);
 	mirror_node_status(admin->mirror, &s);
 	const struct mirror_figures *f = &s.figures;
 	json_t *result = json_pack(
@@ -268,9 +252,7 @@ int admin_mirror_verify(
 	struct verifying v = {call, whose, json_array()};
 	struct mirror_verify_result found;
 	bool repair = admin_option_on(call, "repair");
-	int r = admin->mirror ? mirror_node_verify(
-					admin->mirror, repair, progress, differs, &v, &found, err)
-			      : no_server(err);
+	int r = mirror_node_verify(admin->mirror, repair, progress, differs, &v, &found, err);
 	if (r < 0) {
 		json_decref(v.findings);
 		return -1;

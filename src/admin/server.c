@@ -42,8 +42,9 @@ static const char *kind_name(enum err_kind kind)
 
 static bool belongs_here(const struct admin *admin, const struct admin_command *command)
 {
-	return command->place == ADMIN_BOTH ||
-	       command->place == (admin->queue ? ADMIN_MX : ADMIN_STORE);
+	if (command->place == ADMIN_BOTH)
+		return admin->mirror != NULL;
+	return command->place == (admin->queue ? ADMIN_MX : ADMIN_STORE);
 }
 
 static json_t *answer(struct net_session *net, const json_t *request)

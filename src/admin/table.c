@@ -143,9 +143,8 @@ const struct admin_command admin_commands[] = {
 	{"store compact", "", "Gives the space of deleted mail back.", 0, 0, COMPACT_OPTIONS, false,
 		ADMIN_NOTHING, NULL, admin_store_compact},
 	{"mirror pair", "ADDRESS [KEY]",
-		"Makes this and another node a mirror. A port in ADDRESS is the store's; that of "
-		"the queue is the next one.",
-		1, 2, NO_OPTIONS, false, ADMIN_NOTHING, NULL, admin_mirror_pair, ADMIN_BOTH},
+		"Makes this and another node a mirror; a port in ADDRESS is the store's.", 1, 2,
+		NO_OPTIONS, false, ADMIN_NOTHING, NULL, admin_mirror_pair, ADMIN_BOTH},
 	{"mirror status", "", "Shows how the mirror is.", 0, 0, NO_OPTIONS, false, ADMIN_OBJECT,
 		NULL, admin_mirror_status, ADMIN_BOTH},
 	{"mirror verify", "", "Compares all that is on both nodes' disks.", 0, 0, VERIFY_OPTIONS,

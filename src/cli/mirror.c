@@ -98,10 +98,22 @@ static void complete(struct both *b)
 		(void)json_object_set(made, "line", key);
 }
 
+/* The store is paired, and stays so. */
+static int fail_queue(const struct both *b, const char *peer)
+{
+	char done[TEXT_SIZE];
+	bool has_another = strcmp(b->mx.kind, "exists") == 0;
+	(void)snprintf(
+		done, sizeof(done), "the store is paired with %.255s, the queue is not: ", peer);
+	return fail_mx(b, done,
+		has_another
+			? ". `rookery mirror unpair` at both nodes ends that; then pair them anew"
+			: ". When that is mended, run the same command again");
+}
+
 static int pair(struct both *b)
 {
 	struct cli_words words;
-	char done[TEXT_SIZE];
 	const char *peer = b->words->arguments[0];
 	ask_store(b);
 	if (b->store.status != CLI_DONE)
@@ -114,10 +126,8 @@ static int pair(struct both *b)
 	json_decref(words.options);
 	if (mx_is_old(b))
 		return finish_with_old_mx(b, peer);
-	(void)snprintf(
-		done, sizeof(done), "the store is paired with %.255s, the queue is not: ", peer);
 	if (b->mx.status != CLI_DONE)
-		return fail_mx(b, done, ". When that is mended, run the same command again");
+		return fail_queue(b, peer);
 	bool news = json_object_get(b->store.result, "already") &&
 		    !json_object_get(b->mx.result, "already");
 	return finish(b, news ? b->mx.result : b->store.result);
@@ -168,7 +178,7 @@ static int change(struct both *b)
 /* The queue's figures as lines behind the store's: those that most people want to know. */
 static json_t *for_people(const json_t *result)
 {
-	static const char *const KEYS[] = {"since", "other", "on_this_disk_only", "accounts_apart",
+	static const char *const KEYS[] = {"since", "on_this_disk_only", "accounts_apart",
 		"rows_unreadable", "link_error", "merge_error", "error"};
 	const json_t *queue = json_object_get(result, "queue");
 	json_t *lines = json_copy((json_t *)result);

@@ -55,6 +55,16 @@ class Mirror:
             assert time.monotonic() < end, f"{node.name} is not {wanted}: {status}"
             time.sleep(0.02)
 
+    def await_queue(self, node: Node, *wanted: str) -> Any:
+        """The same of the mx role's own store."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            queue = self.status(node)["queue"]
+            if queue["state"] in wanted:
+                return queue
+            assert time.monotonic() < end, f"the queue of {node.name} is not {wanted}: {queue}"
+            time.sleep(0.02)
+
     def await_sync(self) -> None:
         for node in (self.a, self.b):
             self.await_state(node, "in sync")
