@@ -307,6 +307,19 @@ const struct conf_option conf_options[] = {
 	{"mx.outbound", "port", CONF_NUMBER, CONF_RESTART, 1, 65535, FIELD(mx.outbound.port),
 		.fallback = "25",
 		.help = "Where other servers listen. Only tests have another one than 25."},
+	{"mx.outbound", "mta_sts", CONF_BOOL, CONF_RESTART, FIELD(mx.outbound.mta_sts),
+		.fallback = "yes",
+		.help = "Whether policies of other domains that demand TLS with a verified "
+			"certificate are fetched and kept to (MTA-STS, RFC 8461). Where DANE says "
+			"so, that counts alone."},
+	{"mx.outbound", "authorities", CONF_TEXT, CONF_RESTART, 0, 4096,
+		FIELD(mx.outbound.authorities), .fallback = "\"\"",
+		.example = "/etc/rookery/authorities.pem",
+		.help = "A file of certificates by which those of other servers are verified, for "
+			"MTA-STS and transports, in place of the system's; below /etc or /usr."},
+	{"mx.outbound", "https_port", CONF_NUMBER, CONF_RESTART, 1, 65535,
+		FIELD(mx.outbound.https_port), .fallback = "443",
+		.help = "Where policies are fetched. Only tests have another one than 443."},
 	{"mx.transport", "host", CONF_TEXT, CONF_RESTART, 1, 255, TRANSPORT(host),
 		.example = "gateway.example.net",
 		.help = "The server: a name, whose addresses are asked for and no MX record, or an "

@@ -120,7 +120,9 @@ struct conf_transport {
 
 struct conf_outbound {
 	const char *smart_host; /* address and port; "": none */
-	uint64_t port;
+	uint64_t port, https_port;
+	bool mta_sts;
+	const char *authorities; /* file; "": the system's */
 };
 
 /* In the order of the option's words. */

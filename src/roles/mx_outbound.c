@@ -8,7 +8,9 @@
 #include "dns/dane.h"
 #include "dns/name.h"
 #include "net/layer.h"
+#include "roles/fetch.h"
 #include "roles/mx_sending.h"
+#include "roles/mx_sts.h"
 #include "smtp/outbound.h"
 
 enum { HOST_MAX = 256 };
@@ -17,7 +19,8 @@ struct mx_outbound {
 	struct role *role;
 	struct dns *dns;
 	struct net_tls_client *any;      /* takes any certificate */
-	struct net_tls_client *verifies; /* NULL: nobody wants that */
+	struct net_tls_client *verifies; /* by the authorities */
+	struct mx_sts sts;
 	struct smtp_outbound_options options;
 	struct slice own_name;
 	uint16_t port; /* of others */
@@ -47,31 +50,34 @@ static int set_smart_host(struct mx_outbound *o, const char *text, struct err *e
 	return 0;
 }
 
-/* The authorities are read now: later the role can't. */
 static int trust(struct mx_outbound *o, struct err *err)
 {
-	const struct conf_mx *conf = &o->role->settings->mx;
-	bool verifies = false;
-	for (size_t i = 0; i < conf->transport_count; i++)
-		verifies |= conf->transports[i].tls == CONF_TRANSPORT_VERIFY;
-	if (verifies && net_tls_client_new(NULL, true, &o->verifies, err) < 0)
-		return -1;
+	const char *authorities = o->role->settings->mx.outbound.authorities;
+	if (net_tls_client_new(authorities[0] ? authorities : NULL, true, &o->verifies, err) < 0)
+		return err_prefix(err, "mx.outbound.authorities");
 	return net_tls_client_new(NULL, false, &o->any, err);
 }
 
-int mx_outbound_new(
-	struct role *role, struct dns *dns, struct mx_outbound **ret_outbound, struct err *err)
+int mx_outbound_new(struct role *role, struct dns *dns, struct store *store,
+	struct mx_outbound **ret_outbound, struct err *err)
 {
+	const struct conf_outbound *conf = &role->settings->mx.outbound;
 	struct mx_outbound *o = ALLOC(struct mx_outbound);
 	*ret_outbound = o;
 	o->role = role;
 	o->dns = dns;
-	o->port = (uint16_t)role->settings->mx.outbound.port;
+	o->port = (uint16_t)conf->port;
+	o->sts = (struct mx_sts){.dns = dns,
+		.store = store,
+		.authorities = conf->authorities,
+		.port = (uint16_t)conf->https_port};
 	o->own_name = slice_str(role->settings->hostname);
 	o->options = (struct smtp_outbound_options){
 		.hostname = role->settings->hostname, .spool_dir_fd = role->spool_fd};
-	if (set_smart_host(o, role->settings->mx.outbound.smart_host, err) < 0)
+	if (set_smart_host(o, conf->smart_host, err) < 0)
 		return -1;
+	if (conf->mta_sts)
+		fetch_begin();
 	return trust(o, err);
 }
 
@@ -114,19 +120,43 @@ static int open_hop(
 	return 0;
 }
 
+/* A route and what its domain demands. */
+struct demands {
+	struct dns_route route;
+	struct dns_mta_sts_policy policy;
+};
+
+/* Where DANE has no word, the domain's policy counts (RFC 8461 section 2). */
+static int choose_by_policy(const struct mx_outbound *o, const struct demands *demands,
+	const struct dns_exchanger *host, struct smtp_hop *hop, struct err *err)
+{
+	if (demands->policy.mode != DNS_MTA_STS_ENFORCE)
+		return 0;
+	if (!dns_mta_sts_has_mx(&demands->policy, host->name)) {
+		(void)err_temporary(
+			err, ERR_DENIED, "%s is no host of the domain's MTA-STS policy", hop->host);
+		return err_status(err, "4.7.5");
+	}
+	hop->tls = SMTP_TLS_REQUIRED;
+	hop->trust = o->verifies;
+	hop->verified_by = "sts";
+	return 0;
+}
+
 /* What the DNS asks for at this host. */
-static int choose_tls(struct mx_outbound *o, const struct dns_route *route,
+static int choose_tls(struct mx_outbound *o, const struct demands *demands,
 	const struct dns_exchanger *host, struct arena *arena, struct smtp_hop *hop,
 	struct err *err)
 {
 	struct dns_dane *dane = ARENA_NEW(arena, struct dns_dane);
 	hop->tls = SMTP_TLS_OPPORTUNISTIC;
 	hop->trust = o->any;
-	int r = dns_find_dane(o->dns, route, host, o->port, arena, dane, err);
+	int r = dns_find_dane(o->dns, &demands->route, host, o->port, arena, dane, err);
 	if (r < 0)
 		return r;
-	if (dane->demand != DNS_DANE_NONE)
-		hop->tls = SMTP_TLS_REQUIRED;
+	if (dane->demand == DNS_DANE_NONE)
+		return choose_by_policy(o, demands, host, hop, err);
+	hop->tls = SMTP_TLS_REQUIRED;
 	if (dane->demand == DNS_DANE_VERIFY) {
 		hop->dane = &dane->tls;
 		hop->verified_by = "dane";
@@ -134,12 +164,12 @@ static int choose_tls(struct mx_outbound *o, const struct dns_route *route,
 	return 0;
 }
 
-static int open_host(struct mx_outbound *o, const struct dns_route *route,
+static int open_host(struct mx_outbound *o, const struct demands *demands,
 	const struct dns_exchanger *host, struct arena *arena, struct mx_outbound_peer *peer,
 	struct err *err)
 {
 	struct smtp_hop hop = {.host = arena_copy(arena, host->name).ptr};
-	if (choose_tls(o, route, host, arena, &hop, err) < 0)
+	if (choose_tls(o, demands, host, arena, &hop, err) < 0)
 		return -1;
 	enum smtp_tls_mode tls = hop.tls;
 	for (size_t i = 0; i < host->count; i++) {
@@ -166,13 +196,17 @@ static int open_route(struct mx_outbound *o, struct slice destination,
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	const struct dns_route_options options = {
 		.port = o->port, .own_names = &o->own_name, .own_name_count = 1};
-	struct dns_route route;
+	struct demands demands = {.policy.mode = DNS_MTA_STS_NONE};
+	const struct dns_route *route = &demands.route;
 	if (!o->dns)
 		return err_temporary(err, ERR_UNAVAILABLE, "this server has no resolver");
-	if (dns_find_route(o->dns, destination, &options, &arena, &route, err) < 0)
+	if (dns_find_route(o->dns, destination, &options, &arena, &demands.route, err) < 0)
 		return -1;
-	for (size_t i = 0; i < route.count; i++)
-		if (open_host(o, &route, &route.hosts[i], &arena, peer, err) == 0)
+	if (o->role->settings->mx.outbound.mta_sts && !route->literal &&
+		mx_sts_find(&o->sts, route->domain, &arena, &demands.policy, err) < 0)
+		return unreachable(err);
+	for (size_t i = 0; i < route->count; i++)
+		if (open_host(o, &demands, &route->hosts[i], &arena, peer, err) == 0)
 			return 0;
 	return unreachable(err);
 }

@@ -10,9 +10,10 @@
 struct mx_outbound;
 struct mx_outbound_peer;
 
-/* `dns` is borrowed, and NULL when there is none: then nothing can be reached but a smart host. */
-int mx_outbound_new(struct role *role, struct dns *dns, struct mx_outbound **ret_outbound,
-	struct err *err) WARN_UNUSED;
+/* `dns` is borrowed, and NULL when there is none: then nothing can be reached but transports by
+ * address. `store` is the mx's own, borrowed. */
+int mx_outbound_new(struct role *role, struct dns *dns, struct store *store,
+	struct mx_outbound **ret_outbound, struct err *err) WARN_UNUSED;
 void mx_outbound_free(struct mx_outbound *outbound); /* NULL is fine */
 
 /* As struct queue_transport has them. */

@@ -306,7 +306,7 @@ int mx_queue_open(struct role *role, struct smtp_client_pool *pool, struct direc
 		.is_ready = is_ready};
 	open_resolver(q);
 	if (load_node(role->folder_fd, &q->node, err) < 0 || open_store(q, err) < 0 ||
-		mx_outbound_new(role, q->dns, &q->outbound, err) < 0)
+		mx_outbound_new(role, q->dns, q->store, &q->outbound, err) < 0)
 		return -1;
 	options.store = q->store;
 	options.node = q->node;

@@ -50,8 +50,9 @@ enum store_kind {
 	STORE_DOMAINS = 10, /* in the system account */
 	STORE_USERS = 11,
 	STORE_ALIASES = 12,
-	STORE_DKIM = 13,  /* private keys of domains */
-	STORE_QUEUE = 20, /* in accounts of the mx's own store */
+	STORE_DKIM = 13,     /* private keys of domains */
+	STORE_QUEUE = 20,    /* in accounts of the mx's own store */
+	STORE_POLICIES = 21, /* of other domains; in the mx's own store */
 };
 
 enum { STORE_STOPPED = 2 }; /* positive outcome: `progress` ended long work */

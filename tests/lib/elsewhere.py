@@ -3,7 +3,9 @@
 import os
 import shutil
 import socket
+import ssl
 import subprocess
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,3 +86,53 @@ class Sink:
     def messages(self) -> list[bytes]:
         """As they were dumped: fields about the session, and line ends of Unix."""
         return [path.read_bytes() for path in sorted(self.folder.glob("got.*"))]
+
+
+class TlsServer:
+    """An SMTP server that takes everything and offers STARTTLS."""
+
+    def __init__(self, chain: Path) -> None:
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(chain)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.messages: list[tuple[bool, bytes]] = []  # by TLS or not
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                self.talk(connection)
+            except (OSError, ssl.SSLError):
+                pass
+
+    def talk(self, connection: socket.socket) -> None:
+        secure = False
+        wire = connection.makefile("rwb", buffering=0)
+        wire.write(b"220 mx.safe.test ready\r\n")
+        while line := wire.readline():
+            verb = line[:4].upper()
+            if verb == b"EHLO":
+                wire.write(b"250-mx.safe.test\r\n250-8BITMIME\r\n"
+                           + (b"" if secure else b"250-STARTTLS\r\n") + b"250 OK\r\n")  # fmt: skip
+            elif verb == b"STAR":
+                wire.write(b"220 go on\r\n")
+                connection = self.context.wrap_socket(connection, server_side=True)
+                wire = connection.makefile("rwb", buffering=0)
+                secure = True
+            elif verb == b"DATA":
+                wire.write(b"354 go on\r\n")
+                text = b""
+                while not text.endswith(b"\r\n.\r\n"):
+                    text += wire.readline()
+                self.messages.append((secure, text))
+                wire.write(b"250 2.0.0 kept\r\n")
+            elif verb == b"QUIT":
+                wire.write(b"221 bye\r\n")
+                return
+            else:
+                wire.write(b"250 2.0.0 fine\r\n")

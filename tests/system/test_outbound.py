@@ -2,10 +2,7 @@
 back when it can't be delivered."""
 
 import re
-import socket
-import ssl
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,9 +10,9 @@ from pathlib import Path
 import dkim
 import pytest
 import samples
-from elsewhere import Sink
+from elsewhere import Sink, TlsServer
 from halves import DOMAIN, PASSWORD, Halves, await_first
-from name_server import NameServer, why_not
+from name_server import NameServer, dns, why_not
 from shape import PATIENCE
 from smtp_client import Client, encode
 
@@ -240,56 +237,6 @@ def certificate(folder: Path) -> tuple[Path, str]:
     return file, digest.split()[0].decode()
 
 
-class TlsServer:
-    """An SMTP server that takes everything and offers STARTTLS."""
-
-    def __init__(self, chain: Path) -> None:
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(chain)
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.messages: list[tuple[bool, bytes]] = []  # by TLS or not
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            try:
-                self.talk(connection)
-            except (OSError, ssl.SSLError):
-                pass
-
-    def talk(self, connection: socket.socket) -> None:
-        secure = False
-        wire = connection.makefile("rwb", buffering=0)
-        wire.write(b"220 mx.safe.test ready\r\n")
-        while line := wire.readline():
-            verb = line[:4].upper()
-            if verb == b"EHLO":
-                wire.write(b"250-mx.safe.test\r\n250-8BITMIME\r\n"
-                           + (b"" if secure else b"250-STARTTLS\r\n") + b"250 OK\r\n")  # fmt: skip
-            elif verb == b"STAR":
-                wire.write(b"220 go on\r\n")
-                connection = self.context.wrap_socket(connection, server_side=True)
-                wire = connection.makefile("rwb", buffering=0)
-                secure = True
-            elif verb == b"DATA":
-                wire.write(b"354 go on\r\n")
-                text = b""
-                while not text.endswith(b"\r\n.\r\n"):
-                    text += wire.readline()
-                self.messages.append((secure, text))
-                wire.write(b"250 2.0.0 kept\r\n")
-            elif verb == b"QUIT":
-                wire.write(b"221 bye\r\n")
-                return
-            else:
-                wire.write(b"250 2.0.0 fine\r\n")
-
-
 @pytest.fixture
 def names(tmp_path: Path) -> Iterator[NameServer]:
     folder = tmp_path / "names"
@@ -297,15 +244,6 @@ def names(tmp_path: Path) -> Iterator[NameServer]:
     server = NameServer(folder)
     yield server
     server.stop()
-
-
-def dns(server: NameServer, anchors: Path, *zones: str) -> str:
-    blocks = "".join(
-        f"    zone {zone} {{\n        servers {server.address};\n"
-        f"        signed {'yes' if zone == 'safe.test' else 'no'};\n    }}\n"
-        for zone in zones
-    )
-    return f'dns {{\n    root_key "";\n    anchors "{anchors}";\n{blocks}}}\n'
 
 
 def test_the_dns_says_where_mail_goes_and_whom_to_trust(

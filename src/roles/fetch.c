@@ -1,0 +1,105 @@
+/* By libcurl, which is told the addresses: it asks no DNS. */
+#include "roles/fetch.h"
+
+#include "base/must.h"
+#include "base/wait.h"
+
+#include <curl/curl.h>
+
+enum { RESOLVE_MAX = 2048 };
+
+struct receiving {
+	struct buf *to;
+	size_t left;
+};
+
+static size_t receive(char *bytes, size_t size, size_t count, void *context)
+{
+	struct receiving *r = context;
+	size_t len = size * count;
+	if (len > r->left)
+		return 0; /* libcurl ends with an error */
+	r->left -= len;
+	buf_add(r->to, bytes, len);
+	return len;
+}
+
+/* "host:port:192.0.2.1,2001:db8::1" */
+static struct curl_slist *addresses_of(const struct fetch_options *o)
+{
+	char text[RESOLVE_MAX], address[NET_ADDRESS_TEXT];
+	int len = snprintf(text, sizeof(text), "%s:%u:", o->host, (unsigned)o->port);
+	for (size_t i = 0; i < o->address_count && len < RESOLVE_MAX - NET_ADDRESS_TEXT; i++) {
+		net_address_host(&o->addresses[i], address);
+		len += snprintf(
+			text + len, (size_t)(RESOLVE_MAX - len), "%s%s", i ? "," : "", address);
+	}
+	return curl_slist_append(NULL, text);
+}
+
+static void set_up(CURL *curl, const struct fetch_options *o, struct receiving *receiving)
+{
+	char url[1024];
+	(void)snprintf(url, sizeof(url), "https://%s:%u%s", o->host, (unsigned)o->port, o->path);
+	must(curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK);
+	must(curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK);
+	must(curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK);
+	must(curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK);
+	must(curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)o->timeout_ms) == CURLE_OK);
+	must(curl_easy_setopt(curl, CURLOPT_USERAGENT, "Rookery") == CURLE_OK);
+	must(curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive) == CURLE_OK);
+	must(curl_easy_setopt(curl, CURLOPT_WRITEDATA, receiving) == CURLE_OK);
+	if (o->authorities[0]) {
+		must(curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) == CURLE_OK);
+		must(curl_easy_setopt(curl, CURLOPT_CAINFO, o->authorities) == CURLE_OK);
+	}
+}
+
+static bool is_type(const char *type, const char *wanted)
+{
+	size_t len = strlen(wanted);
+	return type && slice_starts_nocase(slice_str(type), slice_str(wanted)) &&
+	       (type[len] == '\0' || type[len] == ';' || type[len] == ' ');
+}
+
+static int judge(CURL *curl, CURLcode code, const struct fetch_options *o, struct err *err)
+{
+	long status = 0;
+	const char *type = NULL;
+	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	(void)curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
+	if (code != CURLE_OK)
+		return err_temporary(err, ERR_UNAVAILABLE, "https://%s: %s", o->host,
+			code == CURLE_WRITE_ERROR ? "the text is too long"
+						  : curl_easy_strerror(code));
+	if (status != 200)
+		return err_temporary(
+			err, ERR_UNAVAILABLE, "https://%s answers with %ld", o->host, status);
+	if (!is_type(type, o->type))
+		return err_temporary(err, ERR_UNAVAILABLE, "https://%s sends %.80s, not %s",
+			o->host, type ? type : "something without a type", o->type);
+	return 0;
+}
+
+void fetch_begin(void)
+{
+	must(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+}
+
+int fetch_text(const struct fetch_options *o, struct buf *to, struct err *err)
+{
+	struct receiving receiving = {to, o->max};
+	CURL *curl = curl_easy_init();
+	if (!curl)
+		return err_temporary(err, ERR_UNAVAILABLE, "libcurl can't begin");
+	struct curl_slist *addresses = addresses_of(o);
+	set_up(curl, o, &receiving);
+	must(curl_easy_setopt(curl, CURLOPT_RESOLVE, addresses) == CURLE_OK);
+	wait_block_begin();
+	CURLcode code = curl_easy_perform(curl);
+	wait_block_end();
+	int r = judge(curl, code, o, err);
+	curl_easy_cleanup(curl);
+	curl_slist_free_all(addresses);
+	return r;
+}
