@@ -4,6 +4,8 @@
 #include "roles/mx_milter.h"
 
 #include "base/alloc.h"
+#include "dns/client.h"
+#include "dns/name.h"
 #include "filter/milter.h"
 #include "net/tls.h"
 #include "roles/mx_milter_changes.h"
@@ -19,6 +21,7 @@ struct milter {
 
 struct mx_milters {
 	const char *hostname;
+	struct dns *dns;
 	mx_milter_route route;
 	void *context;
 	struct milter list[MILTERS_MAX];
@@ -28,6 +31,8 @@ struct mx_milters {
 /* Of one client: its conversations. NULL: none yet, or it has ended. */
 struct talks {
 	struct filter_milter *list[MILTERS_MAX];
+	struct arena arena;
+	struct slice name; /* "mail.example.org", "[192.0.2.1]"; empty: not looked up yet */
 };
 
 /* Of one transaction. */
@@ -79,13 +84,14 @@ static int add(struct mx_milters *m, const struct conf_milter *conf, struct err 
 	return net_address_parse(slice_str(conf->address), &to->options.address, err);
 }
 
-int mx_milters_new(const struct role *role, mx_milter_route route, void *context,
+int mx_milters_new(const struct role *role, struct dns *dns, mx_milter_route route, void *context,
 	struct mx_milters **ret_milters, struct err *err)
 {
 	const struct conf_mx *conf = &role->settings->mx;
 	struct mx_milters *m = ALLOC(struct mx_milters);
 	*ret_milters = m;
 	m->hostname = role->settings->hostname;
+	m->dns = dns;
 	m->route = route;
 	m->context = context;
 	for (size_t i = 0; i < conf->milter_count; i++)
@@ -104,6 +110,7 @@ void mx_milters_forget(void *kept)
 	struct talks *talks = kept;
 	for (size_t i = 0; i < MILTERS_MAX; i++)
 		filter_milter_close(talks->list[i]);
+	arena_free(&talks->arena);
 	free(talks);
 }
 
@@ -182,16 +189,29 @@ static int judge(struct call *c, size_t i, const char *step, const struct filter
 	return 0;
 }
 
-static void set_client_macros(struct call *c, struct filter_milter *m, struct slice host)
+/* What can't be told has no name. */
+static void find_name(struct call *c, const char *ip)
+{
+	struct talks *talks = c->talks;
+	struct err err;
+	if (talks->name.len == 0 &&
+		(!c->milters->dns || dns_client_name(c->milters->dns, c->t->client, &talks->arena,
+					     &talks->name, &err) != 0))
+		talks->name = slice_str(arena_printf(&talks->arena, "[%s]", ip));
+}
+
+static void set_client_macros(struct call *c, struct filter_milter *m, const char *ip)
 {
 	const struct smtp_transaction *t = c->t;
+	struct slice name = c->talks->name;
+	char both[NET_ADDRESS_TEXT + DNS_NAME_MAX + 4];
+	(void)snprintf(both, sizeof(both), "%.*s [%s]", SLICE_ARG(name), ip);
 	filter_milter_set(m, "j", slice_str(c->milters->hostname));
 	filter_milter_set(m, "v", SLICE("Rookery"));
 	filter_milter_set(m, "{daemon_name}", t->user.len > 0 ? SLICE("submission") : SLICE("mx"));
-	filter_milter_set(m, "_", host);
-	filter_milter_set(m, "{client_name}", host);
-	filter_milter_set(m, "{client_addr}",
-		slice_sub(host, 1, host.len > 2 ? host.len - 2 : 0)); /* without "[]" */
+	filter_milter_set(m, "_", name.ptr[0] == '[' ? name : slice_str(both));
+	filter_milter_set(m, "{client_name}", name);
+	filter_milter_set(m, "{client_addr}", slice_str(ip));
 	if (t->tls) {
 		filter_milter_set(m, "{tls_version}", slice_str(t->tls->version));
 		filter_milter_set(m, "{cipher}", slice_str(t->tls->cipher));
@@ -201,17 +221,17 @@ static void set_client_macros(struct call *c, struct filter_milter *m, struct sl
 /* Who it is that connected. One who is refused here is asked about anew next time. */
 static int greet(struct call *c, size_t i, struct err *err)
 {
-	char ip[NET_ADDRESS_TEXT], host[NET_ADDRESS_TEXT + 2];
+	char ip[NET_ADDRESS_TEXT];
 	struct filter_milter **m = &c->talks->list[i];
 	struct filter_milter_verdict v;
 	net_address_host(c->t->client, ip);
-	(void)snprintf(host, sizeof(host), "[%s]", ip);
+	find_name(c, ip);
 	if (filter_milter_open(&c->milters->list[i].options, m, err) < 0) {
 		*m = NULL;
 		return failed(c, i, err);
 	}
-	set_client_macros(c, *m, slice_str(host));
-	if (filter_milter_connect(*m, slice_str(host), c->t->client, &v, err) < 0)
+	set_client_macros(c, *m, ip);
+	if (filter_milter_connect(*m, c->talks->name, c->t->client, &v, err) < 0)
 		return failed(c, i, err);
 	int r = judge(c, i, "connection", &v, err);
 	if (r == 0 && v.kind == FILTER_MILTER_GO_ON) {

@@ -5,6 +5,7 @@
 #ifndef ROLES_MX_MILTER_H
 #define ROLES_MX_MILTER_H
 
+#include "dns/dns.h"
 #include "roles/role.h"
 #include "smtp/server.h"
 
@@ -14,8 +15,8 @@ struct mx_milters;
 typedef int (*mx_milter_route)(
 	void *context, struct smtp_transaction *t, struct smtp_recipient *r, struct err *err);
 
-/* By the settings of the role, which outlive it. */
-int mx_milters_new(const struct role *role, mx_milter_route route, void *context,
+/* By the settings of the role, which outlive it, as `dns` does (NULL: clients have no names). */
+int mx_milters_new(const struct role *role, struct dns *dns, mx_milter_route route, void *context,
 	struct mx_milters **ret_milters, struct err *err) WARN_UNUSED;
 void mx_milters_free(struct mx_milters *milters); /* NULL is fine */
 

@@ -284,7 +284,8 @@ static int open_role(struct role *role, struct err *err)
 		.keys = mx_queue_keys(s->queue),
 		.hostname = s->hostname};
 	if (mx_checks_init(&s->checks, role, mx_queue_dns(s->queue), err) < 0 ||
-		mx_milters_new(role, route_of_milter, s, &s->milters, err) < 0)
+		mx_milters_new(role, mx_queue_dns(s->queue), route_of_milter, s, &s->milters, err) <
+			0)
 		return -1;
 	s->throttle = role_throttle_new(role);
 	s->exchanger = service(role, s, SMTP_EXCHANGER);

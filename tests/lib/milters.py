@@ -1,8 +1,8 @@
 """Real milters, started by tests: rspamd and ClamAV with configs of their own, and programs by libmilter."""
 
 import importlib.util
-import pwd
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -90,8 +90,10 @@ def free_port() -> int:
 class Daemon:
     """A program that serves at an address."""
 
-    def __init__(self, command: list[str], address: str, log: Path) -> None:
+    def __init__(self, command: list[str], address: str, log: Path, rough: bool = False) -> None:
+        """`rough`: it is killed at the end, since it takes its time."""
         self.address = address
+        self.rough = rough
         self.log = log
         with log.open("ab") as file:
             self.process = subprocess.Popen(command, stdout=file, stderr=file)
@@ -109,6 +111,8 @@ class Daemon:
             time.sleep(0.1)
 
     def stop(self) -> None:
+        if self.rough:
+            self.process.kill()
         self.process.terminate()
         try:
             self.process.wait(10)
@@ -153,4 +157,4 @@ def by_libmilter(script: str, folder: Path, name: str) -> Daemon:
     """A script of tests/lib; it notes in <folder>/<name>.told what it was told."""
     address = f"unix:{folder}/{name}"
     command = [sys.executable, str(ROOT / "tests/lib" / script), address, str(folder / f"{name}.told")]
-    return Daemon(command, address, folder / f"{name}.log")
+    return Daemon(command, address, folder / f"{name}.log", rough=True)

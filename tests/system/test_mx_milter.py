@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import milters
+import name_server
 import pytest
 from halves import DOMAIN, PASSWORD, Halves, await_first
 from milters import ADD_HEADER, EICAR, REJECT, Daemon, why_not
@@ -21,6 +22,8 @@ needs_clamav = pytest.mark.skipif(
     bool(why_not("clamd", "clamav-milter")), reason=why_not("clamd", "clamav-milter")
 )
 
+NOBODY = "    servers 127.0.0.1:1;\n    timeout 200ms;\n"  # answers: SPF is "temperror", soon
+
 Start = Callable[..., Halves]
 
 
@@ -29,14 +32,14 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts an mx that asks these milters (a name, an address, further options), and a store."""
     started: list[Halves] = []
 
-    def begin(*asked: tuple[str, str, str], more: str = "", store: str = "") -> Halves:
+    def begin(*asked: tuple[str, str, str], dns: str = NOBODY, store: str = "") -> Halves:
         blocks = "".join(
             f"    milter {name} {{\n        address {address};\n        {options}\n    }}\n"
             for name, address, options in asked
         )
-        pair = Halves(tmp_path, f"    checks {{\n        trusted 192.0.2.1;\n    }}\n{blocks}{more}")
-        with pair.mx.config.open("a") as config:  # nobody answers: SPF is "temperror", soon
-            config.write('dns {\n    root_key "";\n    servers 127.0.0.1:1;\n    timeout 200ms;\n}\n')
+        pair = Halves(tmp_path, f"    checks {{\n        trusted 192.0.2.1;\n    }}\n{blocks}")
+        with pair.mx.config.open("a") as config:
+            config.write(f'dns {{\n    root_key "";\n{dns}}}\n')
         if store:
             text = pair.store.config.read_text()
             pair.store.config.write_text(text.replace("scram_iterations", f"{store}\n    scram_iterations"))
@@ -117,6 +120,28 @@ def test_a_message_goes_through_when_nobody_minds(start: Start, told: Daemon, tm
     said = [line for line in said if line.partition(" ")[0] != "end"]
     assert said == ["connect [127.0.0.1]", "hello client.test", *one, *one]
     assert len(boxes(pair, bob)["INBOX"]) == 2
+
+
+@needs_libmilter
+@pytest.mark.skipif(bool(name_server.why_not()), reason=name_server.why_not())
+def test_milters_are_told_the_name_of_the_client(start: Start, told: Daemon, tmp_path: Path) -> None:
+    folder = tmp_path / "names"
+    folder.mkdir()
+    names = name_server.NameServer(folder)
+    names.add("127.in-addr.arpa", "1.0.0 PTR mail.good.test.\n")
+    names.add("good.test", "mail A 127.0.0.1\n")
+    names.start()
+    zones = "".join(
+        f"    zone {zone} {{\n        servers {names.address};\n    }}\n"
+        for zone in ("127.in-addr.arpa", "good.test")
+    )
+    try:
+        pair = start(("told", told.address, ""), dns=f"    timeout 2s;\n{zones}")
+        bob = pair.add_user("bob")
+        assert give(pair, bob, text_of("x"), "ann@good.test").code == 250
+        assert notes(tmp_path)[0] == "connect mail.good.test"
+    finally:
+        names.stop()
 
 
 @needs_libmilter
