@@ -10,7 +10,7 @@
 #include "net/tls.h"
 #include "roles/mx_milter_changes.h"
 
-enum { MILTERS_MAX = 32, NAME_MAX_LEN = 64 };
+enum { MILTERS_MAX = 32, NAME_MAX_LEN = 64, REASON_MAX = 256 };
 
 struct milter {
 	const struct conf_milter *conf;
@@ -147,6 +147,7 @@ static int failed(struct call *c, size_t i, struct err *err)
 	c->asked->out[i] = true;
 	if (then == CONF_MILTER_ACCEPT)
 		return 0;
+	err->class = ERR_TEMPORARY;
 	if (then == CONF_MILTER_REJECT) {
 		(void)err_permanent(err, ERR_OTHER, "A filter of ours does not work");
 		(void)err_status(err, "5.3.0");
@@ -337,13 +338,23 @@ static int show(struct smtp_transaction *t, size_t ours, struct buf *message, st
 	return 0;
 }
 
+/* Operators read it on a terminal. */
+static struct slice reason(struct call *c, const struct milter *milter, struct slice text)
+{
+	char clean[REASON_MAX];
+	(void)snprintf(clean, sizeof(clean), "%.*s", SLICE_ARG(text));
+	for (char *at = clean; *at; at++)
+		if (*at < ' ' || *at > '~')
+			*at = '?';
+	return slice_str(arena_printf(&c->t->arena, "milter %s: %s", milter->conf->name, clean));
+}
+
 static int take(struct call *c, size_t i, const struct filter_milter_changes *changes,
 	struct buf *message, struct mx_milter_wish *wish, struct err *err)
 {
 	struct milter *milter = &c->milters->list[i];
 	if (changes->quarantine.ptr && wish->why.len == 0) {
-		wish->why = slice_str(arena_printf(&c->t->arena, "milter %s: %.*s",
-			milter->conf->name, SLICE_ARG(changes->quarantine)));
+		wish->why = reason(c, milter, changes->quarantine);
 		(void)atomic_fetch_add(&milter->held, 1);
 		log_info(c->t->log, "milter decided", F_STR("milter", milter->conf->name),
 			F_STR("verdict", "held"), F_SLICE("text", changes->quarantine));
