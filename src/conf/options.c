@@ -66,7 +66,7 @@ const struct conf_block conf_blocks[] = {
 		.item_size = sizeof(struct conf_milter),
 		.items = offsetof(struct conf_settings, mx.milters),
 		.count = offsetof(struct conf_settings, mx.milter_count),
-		.help = "A milter (rspamd, clamav-milter, …) that is asked about mail on its way "
+		.help = "A milter (rspamd, clamav-milter, ...) that is asked about mail on its way "
 			"in. May be repeated: they are asked in the order of the file, and each is "
 			"shown what those before it have changed."},
 	{.path = "mx.outbound",
