@@ -112,10 +112,11 @@ def test_a_message_goes_through_when_nobody_minds(start: Start, told: Daemon, tm
             assert client.data(text_of(f"number {number}")).code == 250
             client.command(b"RSET")
     said = notes(tmp_path)
+    fields = ("Authentication-Results", "From", "To", "Subject", "Date", "Message-ID")
     one = [
         "from <ann@elsewhere.test> BODY=8BITMIME as None",
         f"to <{bob}>",
-        *[f"header {name}" for name in ("Authentication-Results", "From", "To", "Subject", "Date", "Message-ID")],
+        *[f"header {name}" for name in fields],
     ]
     said = [line for line in said if line.partition(" ")[0] != "end"]
     assert said == ["connect localhost", "hello client.test", *one, *one]
