@@ -3,6 +3,7 @@
 
 #define FIELD(member)     .offset = offsetof(struct conf_settings, member)
 #define ITEM(member)      .offset = offsetof(struct conf_certificate, member)
+#define MILTER(member)    .offset = offsetof(struct conf_milter, member)
 #define TRANSPORT(member) .offset = offsetof(struct conf_transport, member)
 #define ZONE(member)      .offset = offsetof(struct conf_dns_zone, member)
 
@@ -60,6 +61,15 @@ const struct conf_block conf_blocks[] = {
 		.help = "What is asked about mail from other servers: SPF, DKIM, ARC and DMARC. "
 			"What "
 			"is found stands in front of the message (Authentication-Results)."},
+	{.path = "mx.milter",
+		.label = "its name, for logs and metrics",
+		.on = CONF_NO_OFFSET,
+		.item_size = sizeof(struct conf_milter),
+		.items = offsetof(struct conf_settings, mx.milters),
+		.count = offsetof(struct conf_settings, mx.milter_count),
+		.help = "A milter (rspamd, clamav-milter, ...) that is asked about mail on its way "
+			"in. May be repeated: they are asked in the order of the file, and each is "
+			"shown what those before it have changed."},
 	{.path = "mx.outbound",
 		.on = CONF_NO_OFFSET,
 		.help = "Of mail that users send to other servers."},
@@ -299,6 +309,24 @@ const struct conf_option conf_options[] = {
 		.help = "What becomes of mail whose author's domain wants it rejected when DMARC "
 			"fails. mark: it is taken, and Authentication-Results says so. reject: it "
 			"is refused (550 5.7.1), unless a chain of ARC holds."},
+	{"mx.milter", "address", CONF_ADDRESS, CONF_RESTART, MILTER(address),
+		.example = "127.0.0.1:11332",
+		.help = "Where it listens: address and port, or unix: and the path of a socket "
+			"that the mx role's user may write to."},
+	{"mx.milter", "timeout", CONF_DURATION, CONF_RESTART, 100, 10 * MINUTE, MILTER(timeout_ms),
+		.fallback = "30s",
+		.help = "How long a connection or the answer to one step may take."},
+	{"mx.milter", "message_timeout", CONF_DURATION, CONF_RESTART, 100, HOUR,
+		MILTER(message_timeout_ms), .fallback = "5m",
+		.help = "How long a message with its end may take. The sender waits meanwhile; RFC "
+			"5321 has it wait for 10 minutes, over all milters."},
+	{"mx.milter", "on_failure", CONF_CHOICE, CONF_RESTART, .choices = "tempfail accept reject",
+		MILTER(on_failure), .fallback = "tempfail",
+		.help = "What becomes of mail when it can't be reached, or does not answer. "
+			"tempfail: the sender is told to try again later (451). accept: the mail "
+			"goes on without it. reject: the mail is refused (550)."},
+	{"mx.milter", "submission", CONF_BOOL, CONF_RESTART, MILTER(submission), .fallback = "yes",
+		.help = "Whether it is asked about what users send, too."},
 	{"mx.outbound", "smart_host", CONF_TEXT, CONF_RESTART, 0, 255,
 		FIELD(mx.outbound.smart_host), .fallback = "\"\"", .example = "192.0.2.25:25",
 		.help = "Address and port of a server that takes all mail for elsewhere; a block "
@@ -391,6 +419,18 @@ const struct conf_option conf_options[] = {
 		.help = "What parts the user from the detail in user+detail@example.org; \"\" "
 			"turns "
 			"this off."},
+	{"store", "junk_header", CONF_TEXT, CONF_RESTART, 0, 255, FIELD(store.junk_header),
+		.fallback = "\"X-Spam X-Spam-Flag\"",
+		.help = "Names of header fields, a space between: mail in which one of them begins "
+			"with \"Yes\" goes into the mailbox for junk instead of INBOX. Our mx "
+			"takes "
+			"such fields out of mail that comes from elsewhere, so they are what its "
+			"milters say. \"\" turns this off."},
+	{"store", "junk_trusted", CONF_NETWORKS, CONF_RESTART, FIELD(store.junk_trusted),
+		.fallback = "", .example = "192.0.2.10",
+		.help = "Networks of mx machines of ours that deliver by LMTP over the network: "
+			"what "
+			"they say of junk is believed as if they were on this machine."},
 	{"store", "quota", CONF_SIZE, CONF_RESTART, 0, 1024 * TIB, FIELD(store.quota),
 		.fallback = "0",
 		.help = "Bytes that an account may hold where neither user nor domain says "

@@ -137,6 +137,16 @@ struct conf_mirror {
 	uint64_t silence_ms, scrub_ms;
 };
 
+/* A program that is asked about mail on its way in. */
+enum conf_milter_failure { CONF_MILTER_TEMPFAIL, CONF_MILTER_ACCEPT, CONF_MILTER_REJECT };
+struct conf_milter {
+	const char *name; /* "" when the block has none */
+	const char *address;
+	uint64_t timeout_ms, message_timeout_ms;
+	enum conf_milter_failure on_failure;
+	bool submission; /* asked about mail of users too */
+};
+
 struct conf_mx {
 	bool on; /* the block is there: this machine has the role */
 	const char *user;
@@ -153,6 +163,8 @@ struct conf_mx {
 	const struct conf_transport *transports;
 	size_t transport_count;
 	struct conf_checks checks;
+	const struct conf_milter *milters; /* in the order in which they are asked */
+	size_t milter_count;
 	struct conf_mirror mirror;
 };
 
@@ -164,6 +176,8 @@ struct conf_store {
 	const char *authmod_socket; /* where mx reaches the directory */
 	uint64_t segment_size, cache_size, compact_interval_ms;
 	const char *plus_separator;     /* "" turns plus addressing off */
+	const char *junk_header;        /* names of fields, a space between; "" turns it off */
+	struct conf_list junk_trusted;  /* networks of mx machines that are believed as ours is */
 	uint64_t quota, quota_messages; /* 0: none */
 	uint64_t append_limit;
 	uint64_t login_timeout_ms, imap_idle_timeout_ms, pop3_idle_timeout_ms, lmtp_idle_timeout_ms;

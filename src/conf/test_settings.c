@@ -169,6 +169,28 @@ static void servers_are_addresses_with_ports(void **state)
 	assert_fault("dns { zone x { } }", "t:1:7: block \"zone\" lacks \"servers\"");
 }
 
+static void milters_stand_in_the_order_of_the_file(void **state)
+{
+	AUTO(loaded_free)
+	struct loaded l =
+		load_good("mx { milter rspamd { address 127.0.0.1:11332; } milter clamav { address "
+			  "unix:/run/clamav; timeout 5s; message_timeout 1m; on_failure accept; "
+			  "submission no; } }");
+	const struct conf_mx *mx = &l.settings->mx;
+	assert_int_equal(mx->milter_count, 2);
+	assert_string_equal(mx->milters[0].name, "rspamd");
+	assert_string_equal(mx->milters[0].address, "127.0.0.1:11332");
+	assert_int_equal(mx->milters[0].timeout_ms, 30000);
+	assert_int_equal(mx->milters[0].message_timeout_ms, 300000);
+	assert_int_equal(mx->milters[0].on_failure, CONF_MILTER_TEMPFAIL);
+	assert_true(mx->milters[0].submission);
+	assert_string_equal(mx->milters[1].name, "clamav");
+	assert_int_equal(mx->milters[1].timeout_ms, 5000);
+	assert_int_equal(mx->milters[1].on_failure, CONF_MILTER_ACCEPT);
+	assert_false(mx->milters[1].submission);
+	assert_fault("mx { milter x { } }", "t:1:6: block \"milter\" lacks \"address\"");
+}
+
 static void certificates_repeat_with_and_without_label(void **state)
 {
 	AUTO(loaded_free)
@@ -517,6 +539,7 @@ int main(void)
 		cmocka_unit_test(listeners_add_up_and_carry_their_flag),
 		cmocka_unit_test(lists_grow_over_several_statements),
 		cmocka_unit_test(servers_are_addresses_with_ports),
+		cmocka_unit_test(milters_stand_in_the_order_of_the_file),
 		cmocka_unit_test(certificates_repeat_with_and_without_label),
 		cmocka_unit_test(an_unknown_option_is_answered_with_the_nearest_name_and_the_line),
 		cmocka_unit_test(an_unknown_option_that_resembles_nothing_is_answered_plainly),

@@ -91,6 +91,14 @@ void filter_milter_close(struct filter_milter *m)
 	free(m);
 }
 
+bool filter_milter_is_open(struct filter_milter *m)
+{
+	if (m->state == MILTER_BROKEN)
+		return false;
+	filter_milter_abort(m);
+	return m->state != MILTER_BROKEN && net_client_is_quiet(m->net);
+}
+
 void filter_milter_set(struct filter_milter *m, const char *name, struct slice value)
 {
 	milter_macros_set(&m->macros, name, value);

@@ -41,6 +41,8 @@ struct filter_milter_verdict {
 int filter_milter_open(const struct filter_milter_options *options, struct filter_milter **ret,
 	struct err *err) WARN_UNUSED;
 void filter_milter_close(struct filter_milter *milter); /* says goodbye. NULL is fine */
+/* Between two messages: does the connection still stand? A filter may have gone meanwhile. */
+bool filter_milter_is_open(struct filter_milter *milter);
 
 /* A macro's value from now on ("i", "j", "{auth_authen}"); empty: it has none. Those are sent that
  * the filter has asked for, or that Sendmail sends by default at a step. */

@@ -4,6 +4,7 @@
 #define MAIL_CHANGE_H
 
 #include "mail/mail.h"
+#include "mail/mailbox.h"
 #include "mail/set.h"
 #include "message/date.h"
 
@@ -33,6 +34,8 @@ struct mail_delivery {
 	struct id account;
 	struct mail_limits limits;
 	struct slice mailbox; /* a name; empty or missing ones mean INBOX */
+	/* In place of a name: the mailbox of that special use; Junk is made when there is none. */
+	enum mail_use use;
 	/* Filled: 0 delivered; negative: not, and why. */
 	int result;
 	struct err err;

@@ -8,6 +8,7 @@
 #include "mail/mailbox.h"
 #include "mail/prepare_internal.h"
 #include "mail/quota_internal.h"
+#include "mail/subscribe_internal.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -51,10 +52,51 @@ static void sort_accounts(struct job *job)
 			job->accounts[job->account_count++] = job->order[i]->account;
 }
 
-/* The mailbox that the delivery names, else INBOX, which is made when it is missing. */
-static int find_box(struct store_write *write, const struct mail_delivery *delivery,
-	struct mail_box *ret_box, struct err *err)
+/* Its name: the special use may be any mailbox's, whose names are all looked through. Under the
+ * account's lock what is committed is all there is. */
+static int find_junk(struct job *job, struct id account, struct arena *arena,
+	struct slice *ret_name, struct err *err)
 {
+	struct store_collection *list;
+	size_t count;
+	int r = store_list_collections(
+		job->mail->store, account, STORE_MAILBOX, arena, &list, &count, err);
+	*ret_name = SLICE("Junk");
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		struct mail_box_record record;
+		if (mail_box_record_read(list[i].data, &record) && (record.uses & MAIL_USE_JUNK))
+			*ret_name = list[i].name;
+	}
+	return r;
+}
+
+/* One that has the name without the use is good enough: there can't be two of a name. */
+static int junk_box(struct job *job, struct id account, struct mail_box *ret_box, struct err *err)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct store_collection *collection;
+	struct slice name;
+	bool changed;
+	int r = find_junk(job, account, &arena, &name, err);
+	if (r != 0)
+		return r;
+	r = store_write_find_collection(job->write, account, STORE_MAILBOX, name, &collection, err);
+	if (r == 0)
+		return mail_box_load(job->write, account, collection->id, ret_box, err);
+	if (r == STORE_ABSENT)
+		r = mail_subscribe_in(job->write, account, name, true, &changed, err);
+	if (r == 0)
+		r = mail_box_new(job->write, account, name, MAIL_USE_JUNK, ret_box, err);
+	return r;
+}
+
+/* The mailbox that the delivery names, else INBOX, which is made when it is missing. */
+static int find_box(struct job *job, const struct mail_delivery *delivery, struct mail_box *ret_box,
+	struct err *err)
+{
+	struct store_write *write = job->write;
+	if (delivery->use == MAIL_USE_JUNK)
+		return junk_box(job, delivery->account, ret_box, err);
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct store_collection *collection;
 	struct slice name = SLICE("INBOX");
@@ -83,7 +125,7 @@ static int deliver_one(struct job *job, struct mail_delivery *delivery, struct e
 		r = quota_reserve(job->mail, &delivery->limits, job->bytes.len, 1, err);
 	if (r < 0)
 		return r;
-	r = find_box(job->write, delivery, &box, err);
+	r = find_box(job, delivery, &box, err);
 	if (r == 0 && id_is_none(job->blob))
 		job->blob = store_write_blob(job->write, job->bytes);
 	if (r == 0)

@@ -225,6 +225,45 @@ static void renaming_inbox_moves_its_messages(void **state)
 	fixture_close(f);
 }
 
+static uint64_t count_of(struct fixture *f, const char *name)
+{
+	struct mail_mailbox box;
+	assert_ok(mail_mailbox_find(f->mail, f->account, slice_str(name), &f->arena, &box, &err));
+	return box.messages;
+}
+
+static void deliver_junk(struct fixture *f)
+{
+	struct mail_delivery delivery = {.account = f->account, .use = MAIL_USE_JUNK};
+	assert_ok(mail_deliver(f->mail, SLICE("A: b\r\n\r\nc\r\n"), &delivery, 1, &err));
+	assert_int_equal(delivery.result, 0);
+}
+
+static void junk_goes_where_its_use_is_and_its_mailbox_is_made_when_it_is_gone(void **state)
+{
+	struct fixture *f = fixture_open(0);
+	struct mail_mailbox box;
+	deliver_junk(f);
+	assert_int_equal(count_of(f, "Junk"), 1);
+	assert_ok(mail_mailbox_rename(f->mail, f->account, SLICE("Junk"), SLICE("Old"), &err));
+	(void)fixture_create(f, "Junk"); /* the name is not the use */
+	deliver_junk(f);
+	assert_int_equal(count_of(f, "Old"), 2);
+	assert_ok(mail_mailbox_delete(f->mail, f->account, SLICE("Old"), &err));
+	deliver_junk(f);
+	assert_int_equal(count_of(f, "Junk"), 1);
+	assert_ok(mail_mailbox_delete(f->mail, f->account, SLICE("Junk"), &err));
+	deliver_junk(f);
+	assert_ok(mail_mailbox_find(f->mail, f->account, SLICE("Junk"), &f->arena, &box, &err));
+	assert_int_equal(box.messages, 1);
+	assert_int_equal(box.uses, MAIL_USE_JUNK);
+	assert_int_equal(count_of(f, "INBOX"), 0);
+	struct mail_delivery first = {.account = id_new(), .use = MAIL_USE_JUNK};
+	assert_ok(mail_deliver(f->mail, SLICE("A: b\r\n\r\nc\r\n"), &first, 1, &err));
+	assert_int_equal(first.result, 0); /* of an account that is new */
+	fixture_close(f);
+}
+
 static void subscriptions_need_no_mailbox(void **state)
 {
 	struct fixture *f = fixture_open(0);
@@ -260,6 +299,8 @@ int main(void)
 		cmocka_unit_test(rename_may_move_a_tree_up_into_its_own_names),
 		cmocka_unit_test(rename_is_all_or_nothing),
 		cmocka_unit_test(renaming_inbox_moves_its_messages),
+		cmocka_unit_test(
+			junk_goes_where_its_use_is_and_its_mailbox_is_made_when_it_is_gone),
 		cmocka_unit_test(subscriptions_need_no_mailbox),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,6 +55,8 @@ int net_client_read_line(
 /* Flushes, then appends exactly `len` bytes to `to`. */
 int net_client_read_bytes(
 	struct net_client *client, size_t len, struct buf *to, struct err *err) WARN_UNUSED;
+/* Whether it can be used again: open, nothing queued, and the server has not said a word. */
+bool net_client_is_quiet(struct net_client *client);
 void net_client_close(struct net_client *client); /* NULL is fine */
 
 /* Idle connections to one address, newest first. Thread-safe. */

@@ -8,8 +8,6 @@
 /* As net_client_connect(), with trust anchors that are lent (NULL: loaded when needed). */
 int net_client_open(const struct net_client_options *options, struct net_tls_client *trust,
 	struct net_client **ret_client, struct err *err) WARN_UNUSED;
-/* Whether it can be used again: open, nothing queued, and the server has not said a word. */
-bool net_client_is_quiet(struct net_client *client);
 /* The link that a pool may use. */
 struct net_client **net_client_next(struct net_client *client);
 

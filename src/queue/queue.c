@@ -145,7 +145,8 @@ static void fill(
 	entry->recipient = r->address;
 	entry->notify = r->notify;
 	entry->orcpt = r->orcpt;
-	entry->flags = (r->local ? QUEUE_LOCAL : 0u) | (m->requiretls ? QUEUE_REQUIRETLS : 0u);
+	entry->flags = (r->local ? QUEUE_LOCAL : 0u) | (m->requiretls ? QUEUE_REQUIRETLS : 0u) |
+		       (m->held.len > 0 ? QUEUE_HELD : 0u);
 }
 
 static int write_entries(struct store_write *write, struct store_collection *c,
@@ -199,7 +200,8 @@ int queue_add(struct queue *q, const struct queue_message *m, struct err *err)
 		.smtputf8 = m->smtputf8,
 		.envid = m->envid,
 		.user = m->user,
-		.session = m->session};
+		.session = m->session,
+		.reason = m->held};
 	if (m->count == 0 || m->count > QUEUE_RECIPIENTS_MAX)
 		return err_permanent(err, ERR_LIMIT, "%zu recipients", m->count);
 	if (m->head.len > 0 && m->text.len > 0) {
@@ -211,7 +213,9 @@ int queue_add(struct queue *q, const struct queue_message *m, struct err *err)
 	}
 	uint32_t *numbers = alloc_zero(m->count, sizeof(*numbers));
 	int r = write_message(q, shard, m, &entry, message, numbers, err);
-	for (size_t i = 0; r == 0 && i < m->count; i++) {
+	if (r == 0 && m->held.len > 0)
+		(void)atomic_fetch_add(&q->held, m->count);
+	for (size_t i = 0; r == 0 && m->held.len == 0 && i < m->count; i++) {
 		fill(m, &m->recipients[i], &entry);
 		queue_schedule_entry(
 			q, (struct queue_place){shard, numbers[i]}, &entry, entry.arrived_ms);

@@ -103,6 +103,7 @@ struct queue_message {
 	struct slice envid, user, session;
 	const struct queue_recipient *recipients;
 	size_t count;
+	struct slice held;       /* why it is not tried until it is released; empty: it is tried */
 	struct slice head, text; /* the message: one behind the other */
 };
 /* Durable when 0. ERR_TEMPORARY: the disk is full, or refused. */

@@ -349,6 +349,40 @@ static void one_that_is_held_waits_until_it_is_released(void **state)
 	assert_int_equal(queue_change(f->queue, place, QUEUE_HOLD, &err), STORE_ABSENT);
 }
 
+static void what_comes_to_be_held_says_why_and_waits(void **state)
+{
+	struct fixture *f = *state;
+	const struct queue_recipient recipients[] = {
+		{.address = SLICE("a@one.example")}, {.address = SLICE("b@here"), .local = true}};
+	struct queue_message message = {.sender = SLICE("s@here"),
+		.recipients = recipients,
+		.count = 2,
+		.held = SLICE("it smells"),
+		.text = SLICE("A: b\r\n\r\n")};
+	struct queue_place place = {0};
+	struct queue_entry entry;
+	struct err err;
+	done(queue_add(f->queue, &message, &err));
+	assert_int_equal(queue_figures(f->queue).held, 2);
+	(void)queue_flush(f->queue, SLICE_NONE);
+	await_empty(f);
+	assert_int_equal(f->delivered, 0);
+	stop(f);
+	start(f);
+	assert_int_equal(queue_figures(f->queue).held, 2);
+	while (queue_change(f->queue, place, QUEUE_HOLD, &err) != 0 || place.number == 0)
+		place = (struct queue_place){place.shard + (place.number > 0), 1};
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	done(queue_get(f->queue, place, &arena, &entry, NULL, &err));
+	assert_slice(entry.reason, "it smells");
+	done(queue_change(f->queue, place, QUEUE_RELEASE, &err));
+	place.number = 2;
+	done(queue_change(f->queue, place, QUEUE_RELEASE, &err));
+	await_empty(f);
+	assert_int_equal(f->delivered, 2);
+	assert_int_equal(queue_figures(f->queue).held, 0);
+}
+
 static void one_that_is_removed_goes_nowhere(void **state)
 {
 	struct fixture *f = *state;
@@ -475,6 +509,7 @@ int main(void)
 		QUEUE_TEST(what_waits_is_there_after_a_restart),
 		QUEUE_TEST(a_destination_that_comes_back_gets_all),
 		QUEUE_TEST(one_that_is_held_waits_until_it_is_released),
+		QUEUE_TEST(what_comes_to_be_held_says_why_and_waits),
 		QUEUE_TEST(one_that_is_removed_goes_nowhere),
 		QUEUE_TEST(what_another_node_took_waits_until_it_is_taken_over),
 		QUEUE_TEST(what_is_put_down_again_is_not_tried),

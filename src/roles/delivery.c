@@ -1,6 +1,7 @@
 /* LMTP's recipients as accounts, its messages as deliveries. */
 #include "roles/delivery.h"
 
+#include "filter/junk.h"
 #include "mail/change.h"
 
 enum { TARGETS_MAX = 20000 }; /* mailboxes of one message; their rows lie in memory till it comes */
@@ -58,9 +59,17 @@ static void answer(struct smtp_recipient *r, const struct mail_delivery *deliver
 		}
 }
 
+/* Who is not of ours may write into a header what he likes. */
+static bool is_junk(const struct delivery *d, const struct smtp_transaction *t)
+{
+	return (d->trusted || net_trusted_has(&d->believed, t->client)) &&
+	       filter_junk_is_marked(t->message, slice_str(d->junk_header));
+}
+
 static int deliver(void *context, struct smtp_transaction *t, struct err *err)
 {
 	const struct delivery *d = context;
+	enum mail_use use = is_junk(d, t) ? MAIL_USE_JUNK : 0;
 	size_t total = 0, at = 0;
 	for (size_t i = 0; i < t->count; i++)
 		total += ((const struct directory_route *)t->recipients[i]->backend)->count;
@@ -71,6 +80,7 @@ static int deliver(void *context, struct smtp_transaction *t, struct err *err)
 			all[at++] = (struct mail_delivery){
 				.account = route->users[u].account,
 				.limits = limits_of(&route->users[u]),
+				.use = use,
 			};
 	}
 	if (mail_deliver(d->mail, t->message, all, total, err) < 0)

@@ -9,6 +9,10 @@
 struct delivery {
 	struct mail *mail; /* borrowed */
 	struct directory *directory;
+	/* Names of fields by which mx says that a message is junk; "": none. */
+	const char *junk_header;
+	bool trusted;                /* the client is our mx: its word on that counts */
+	struct net_trusted believed; /* if not: networks where such clients are */
 };
 
 /* Its context is a struct delivery. */

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "filter/arc_verify.h"
 #include "filter/dkim_verify.h"
+#include "filter/junk.h"
 #include "filter/name.h"
 #include "filter/verdicts.h"
 
@@ -30,6 +31,7 @@ int mx_checks_init(struct mx_checks *c, const struct role *role, struct dns *dns
 {
 	*c = (struct mx_checks){.conf = &role->settings->mx.checks,
 		.hostname = role->settings->hostname,
+		.junk_header = role->settings->store.junk_header,
 		.dns = dns};
 	for (size_t i = 0; i < c->conf->trusted.count; i++)
 		if (net_trusted_add(&c->trusted, slice_str(c->conf->trusted.items[i]), err) < 0)
@@ -151,18 +153,42 @@ static void write_field(struct check *k)
 		k->t->extra = arena_copy(&k->t->arena, buf_slice(&field));
 }
 
+/* The message has another header now; it may have lain in `message` before. */
+static int set_header(struct smtp_transaction *t, const struct buf *header, struct slice body,
+	struct buf *message, struct err *err)
+{
+	struct buf whole = BUF(header->len + body.len + 1);
+	buf_add_slice(&whole, buf_slice(header));
+	buf_add_slice(&whole, body);
+	if (header->failed || whole.failed) {
+		buf_free(&whole);
+		return err_temporary(err, ERR_LIMIT, "no memory for the message");
+	}
+	buf_free(message);
+	*message = whole;
+	t->message = buf_slice(message);
+	return 0;
+}
+
 /* Fields of others that bear our name go: nobody but we may say what we found. */
 static int take_out(struct check *k, struct buf *message, struct err *err)
 {
 	AUTO(buf_free) struct buf header = BUF(k->message.header.len + 1);
 	if (filter_results_remove(k->message.header, slice_str(k->checks->hostname), &header) == 0)
 		return 0;
-	buf_add_slice(message, buf_slice(&header));
-	buf_add_slice(message, k->message.body);
-	if (header.failed || message->failed)
-		return err_temporary(err, ERR_LIMIT, "no memory for the message");
-	k->t->message = buf_slice(message);
-	return 0;
+	return set_header(k->t, &header, k->message.body, message, err);
+}
+
+int mx_checks_unmark(
+	struct mx_checks *c, struct smtp_transaction *t, struct buf *message, struct err *err)
+{
+	struct filter_message now = filter_message_of(t->message);
+	AUTO(buf_free) struct buf header = BUF(now.header.len + 1);
+	if (t->user.len == 0 && net_trusted_has(&c->trusted, t->client))
+		return 0;
+	if (filter_junk_remove(now.header, slice_str(c->junk_header), &header) == 0)
+		return 0;
+	return set_header(t, &header, now.body, message, err);
 }
 
 static bool is_refused(const struct check *k)

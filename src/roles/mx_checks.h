@@ -12,8 +12,9 @@
 
 struct mx_checks {
 	const struct conf_checks *conf;
-	const char *hostname; /* authserv-id */
-	struct dns *dns;      /* NULL: nothing is asked */
+	const char *hostname;    /* authserv-id */
+	const char *junk_header; /* names of fields that only our milters may use */
+	struct dns *dns;         /* NULL: nothing is asked */
 	struct net_trusted trusted;
 	atomic_uint_fast64_t checked, refused, spf_failed, dkim_failed, dmarc_failed;
 };
@@ -26,6 +27,10 @@ void mx_checks_deinit(struct mx_checks *checks);
  * what it writes lies in the transaction's arena, or in `message`. Of users' own and of trusted
  * clients' mail nothing is asked. Negative: the message is refused (ERR_PERMANENT). */
 int mx_checks_run(struct mx_checks *checks, struct smtp_transaction *t, struct buf *message,
+	struct err *err) WARN_UNUSED;
+/* After that, and before milters: takes out what others say of the message being junk, unless it
+ * comes from a trusted client. `message` as above. */
+int mx_checks_unmark(struct mx_checks *checks, struct smtp_transaction *t, struct buf *message,
 	struct err *err) WARN_UNUSED;
 
 #endif

@@ -345,6 +345,12 @@ void mx_queue_close(struct mx_queue *q)
 int mx_queue_keep(struct mx_queue *q, const struct smtp_transaction *t,
 	const struct queue_recipient *recipients, size_t count, struct err *err)
 {
+	return mx_queue_hold(q, t, recipients, count, SLICE(""), err);
+}
+
+int mx_queue_hold(struct mx_queue *q, const struct smtp_transaction *t,
+	const struct queue_recipient *recipients, size_t count, struct slice why, struct err *err)
+{
 	struct queue_message message = {.sender = t->sender.path.address,
 		.body = t->sender.body,
 		.ret = t->sender.ret,
@@ -355,6 +361,7 @@ int mx_queue_keep(struct mx_queue *q, const struct smtp_transaction *t,
 		.session = slice_str(t->session),
 		.recipients = recipients,
 		.count = count,
+		.held = why,
 		.head = t->extra,
 		.text = t->message};
 	return queue_add(q->queue, &message, err);

@@ -33,5 +33,9 @@ bool mx_queue_is_store_away(struct mx_queue *queue);
 /* These recipients of a message are kept: durable when 0. */
 int mx_queue_keep(struct mx_queue *queue, const struct smtp_transaction *t,
 	const struct queue_recipient *recipients, size_t count, struct err *err) WARN_UNUSED;
+/* As above, but held until an operator releases it, if `why` is not empty. */
+int mx_queue_hold(struct mx_queue *queue, const struct smtp_transaction *t,
+	const struct queue_recipient *recipients, size_t count, struct slice why,
+	struct err *err) WARN_UNUSED;
 
 #endif

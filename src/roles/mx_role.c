@@ -9,6 +9,7 @@
 #include "directory/cached.h"
 #include "roles/mirrored.h"
 #include "roles/mx_checks.h"
+#include "roles/mx_milter.h"
 #include "roles/mx_queue.h"
 #include "smtp/client.h"
 #include "smtp/dsn.h"
@@ -21,6 +22,7 @@ struct state {
 	struct smtp_client_pool *store;
 	struct mx_queue *queue;
 	struct mx_checks checks;
+	struct mx_milters *milters;
 	struct admin admin;
 	struct directory_throttle *throttle;
 	struct smtp_service exchanger, submission;
@@ -72,9 +74,8 @@ static int check_sender(void *context, struct smtp_transaction *t, struct err *e
 /* A recipient whose mailbox is not in our store has this for its `backend`. */
 static const char ELSEWHERE;
 
-/* Users may send to other servers; other servers may not. */
-static int unknown(const struct state *s, const struct smtp_transaction *t,
-	struct smtp_recipient *r, struct err *err)
+/* Users and milters may send to other servers; other servers may not. */
+static int unknown(const struct state *s, bool may_leave, struct smtp_recipient *r, struct err *err)
 {
 	int ours = directory_domain(s->directory, r->envelope.path.domain, err);
 	if (ours < 0)
@@ -83,7 +84,7 @@ static int unknown(const struct state *s, const struct smtp_transaction *t,
 		(void)err_permanent(err, ERR_ABSENT, "No such user here");
 		return err_status(err, "5.1.1");
 	}
-	if (t->user.len > 0) {
+	if (may_leave) {
 		r->backend = (void *)&ELSEWHERE;
 		return 0;
 	}
@@ -91,21 +92,33 @@ static int unknown(const struct state *s, const struct smtp_transaction *t,
 	return err_status(err, "5.7.1");
 }
 
-static int check_recipient(
-	void *context, struct smtp_transaction *t, struct smtp_recipient *r, struct err *err)
+static int route(const struct state *s, bool may_leave, struct smtp_recipient *r, struct err *err)
 {
-	const struct state *s = context;
 	/* Not the transaction's: an alias may be long, and its targets are the store's affair. */
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct directory_route route;
 	int found = directory_lookup(s->directory, r->envelope.path.address, &arena, &route, err);
 	if (found == DIRECTORY_UNKNOWN)
-		return unknown(s, t, r, err);
+		return unknown(s, may_leave, r, err);
 	if (found == DIRECTORY_DENIED) {
 		(void)err_permanent(err, ERR_DENIED, "This mailbox takes no mail");
 		return err_status(err, "5.2.1");
 	}
 	return found;
+}
+
+static int check_recipient(
+	void *context, struct smtp_transaction *t, struct smtp_recipient *r, struct err *err)
+{
+	const struct state *s = context;
+	int found = route(s, t->user.len > 0, r, err);
+	return found < 0 ? found : mx_milters_recipient(s->milters, t, r, err);
+}
+
+static int route_of_milter(
+	void *context, struct smtp_transaction *t, struct smtp_recipient *r, struct err *err)
+{
+	return route(context, true, r, err);
 }
 
 /* Who asked for it learns that his message is in the mailbox. */
@@ -134,8 +147,10 @@ static void report_success(const struct state *s, const struct smtp_transaction 
 			F_SLICE("recipient", t->sender.path.address), F_ERR(&err));
 }
 
-/* The message waits in the queue, all its recipients: the store is away, or some are elsewhere. */
-static int keep(const struct state *s, struct smtp_transaction *t, struct err *err)
+/* The message waits in the queue, all its recipients: the store is away, some are elsewhere, or a
+ * milter wants it held (`why`). */
+static int keep(
+	const struct state *s, struct smtp_transaction *t, struct slice why, struct err *err)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct queue_recipient *recipients = ARENA_ARRAY(&arena, struct queue_recipient, t->count);
@@ -146,7 +161,7 @@ static int keep(const struct state *s, struct smtp_transaction *t, struct err *e
 			.orcpt = r->orcpt,
 			.local = t->recipients[i]->backend != &ELSEWHERE};
 	}
-	int r = mx_queue_keep(s->queue, t, recipients, t->count, err);
+	int r = mx_queue_hold(s->queue, t, recipients, t->count, why, err);
 	for (size_t i = 0; r == 0 && i < t->count; i++)
 		t->recipients[i]->result = 0;
 	if (r == 0)
@@ -182,7 +197,7 @@ static int hand_on(struct state *s, struct smtp_transaction *t, struct err *err)
 	for (size_t i = 0; i < t->count; i++)
 		all_here = all_here && t->recipients[i]->backend != &ELSEWHERE;
 	if (!all_here || mx_queue_is_store_away(s->queue))
-		return keep(s, t, err);
+		return keep(s, t, SLICE(""), err);
 	int r = smtp_client_deliver(s->store, t, err);
 	if (r == 0)
 		report_success(s, t);
@@ -192,21 +207,33 @@ static int hand_on(struct state *s, struct smtp_transaction *t, struct err *err)
 		return r;
 	log_warn(t->log, "the store does not answer", F_ERR(err));
 	mx_queue_store_is_away(s->queue);
-	return keep(s, t, err);
+	return keep(s, t, SLICE(""), err);
 }
 
 static int deliver(void *context, struct smtp_transaction *t, struct err *err)
 {
 	struct state *s = context;
 	AUTO(buf_free) struct buf message = BUF(t->message.len + 1);
+	struct mx_milter_wish wish;
+	size_t extra = t->extra.len;
 	if (mx_checks_run(&s->checks, t, &message, err) < 0 ||
-		(t->user.len > 0 && sign(s, t, err) < 0))
+		mx_checks_unmark(&s->checks, t, &message, err) < 0 ||
+		mx_milters_message(s->milters, t, t->extra.len - extra, &message, &wish, err) < 0)
 		return -1;
-	return hand_on(s, t, err);
+	if (wish.drop)
+		return 0;
+	if (t->user.len > 0 && sign(s, t, err) < 0)
+		return -1;
+	return wish.why.len > 0 ? keep(s, t, wish.why, err) : hand_on(s, t, err);
+}
+
+static void forget(void *context, void *kept)
+{
+	mx_milters_forget(kept);
 }
 
 static const struct smtp_backend backend = {
-	.sender = check_sender, .recipient = check_recipient, .deliver = deliver};
+	.sender = check_sender, .recipient = check_recipient, .deliver = deliver, .forget = forget};
 
 static int unix_address(const char *text, struct net_address *ret, struct err *err)
 {
@@ -263,7 +290,9 @@ static int open_role(struct role *role, struct err *err)
 		.keys = mx_queue_keys(s->queue),
 		.mirror = mx_queue_mirror(s->queue),
 		.hostname = s->hostname};
-	if (mx_checks_init(&s->checks, role, mx_queue_dns(s->queue), err) < 0)
+	if (mx_checks_init(&s->checks, role, mx_queue_dns(s->queue), err) < 0 ||
+		mx_milters_new(role, mx_queue_dns(s->queue), route_of_milter, s, &s->milters, err) <
+			0)
 		return -1;
 	if (mx_queue_start(s->queue, err) < 0)
 		return -1;
@@ -333,6 +362,7 @@ static void metrics(struct role *role, struct buf *to)
 	service_metrics(role, to, "submission", &s->submission.figures);
 	queue_metrics(role, s, to);
 	check_metrics(role, s, to);
+	mx_milters_metrics(s->milters, role, to);
 	mirrored_metrics(role, mx_queue_mirror(s->queue), to);
 }
 
@@ -345,6 +375,7 @@ static const char *ailment(struct role *role)
 static void close_role(struct role *role)
 {
 	struct state *s = role->state;
+	mx_milters_free(s->milters);
 	mx_checks_deinit(&s->checks);
 	mx_queue_close(s->queue);
 	smtp_client_pool_free(s->store);

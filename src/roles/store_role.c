@@ -33,7 +33,7 @@ struct state {
 	struct imap_service imap;
 	struct pop3_service pop3;
 	struct smtp_service lmtp, lmtp_local;
-	struct delivery delivery;
+	struct delivery delivery, delivery_local;
 	struct directory_authmod_service authmod;
 	struct admin admin;
 };
@@ -81,7 +81,7 @@ static struct smtp_service lmtp_service(struct role *role, struct state *s, bool
 		.kind = SMTP_LMTP,
 		.hostname = role->settings->hostname,
 		.backend = &delivery_backend,
-		.context = &s->delivery,
+		.context = local ? &s->delivery_local : &s->delivery,
 		.spool_dir_fd = role->spool_fd,
 		.message_max = role->settings->store.append_limit,
 		.recipients_max = local ? LOCAL_RECIPIENTS_MAX : 0,
@@ -93,7 +93,11 @@ static struct smtp_service lmtp_service(struct role *role, struct state *s, bool
 static void make_services(struct role *role, struct state *s)
 {
 	const struct conf_settings *settings = role->settings;
-	s->delivery = (struct delivery){.mail = s->floors.mail, .directory = s->floors.directory};
+	s->delivery.mail = s->floors.mail;
+	s->delivery.directory = s->floors.directory;
+	s->delivery.junk_header = settings->store.junk_header;
+	s->delivery_local = s->delivery;
+	s->delivery_local.trusted = true;
 	s->lmtp = lmtp_service(role, s, false);
 	s->lmtp_local = lmtp_service(role, s, true);
 	s->imap = (struct imap_service){
@@ -213,6 +217,10 @@ static int open_role(struct role *role, struct err *err)
 	if (join_all(s, err) < 0)
 		return -1;
 	make_services(role, s);
+	const struct conf_list *trusted = &role->settings->store.junk_trusted;
+	for (size_t i = 0; i < trusted->count; i++)
+		if (net_trusted_add(&s->delivery.believed, slice_str(trusted->items[i]), err) < 0)
+			return err_prefix(err, "store.junk_trusted");
 	if (mirror_node_serve(s->floors.mirror, role->loop, err) < 0)
 		return -1;
 	for (size_t i = 0; i < role->listener_count; i++)
@@ -273,6 +281,7 @@ static void close_role(struct role *role)
 	struct state *s = role->state;
 	pop3_locks_free(s->locks);
 	directory_throttle_free(s->throttle);
+	net_trusted_free(&s->delivery.believed);
 	floors_close(&s->floors);
 	free(s);
 }

@@ -41,6 +41,7 @@ static enum smtp_run hello(struct smtp_session *s, struct slice name, bool exten
 		return smtp_reply(
 			s, 501, "5.5.2", "Say who you are: a domain or an address literal");
 	smtp_transaction_end(s);
+	smtp_forget(s);
 	free(s->helo);
 	s->helo = slice_dup(name);
 	s->extended = extended;

@@ -126,6 +126,7 @@ static enum smtp_run message_ended(struct smtp_session *s)
 {
 	struct smtp_transaction *t = s->transaction;
 	struct err err;
+	enum smtp_run next = SMTP_GO_ON;
 	int r = deliver(s, &err);
 	for (size_t i = 0; i < t->count; i++) {
 		if (r < 0) {
@@ -137,9 +138,9 @@ static enum smtp_run message_ended(struct smtp_session *s)
 			(void)answer_one(
 				s, t->recipients[i]->result < 0 ? &t->recipients[i]->err : NULL);
 	}
-	const struct err *bad = worst(t);
+	const struct err *bad = r < 0 ? &err : worst(t);
 	if (!smtp_is_lmtp(s))
-		(void)answer_one(s, bad);
+		next = answer_one(s, bad);
 	if (!bad)
 		s->errors = 0;
 	atomic_fetch_add_explicit(
@@ -147,7 +148,7 @@ static enum smtp_run message_ended(struct smtp_session *s)
 		memory_order_relaxed);
 	smtp_transaction_end(s);
 	s->phase = SMTP_COMMANDS;
-	return SMTP_GO_ON;
+	return next;
 }
 
 enum smtp_run smtp_cmd_data(struct smtp_session *s, struct slice arguments)

@@ -30,10 +30,24 @@ static const struct {
 	{ERR_BAD_INPUT, 450, 550, ".6.0"},
 };
 
+/* In the backend's own words. */
+static enum smtp_run failed_so(struct smtp_session *s, const struct err *err)
+{
+	unsigned code = s->transaction->reply_code;
+	s->transaction->reply_code = 0;
+	char status[sizeof(err->status)];
+	(void)snprintf(status, sizeof(status), "%c%s", code < 500 ? '4' : '5',
+		err->status[0] ? err->status + 1 : ".7.1");
+	(void)smtp_reply(s, (int)code, status, err->text);
+	return code == 421 ? SMTP_CLOSE : SMTP_GO_ON;
+}
+
 enum smtp_run smtp_failed(struct smtp_session *s, const struct err *err,
 	const char *status_temporary, const char *status_permanent)
 {
 	bool permanent = err->class == ERR_PERMANENT;
+	if (s->transaction && s->transaction->reply_code)
+		return failed_so(s, err);
 	int code = permanent ? 550 : 451;
 	char by_kind[8] = "";
 	for (size_t i = 0; i < ARRAY_LEN(WORDS); i++)

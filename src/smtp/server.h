@@ -17,6 +17,7 @@ extern const struct net_protocol smtp_lmtp_protocol;
 
 enum smtp_kind { SMTP_EXCHANGER, SMTP_SUBMISSION, SMTP_LMTP };
 
+struct net_tls_info;
 struct smtp_said;
 struct smtp_recipient {
 	struct envelope_recipient envelope; /* slices in the transaction's arena */
@@ -35,11 +36,19 @@ struct smtp_transaction {
 	struct slice user;   /* who is logged in; empty: nobody */
 	const char *session; /* session id, from accept to delivery */
 	const struct net_address *client;
-	struct slice helo; /* as the client said it */
+	struct slice helo;              /* as the client said it */
+	const struct net_tls_info *tls; /* NULL: in the clear */
 	const struct log_scope *log;
 	struct slice extra;   /* our header fields, to go in front of the message: trace first */
 	struct slice message; /* complete, as the client sent it; valid during deliver() */
 	size_t targets;       /* the backend's own count */
+	void *backend;        /* the backend's own, in the arena; NULL at first */
+	/* The backend's own beyond the transaction: as long as the client goes by this HELO; then
+	 * forget() has it. NULL at first. */
+	void **kept;
+	/* With a failure of the backend: its reply code, and err's text is for the client. After
+	 * 421 the connection ends. 0: err decides. */
+	unsigned reply_code;
 };
 
 /* All calls may block; any thread. Negative values with err: ERR_TEMPORARY becomes 4xx,
@@ -52,6 +61,8 @@ struct smtp_backend {
 	/* The message is complete. Fills each recipient's result; negative: the same for all.
 	 * Durable when 0. */
 	int (*deliver)(void *context, struct smtp_transaction *t, struct err *err);
+	/* Frees what a transaction has kept. NULL: nothing is kept. */
+	void (*forget)(void *context, void *kept);
 };
 
 struct smtp_service {

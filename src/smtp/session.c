@@ -119,6 +119,7 @@ static enum net_next run(struct net_session *net, unsigned events)
 		s->helo = NULL;
 		s->extended = false;
 		smtp_transaction_end(s);
+		smtp_forget(s);
 	}
 	/* Outside commands a step may have to follow though no input is left. */
 	for (unsigned steps = 0; steps < CALL_STEPS || s->phase != SMTP_COMMANDS; steps++) {
@@ -145,6 +146,7 @@ static void close_session(struct net_session *net)
 	struct smtp_session *s = net_state(net);
 	smtp_auth_end(s);
 	smtp_transaction_end(s);
+	smtp_forget(s);
 	free(s->helo);
 	free(s->user);
 }

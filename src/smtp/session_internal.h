@@ -32,6 +32,7 @@ struct smtp_session {
 	uint32_t errors;
 	unsigned login_refusals;
 	struct smtp_transaction *transaction; /* since MAIL; NULL: none */
+	void *kept;                           /* the backend's, see struct smtp_transaction */
 	uint32_t recipients_tried;            /* RCPTs that the backend was asked about */
 	/* The message on its way in: */
 	struct spool *spool;
@@ -64,6 +65,7 @@ enum smtp_run smtp_failed(struct smtp_session *s, const struct err *err,
 void smtp_transaction_begin(struct smtp_session *s, const struct envelope_sender *sender);
 void smtp_transaction_end(struct smtp_session *s); /* also when there is none */
 void smtp_spool_end(struct smtp_session *s);       /* gives the spool's room back; the same */
+void smtp_forget(struct smtp_session *s);          /* what the backend has kept; the same */
 
 /* trace.c. LMTP's trace (Return-Path; Received when it comes over the network) goes in front as
  * the message comes in: the store keeps it as one piece. */

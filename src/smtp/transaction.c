@@ -2,6 +2,7 @@
 #include "smtp/session_internal.h"
 
 #include "base/alloc.h"
+#include "net/tls.h"
 
 void smtp_transaction_begin(struct smtp_session *s, const struct envelope_sender *sender)
 {
@@ -16,6 +17,8 @@ void smtp_transaction_begin(struct smtp_session *s, const struct envelope_sender
 	t->log = net_log(s->net);
 	t->client = net_peer(s->net);
 	t->helo = slice_str(s->helo);
+	t->tls = net_tls_info(s->net);
+	t->kept = &s->kept;
 	t->session = s->service->trust_session && t->sender.session.len > 0
 			     ? t->sender.session.ptr
 			     : net_session_id(s->net);
@@ -29,6 +32,14 @@ void smtp_spool_end(struct smtp_session *s)
 	spool_free(s->spool);
 	s->spool = NULL;
 	atomic_fetch_sub_explicit(&s->service->messages_open, 1, memory_order_relaxed);
+}
+
+void smtp_forget(struct smtp_session *s)
+{
+	void *kept = s->kept;
+	s->kept = NULL;
+	if (kept)
+		s->service->backend->forget(s->service->context, kept);
 }
 
 void smtp_transaction_end(struct smtp_session *s)

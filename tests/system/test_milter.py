@@ -1,98 +1,30 @@
 """Real milters, started by the tests: rspamd with a config of its own, and one by libmilter that asks for
 every change. What they say of a message comes through the client in src/filter."""
 
-import importlib.util
-import shutil
-import socket
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import milters
 import pytest
+from milters import ADD_HEADER, REJECT, REWRITE_SUBJECT, why_not
 
 ROOT = Path(__file__).resolve().parents[2]
 PROBE = "src/filter/milter_probe"
-RSPAMD = shutil.which("rspamd")
-START_SECONDS = 60
-CONFIG = """
-options {{
-	pidfile = "{folder}/pid";
-	cache_file = "{folder}/cache";
-	control_socket = "{folder}/control mode=0600";
-	tempdir = "{folder}";
-	url_tld = "{folder}/suffixes";
-	filters = "";
-	enable_test_patterns = true;
-	dns {{ nameserver = ["127.0.0.1:1"]; timeout = 0.1s; retransmits = 1; }}
-}}
-logging {{ type = "console"; level = "warning"; color = false; }}
-lang_det {{ languages = "{folder}/none"; }}
-worker "rspamd_proxy" {{
-	bind_socket = "{bind}";
-	milter = yes;
-	count = 1;
-	upstream "local" {{ default = yes; self_scan = yes; }}
-}}
-lua = "$RULESDIR/rspamd.lua"
-"""
-# The three patterns that rspamd knows, in pieces so that this file is no spam itself.
-GTUBE = "JS*C4JDBQADN1.NSBN3*2IDNEN*" + "GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
-REJECT, ADD_HEADER, REWRITE_SUBJECT = "X" + GTUBE, "Y" + GTUBE, "Z" + GTUBE
 
-needs_rspamd = pytest.mark.skipif(RSPAMD is None, reason="no rspamd here")
-needs_libmilter = pytest.mark.skipif(
-    importlib.util.find_spec("Milter") is None, reason="no python3-milter here"
-)
-
-
-def answers(address: str) -> bool:
-    kind, _, path = address.rpartition(":")
-    family = socket.AF_UNIX if kind == "unix" else socket.AF_INET
-    with socket.socket(family) as s:
-        try:
-            s.connect(path if kind == "unix" else (kind, int(path)))
-        except OSError:
-            return False
-    return True
-
-
-def wait_for(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    until = time.monotonic() + START_SECONDS
-    while not answers(address):
-        assert process.poll() is None and time.monotonic() < until, log.read_text()
-        time.sleep(0.1)
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
+needs_rspamd = pytest.mark.skipif(bool(why_not("rspamd")), reason=why_not("rspamd"))
+needs_libmilter = pytest.mark.skipif(bool(why_not(module="Milter")), reason=why_not(module="Milter"))
 
 
 @pytest.fixture(scope="module", params=["unix", "tcp"])
 def rspamd(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running one."""
-    assert RSPAMD
     folder = tmp_path_factory.mktemp("rspamd")
-    (folder / "none").mkdir()
-    (folder / "suffixes").write_text("com\norg\nexample\n")
-    if request.param == "unix":
-        address, bind = f"unix:{folder}/socket", f"{folder}/socket mode=0666"
-    else:
-        address = bind = f"127.0.0.1:{free_port()}"
-    (folder / "rspamd.conf").write_text(CONFIG.format(folder=folder, bind=bind))
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [RSPAMD, "-f", "-i", "-c", str(folder / "rspamd.conf")], stdout=log, stderr=log
-        )
-    try:
-        wait_for(address, process, folder / "log")
-        yield address
-    finally:
-        process.terminate()
-        process.wait(30)
+    port = milters.free_port()
+    address = f"unix:{folder}/socket" if request.param == "unix" else f"127.0.0.1:{port}"
+    daemon = milters.rspamd(folder, address)
+    yield daemon.address
+    daemon.stop()
 
 
 @pytest.fixture(scope="module")
@@ -144,17 +76,10 @@ def test_a_subject_is_rewritten(probe: str, rspamd: str, tmp_path: Path) -> None
 
 @pytest.fixture
 def every(tmp_path: Path) -> Iterator[str]:
-    """The address of a milter that asks for every change; it notes in `told` what it was told."""
-    address = f"unix:{tmp_path}/socket"
-    script = [sys.executable, str(ROOT / "tests/lib/every_milter.py"), address, str(tmp_path / "told")]
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(script, stdout=log, stderr=log)
-    try:
-        wait_for(address, process, tmp_path / "log")
-        yield address
-    finally:
-        process.kill()
-        process.wait(30)
+    """The address of a milter that asks for every change; it notes in `every.told` what it was told."""
+    daemon = milters.by_libmilter("every_milter.py", tmp_path, "every")
+    yield daemon.address
+    daemon.stop()
 
 
 @needs_libmilter
@@ -198,7 +123,7 @@ def test_libmilter_is_told_every_step(probe: str, every: str, tmp_path: Path) ->
         "body 14",
         "eom",
     ]
-    told = (tmp_path / "told").read_text().splitlines()
+    told = (tmp_path / "every.told").read_text().splitlines()
     assert told == [
         "connect client.example ('192.0.2.1', 25)",
         "hello client.example",

@@ -1,0 +1,68 @@
+/* PTR, then A or AAAA of what it names. */
+#include "dns/client.h"
+
+#include "base/buf.h"
+#include "dns/records.h"
+
+enum { V4_AT = 12, NAME_ROOM = 80 }; /* 32 nibbles with dots, "ip6.arpa" */
+
+static bool is_v4(const uint8_t ip[16])
+{
+	static const uint8_t MAPPED[V4_AT] = {[10] = 0xff, [11] = 0xff};
+	return memcmp(ip, MAPPED, V4_AT) == 0;
+}
+
+/* RFC 1035 section 3.5, RFC 3596 section 2.5. */
+static void write_reverse(const uint8_t ip[16], struct buf *to)
+{
+	if (is_v4(ip)) {
+		for (int i = 15; i >= V4_AT; i--)
+			buf_printf(to, "%u.", ip[i]);
+		buf_add_str(to, "in-addr.arpa");
+		return;
+	}
+	for (int i = 15; i >= 0; i--)
+		buf_printf(to, "%x.%x.", ip[i] & 15u, (unsigned)ip[i] >> 4);
+	buf_add_str(to, "ip6.arpa");
+}
+
+/* 0: the name has the address. */
+static int says_so(struct dns *dns, struct slice name, const uint8_t ip[16], struct arena *arena,
+	struct err *err)
+{
+	struct dns_answer answer;
+	enum dns_type type = is_v4(ip) ? DNS_A : DNS_AAAA;
+	int r = dns_lookup(dns, name, type, arena, &answer, err);
+	for (size_t i = 0; r == 0 && i < answer.count; i++) {
+		struct net_address address;
+		uint8_t bytes[16];
+		if (dns_read_address(type, answer.records[i], 0, &address) &&
+			net_address_bytes(&address, bytes) && memcmp(bytes, ip, 16) == 0)
+			return 0;
+	}
+	return r < 0 && err->class == ERR_TEMPORARY ? r : DNS_NO_NAME;
+}
+
+int dns_client_name(struct dns *dns, const struct net_address *client, struct arena *arena,
+	struct slice *ret_name, struct err *err)
+{
+	AUTO(buf_free) struct buf reverse = BUF(NAME_ROOM);
+	struct dns_answer answer;
+	uint8_t ip[16];
+	if (!net_address_bytes(client, ip))
+		return DNS_NO_NAME;
+	write_reverse(ip, &reverse);
+	int r = dns_lookup(dns, buf_slice(&reverse), DNS_PTR, arena, &answer, err);
+	if (r != 0)
+		return r < 0 ? r : DNS_NO_NAME;
+	bool unsure = false;
+	for (size_t i = 0; i < answer.count && i < DNS_CLIENT_NAMES_MAX; i++) {
+		if (!dns_read_name(answer.records[i], arena, ret_name) || ret_name->len == 0)
+			continue;
+		r = says_so(dns, *ret_name, ip, arena, err);
+		if (r == 0)
+			return 0;
+		unsure |= r < 0;
+	}
+	return unsure ? -1 : DNS_NO_NAME;
+}
