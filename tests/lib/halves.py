@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ class Half:
         self.config = folder / f"{name}.conf"
         self.log = folder / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.enter: Callable[[], None] | None = None  # in the process, before the program
         self.config.write_text(
             f'hostname mail.{DOMAIN};\ndata "{folder / name}";\nrun "{run}";\n'
             f"plain_login_on_loopback yes;\nuser {pwd.getpwuid(os.getuid()).pw_name};\n"
@@ -41,15 +43,27 @@ class Half:
         )
 
     def start(self) -> None:
-        said = self.log.stat().st_size if self.log.exists() else 0
+        said = self.said()
         with self.log.open("ab") as log:
             command = [PROGRAM, "--config", self.config, "serve"]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=self.enter)
+        self.await_ready(said)
+
+    def said(self) -> int:
+        return self.log.stat().st_size if self.log.exists() else 0
+
+    def await_ready(self, said: int) -> None:
+        """Its role says so, behind these bytes of the log."""
+        assert self.process
         end = time.monotonic() + PATIENCE
-        while b"role ready" not in self.log.read_bytes()[said:]:
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < end, self.log.read_text()
-            time.sleep(0.02)
+        with self.log.open("rb") as log:
+            log.seek(said)
+            heard = b""
+            while b"role ready" not in heard:
+                assert self.process.poll() is None, self.log.read_text()
+                assert time.monotonic() < end, self.log.read_text()
+                time.sleep(0.02)
+                heard += log.read()
 
     def stop(self) -> None:
         """In order: what has begun is answered."""
@@ -61,11 +75,16 @@ class Half:
         """The supervisor and its role, which goes with it, at any moment."""
         assert self.process
         self.process.send_signal(signal.SIGSTOP)  # or it would start the role anew
+        self.kill_role()
+        self.process.kill()
+        self.process.wait(timeout=PATIENCE)
+
+    def kill_role(self) -> None:
+        """The supervisor starts it anew."""
+        assert self.process
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         for child in children.split():
             os.kill(int(child), signal.SIGKILL)
-        self.process.kill()
-        self.process.wait(timeout=PATIENCE)
 
     def run(self, *words: str, text: str = "") -> Any:
         """The command's result."""
