@@ -7,6 +7,8 @@ import threading
 import time
 from dataclasses import dataclass
 
+import ports
+
 
 @dataclass(frozen=True)
 class Copy:
@@ -23,8 +25,7 @@ class LedgerSink:
         self.guard = threading.Lock()  # of what follows
         self.copies: list[Copy] = []
         self.listener: socket.socket | None = None
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port: int = probe.getsockname()[1]
+        self.port = ports.free(1)[0]
 
     def open(self) -> None:
         if self.listener is None:
