@@ -82,7 +82,7 @@ class Run:
                 tell(f"round {number}: {part}, {target.name}, {time.monotonic() - begun:.0f} s")
 
     def send(self, target: Queued, protocol: str, messages: int, **options: object) -> dict[str, str]:
-        each = max(messages // CONNECTIONS, 1)
+        each = -(-messages // CONNECTIONS)
         more = {"conns": CONNECTIONS, "msgs": each, "users": USERS, "size": 10, "timeout": 900} | options
         result = self.generator.run(target, "smtp-in", protocol, **more)
         if int(result["errors"]):
@@ -135,7 +135,7 @@ def start(run: Run, target: Queued, number: int) -> Found:
         return {}
     run.send(target, "submission", run.size.entries // RECIPIENTS, rcpts=RECIPIENTS, size=1, users=DESTINATIONS,
              rcpt_pattern="x@d%04d.test", auth=None, **{"from": "user%04d@example.test"})  # fmt: skip
-    entries = target.metrics()["queue_entries"]
+    entries = float(target.entries())
     seconds, mib = target.restart_mx()
     return {("start", "entries"): entries,
             ("start", "serves after s"): seconds,
