@@ -180,11 +180,16 @@ static void fail(struct queue *q, struct queue_destination *destination,
 		F_SLICE("destination", queue_destination_name(destination)), F_ERR(why));
 	fail_batch(q, places, count, why);
 	(void)pthread_mutex_lock(&q->lock);
-	bool all = why->class == ERR_PERMANENT ||
-		   queue_schedule_looks(destination, now, LOOK_THROUGH_MS);
+	bool looks = queue_schedule_looks(q->schedule, destination, now, LOOK_THROUGH_MS);
 	(void)pthread_mutex_unlock(&q->lock);
+	bool all = looks || why->class == ERR_PERMANENT;
 	while (all && (count = take(q, destination, now, more)) > 0)
 		fail_batch(q, more, count, why);
+	if (looks) {
+		(void)pthread_mutex_lock(&q->lock);
+		queue_schedule_looked(q->schedule, destination);
+		(void)pthread_mutex_unlock(&q->lock);
+	}
 	leave(q, destination, why->class != ERR_PERMANENT, why->text);
 }
 

@@ -20,6 +20,7 @@ from shape import PATIENCE
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "script" / "cluster"))
 import ports  # noqa: E402
+import processes  # noqa: E402
 
 PROGRAM = Path(os.environ.get("ROOKERY", ROOT / "build" / "src" / "cli" / "rookery"))
 DOMAIN = "halves.test"
@@ -75,16 +76,25 @@ class Half:
         """The supervisor and its role, which goes with it, at any moment."""
         assert self.process
         self.process.send_signal(signal.SIGSTOP)  # or it would start the role anew
-        self.kill_role()
+        roles = self.kill_role()
         self.process.kill()
         self.process.wait(timeout=PATIENCE)
+        end = time.monotonic() + PATIENCE
+        while any(processes.alive(role) for role in roles):  # and holds its ports
+            assert time.monotonic() < end
+            time.sleep(0.005)
 
-    def kill_role(self) -> None:
-        """The supervisor starts it anew."""
+    def kill_role(self) -> list[int]:
+        """The supervisor starts it anew. Its pid."""
+        roles = self.roles()
+        for role in roles:
+            os.kill(role, signal.SIGKILL)
+        return roles
+
+    def roles(self) -> list[int]:
         assert self.process
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        for child in children.split():
-            os.kill(int(child), signal.SIGKILL)
+        return [int(child) for child in children.split()]
 
     def run(self, *words: str, text: str = "") -> Any:
         """The command's result."""
