@@ -103,9 +103,7 @@ class Rookery(Queued):
             assert client.recv(100).startswith(b"220")
         seconds = time.monotonic() - begun
         self._find_roots()
-        assert mx.process
-        pid = Path(f"/proc/{mx.process.pid}/task/{mx.process.pid}/children").read_text().split()[0]
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        lines = Path(f"/proc/{mx.roles()[0]}/smaps_rollup").read_text().splitlines()
         return seconds, sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
     def _find_roots(self) -> None:
