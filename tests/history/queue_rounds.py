@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import ports
 from halves import PASSWORD, Halves
 from history.client import Account, Place
 from history.imap import Imap, rows
@@ -36,6 +37,8 @@ BROKEN = re.compile(
     r"|could not be (written|read)|can't be read"
 )
 
+Begun = tuple[threading.Event, list[threading.Thread]]  # clients are at work until that is set
+
 
 @dataclass
 class Round:
@@ -53,7 +56,7 @@ class QueueRounds:
         self.log_read = {"mx": 0, "store": 0}
         self.next_uid: dict[str, int] = {}
         self.ledger = Ledger()
-        self.sink = LedgerSink(seed, CUTS)
+        self.sink = LedgerSink(ports.free(1)[0], seed, CUTS)
         (folder / "history").mkdir(parents=True)
         self.halves = Halves(folder, f'    outbound {{\n        smart_host "127.0.0.1:{self.sink.port}";\n    }}\n')
         self.halves.start()
@@ -136,7 +139,7 @@ class QueueRounds:
         smtp.ask_about([account.user for account in self.accounts])
         smtp.close()
 
-    def begin(self, clients: list[QueueSender], number: int) -> tuple[threading.Event, list[threading.Thread]]:
+    def begin(self, clients: list[QueueSender], number: int) -> Begun:
         over = threading.Event()
         threads = [threading.Thread(target=client.live, daemon=True) for client in clients]
         for client, thread in zip(clients, threads, strict=True):
@@ -144,7 +147,7 @@ class QueueRounds:
             thread.start()
         return over, threads
 
-    def end(self, this: Round, clients: list[QueueSender], begun: tuple[threading.Event, list[threading.Thread]]) -> None:
+    def end(self, this: Round, clients: list[QueueSender], begun: Begun) -> None:
         over, threads = begun
         over.set()
         for client, thread in zip(clients, threads, strict=True):

@@ -7,8 +7,6 @@ import threading
 import time
 from dataclasses import dataclass
 
-import ports
-
 
 @dataclass(frozen=True)
 class Copy:
@@ -19,13 +17,13 @@ class Copy:
 
 
 class LedgerSink:
-    def __init__(self, seed: str, cuts: float) -> None:
+    def __init__(self, port: int, seed: str, cuts: float) -> None:
         """`cuts`: the share of messages that get no answer."""
+        self.port = port
         self.chance, self.cuts = random.Random(seed), cuts
         self.guard = threading.Lock()  # of what follows
         self.copies: list[Copy] = []
         self.listener: socket.socket | None = None
-        self.port = ports.free(1)[0]
 
     def open(self) -> None:
         if self.listener is None:

@@ -139,7 +139,8 @@ def start(run: Run, target: Queued, number: int) -> Found:
     seconds, mib = target.restart_mx()
     return {("start", "entries"): entries,
             ("start", "serves after s"): seconds,
-            ("start", "MiB"): mib}  # fmt: skip
+            ("start", "MiB"): mib,
+            ("start", "slowest delivery of the 20 s behind it, ms"): target.slowest(20)}  # fmt: skip
 
 
 # What --only calls it; what it does; whether it is done once.

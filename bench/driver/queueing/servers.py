@@ -10,6 +10,7 @@ from pathlib import Path
 
 from halves import PASSWORD, Halves
 from peers import Peers
+from smtp_client import Client
 from target import DOMAIN, Target, wait_for_port
 
 USERS = 100
@@ -105,6 +106,19 @@ class Rookery(Queued):
         self._find_roots()
         lines = Path(f"/proc/{mx.roles()[0]}/smaps_rollup").read_text().splitlines()
         return seconds, sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+    def slowest(self, seconds: float) -> float:
+        """Milliseconds that the slowest of deliveries to a mailbox took, one after another."""
+        took, begun = [], time.monotonic()
+        while time.monotonic() - begun < seconds:
+            since = time.monotonic()
+            with Client("127.0.0.1", self.ports["smtp"]) as client:
+                client.begin(f"user0000@{DOMAIN}")
+                if client.data(b"Subject: now\r\n\r\nNow.\r\n").code != 250:
+                    raise RuntimeError("rookery: a delivery is refused")
+            took.append(time.monotonic() - since)
+            time.sleep(0.02)
+        return 1000 * max(took)
 
     def _find_roots(self) -> None:
         self.account.roots = [half.process.pid for half in (self.halves.mx, self.halves.store) if half.process]
