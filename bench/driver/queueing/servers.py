@@ -18,17 +18,14 @@ DRAIN_SECONDS = 600
 
 
 class Queued(Target):
-    """A target whose queue is filled and emptied by order. `sink_port`: where all mail for elsewhere goes."""
+    """A target whose queue is filled and emptied by order. `sink_port`: where all mail for elsewhere goes;
+    while nobody is there it waits."""
 
     sink_port: int
 
     @abstractmethod
     def shut_store(self) -> None:
         """From now on mail for mailboxes here waits."""
-
-    @abstractmethod
-    def shut_sink(self) -> None:
-        """From now on mail for elsewhere waits."""
 
     @abstractmethod
     def release(self) -> None:
@@ -77,9 +74,6 @@ class Rookery(Queued):
         """It has heard of all mailboxes before."""
         self._ask_about_users()
         self.halves.store.stop()
-
-    def shut_sink(self) -> None:
-        pass  # it is not there
 
     def release(self) -> None:
         if self.halves.store.process is None or self.halves.store.process.poll() is not None:
@@ -156,10 +150,7 @@ class Postfix(Queued, Peers):
         self.ports["submission"] = self.ports["smtp"]
 
     def shut_store(self) -> None:
-        pass
-
-    def shut_sink(self) -> None:
-        pass
+        pass  # what comes is held
 
     def release(self) -> None:
         config = str(self.folder / "postfix")
