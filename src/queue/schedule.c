@@ -33,7 +33,7 @@ struct queue_destination {
 	struct item *items; /* a heap */
 	size_t count, cap;
 	unsigned connections;
-	bool met, looked_through;
+	bool met, looking;
 	int64_t retry_ms, backoff_ms, look_ms;
 	char why[WHY_MAX];
 	size_t name_len;
@@ -404,17 +404,17 @@ bool queue_schedule_looks(
 {
 	if (d->look_ms == 0)
 		d->look_ms = now_ms + 1 + (int64_t)(d->hash % (uint64_t)every_ms);
-	if (now_ms < d->look_ms || d->looked_through || s->lookers >= LOOKERS_MAX)
+	if (now_ms < d->look_ms || d->looking || s->lookers >= LOOKERS_MAX)
 		return false;
 	d->look_ms = now_ms + every_ms;
-	d->looked_through = true;
+	d->looking = true;
 	s->lookers++;
 	return true;
 }
 
 void queue_schedule_looked(struct queue_schedule *s, struct queue_destination *d)
 {
-	d->looked_through = false;
+	d->looking = false;
 	s->lookers--;
 }
 
