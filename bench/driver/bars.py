@@ -51,6 +51,11 @@ BARS = {
     ("FETCH 1:*", "ENVELOPE again ms"): _part(1.5),
     ("FETCH 1:*", "BODY.PEEK[] again ms"): _part(1.5),
     ("IDLE, TLS", "KiB a connection"): _at_most(16),
+    # script/bench queue
+    ("intake, the store away", "queued/s"): _times(3),
+    ("emptied into the store", "messages/s"): _times(1),
+    ("sent elsewhere", "messages/s"): _times(2),
+    ("start", "serves after s"): Bar("< 5", 5, is_ratio=False, at_least=False),
     # script/bench mirror
     ("lag", "seen at the other node: p50 ms"): _at_most(10),
     ("lag", "seen at the other node: p99 ms"): _at_most(50),

@@ -43,8 +43,8 @@ class Generator:
 
     def run(self, target: Target, mode: str, protocol: str, **options: object) -> dict[str, str]:
         words = [str(self.program), mode, "--port", str(target.ports[protocol])]
-        words += [word for key, value in options.items()
-                  for word in ("--" + key.replace("_", "-"), str(value))]  # fmt: skip
+        for key, value in options.items():  # None: a flag
+            words += ["--" + key.replace("_", "-"), *([] if value is None else [str(value)])]
         done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         with self.log.open("a") as log:
             log.write(f"== {target.name}: {' '.join(words)}\n{done.stdout}\n")

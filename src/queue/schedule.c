@@ -13,6 +13,8 @@ enum {
 	BACKOFF_MAX_MS = 3600 * 1000,
 	LOCAL_BACKOFF_MAX_MS = 5000,
 	BUCKETS_FIRST = 64,
+	LOOKERS_MAX = 4,
+	EARLIER = 8, /* up to a part of so many, so that not all come back at once */
 	WHY_MAX = 200,
 };
 
@@ -31,7 +33,7 @@ struct queue_destination {
 	struct item *items; /* a heap */
 	size_t count, cap;
 	unsigned connections;
-	bool met;
+	bool met, looking;
 	int64_t retry_ms, backoff_ms, look_ms;
 	char why[WHY_MAX];
 	size_t name_len;
@@ -48,7 +50,7 @@ struct queue_schedule {
 	size_t taken_count, taken_cap;
 	uint32_t order;
 	uint64_t entries;
-	unsigned connections;
+	unsigned connections, lookers;
 };
 
 static unsigned or_default(unsigned value, unsigned otherwise)
@@ -427,12 +429,23 @@ size_t queue_schedule_take(struct queue_schedule *s, struct queue_destination *d
 	return count;
 }
 
-bool queue_schedule_looks(struct queue_destination *d, int64_t now_ms, int64_t every_ms)
+bool queue_schedule_looks(
+	struct queue_schedule *s, struct queue_destination *d, int64_t now_ms, int64_t every_ms)
 {
-	if (now_ms < d->look_ms)
+	if (d->look_ms == 0)
+		d->look_ms = now_ms + 1 + (int64_t)(d->hash % (uint64_t)every_ms);
+	if (now_ms < d->look_ms || d->looking || s->lookers >= LOOKERS_MAX)
 		return false;
 	d->look_ms = now_ms + every_ms;
+	d->looking = true;
+	s->lookers++;
 	return true;
+}
+
+void queue_schedule_looked(struct queue_schedule *s, struct queue_destination *d)
+{
+	d->looking = false;
+	s->lookers--;
 }
 
 static void leave_alone(
@@ -448,6 +461,8 @@ static void leave_alone(
 	d->met = false;
 	d->backoff_ms = d->backoff_ms ? MIN(d->backoff_ms * 2, most) : first;
 	d->retry_ms = now_ms + d->backoff_ms;
+	if (!local)
+		d->retry_ms -= d->backoff_ms / EARLIER * (int64_t)(d->hash % 256) / 256;
 	(void)snprintf(d->why, sizeof(d->why), "%s", why);
 }
 

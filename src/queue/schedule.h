@@ -61,9 +61,12 @@ void queue_schedule_met(struct queue_schedule *schedule, struct queue_destinatio
 /* More for the same connection; 0: nothing is due. */
 size_t queue_schedule_take(struct queue_schedule *schedule, struct queue_destination *destination,
 	int64_t now_ms, struct queue_place *ret_places, size_t max);
-/* True once in `every_ms`: its entries may be looked through, though it can't be reached. */
-WARN_UNUSED bool queue_schedule_looks(
+/* True once in `every_ms`: its entries may be looked through, though it can't be reached; then
+ * queue_schedule_looked() follows. Not at first, and few destinations at one time: a look reads all
+ * entries, and after a start many destinations may fail at once. */
+WARN_UNUSED bool queue_schedule_looks(struct queue_schedule *schedule,
 	struct queue_destination *destination, int64_t now_ms, int64_t every_ms);
+void queue_schedule_looked(struct queue_schedule *schedule, struct queue_destination *destination);
 /* The connection is over. `unreachable`: there was none; `why` for people. */
 void queue_schedule_leave(struct queue_schedule *schedule, struct queue_destination *destination,
 	bool unreachable, const char *why, int64_t now_ms);

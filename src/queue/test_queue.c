@@ -26,6 +26,7 @@ struct fixture {
 	enum answer answer;
 	size_t delivered, transactions, reports[QUEUE_REPORT_DELIVERED + 1];
 	char recipients[DELIVERIES][64], reported[256];
+	size_t lengths[DELIVERIES]; /* of what each recipient got */
 	char message[64];
 	atomic_bool alone, ready; /* beside another node that has the same entries */
 };
@@ -67,10 +68,11 @@ static int send_to_peer(void *peer, struct queue_delivery *d, struct err *err)
 	(void)snprintf(f->message, sizeof(f->message), "%.*s", SLICE_ARG(d->message));
 	for (size_t i = 0; i < d->count; i++) {
 		struct queue_outcome *o = &d->outcomes[i];
-		if ((answer == TAKES || answer == BREAKS) && f->delivered < DELIVERIES)
+		if ((answer == TAKES || answer == BREAKS) && f->delivered < DELIVERIES) {
+			f->lengths[f->delivered] = d->message.len;
 			(void)snprintf(f->recipients[f->delivered++], sizeof(*f->recipients),
 				"%.*s", SLICE_ARG(d->entries[i].recipient));
-		else if (answer == REFUSES)
+		} else if (answer == REFUSES)
 			o->result = err_permanent(&o->err, ERR_OTHER, "no such user");
 		else if (answer == LATER)
 			o->result = err_temporary(&o->err, ERR_OTHER, "not now");
@@ -225,6 +227,34 @@ static void a_message_is_sent_to_all_recipients_of_a_domain_at_once(void **state
 	assert_string_equal(f->message, "Received: here\r\nSubject: x\r\n\r\nHello\r\n");
 	assert_int_equal(entries_in_store(f), 0);
 	assert_int_equal(f->reports[QUEUE_REPORT_FAILED] + f->reports[QUEUE_REPORT_DELIVERED], 0);
+}
+
+/* After a start a connection takes all that waits in a shard, one message behind the other. */
+static void each_message_of_a_batch_is_whole(void **state)
+{
+	struct fixture *f = *state;
+	enum { MESSAGES = 4 * QUEUE_SHARDS };
+	char text[MESSAGES], address[64];
+	set_answer(f, IS_AWAY);
+	memset(text, 'x', sizeof(text));
+	for (size_t i = 0; i < MESSAGES; i++) {
+		struct err err;
+		(void)snprintf(address, sizeof(address), "%zu@one.example", i);
+		struct queue_recipient to = {.address = slice_str(address)};
+		struct queue_message message = {.sender = SLICE("alice@example.org"),
+			.recipients = &to,
+			.count = 1,
+			.text = slice(text, (i * 37) % MESSAGES + 1)};
+		done(queue_add(f->queue, &message, &err));
+	}
+	stop(f);
+	set_answer(f, TAKES);
+	start(f);
+	await_empty(f);
+	assert_int_equal(f->delivered, MESSAGES);
+	for (size_t i = 0; i < MESSAGES; i++)
+		assert_int_equal(
+			f->lengths[i], (strtoul(f->recipients[i], NULL, 10) * 37) % MESSAGES + 1);
 }
 
 static void what_is_refused_is_reported_and_gone(void **state)
@@ -500,6 +530,7 @@ int main(void)
 #define QUEUE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		QUEUE_TEST(a_message_is_sent_to_all_recipients_of_a_domain_at_once),
+		QUEUE_TEST(each_message_of_a_batch_is_whole),
 		QUEUE_TEST(what_is_refused_is_reported_and_gone),
 		QUEUE_TEST(mail_to_a_domain_that_is_not_there_is_reported),
 		QUEUE_TEST(what_is_put_off_is_tried_again),

@@ -133,15 +133,47 @@ static void who_can_not_be_reached_is_left_alone_for_longer_and_longer(void **st
 		assert_int_equal(enter(f, now), 1);
 		queue_schedule_add(f->s, queue_destination_name(f->d), f->places[0], now);
 		leave(f, true, now);
-		assert_int_equal(enter(f, now + pause - 1), 0);
-		assert_int_equal(f->next, now + pause);
-		now += pause;
+		assert_int_equal(enter(f, now), 0);
+		assert_true(f->next > now + pause * 7 / 8 && f->next <= now + pause);
+		now = f->next;
 		pause = MIN(pause * 2, 60 * MINUTE);
 	}
 	assert_int_equal(queue_schedule_figures(f->s).entries, 2);
 	assert_int_equal(enter(f, now), 1);
 	queue_schedule_met(f->s, f->d);
 	assert_int_equal(take(f, now), 1);
+}
+
+/* Many destinations that fail at once are not all looked through then. */
+static void few_destinations_are_looked_through_at_a_time(void **state)
+{
+	struct fixture *f = *state;
+	enum { DESTINATIONS = 100, FEW = 10 };
+	struct queue_destination *d[DESTINATIONS];
+	char name[32];
+	bool looks[DESTINATIONS];
+	int count = 0, again = 0;
+	for (uint32_t i = 0; i < DESTINATIONS; i++) {
+		(void)snprintf(name, sizeof(name), "%u.example", i);
+		add(f, name, i, 1, 0);
+		add(f, name, i, 3, 0);
+		assert_int_equal(enter(f, 0), 1);
+		d[i] = f->d;
+		assert_false(queue_schedule_looks(f->s, d[i], 0, 10 * MINUTE));
+		leave(f, true, 0);
+	}
+	for (uint32_t i = 0; i < DESTINATIONS; i++)
+		count += looks[i] = queue_schedule_looks(f->s, d[i], 10 * MINUTE, 10 * MINUTE);
+	assert_true(count > 0 && count < FEW);
+	for (uint32_t i = 0; i < DESTINATIONS; i++)
+		if (looks[i])
+			queue_schedule_looked(f->s, d[i]);
+	for (uint32_t i = 0; i < DESTINATIONS; i++) {
+		bool looks_now = queue_schedule_looks(f->s, d[i], 10 * MINUTE, 10 * MINUTE);
+		assert_false(looks_now && looks[i]);
+		again += looks_now;
+	}
+	assert_int_equal(again, count);
 }
 
 static void our_own_store_is_asked_again_soon(void **state)
@@ -271,6 +303,7 @@ int main(void)
 		SCHEDULE_TEST(recipients_of_one_message_are_taken_together),
 		SCHEDULE_TEST(a_destination_gets_more_connections_once_it_answers),
 		SCHEDULE_TEST(connections_are_bounded_in_all),
+		SCHEDULE_TEST(few_destinations_are_looked_through_at_a_time),
 		SCHEDULE_TEST(who_can_not_be_reached_is_left_alone_for_longer_and_longer),
 		SCHEDULE_TEST(our_own_store_is_asked_again_soon),
 		SCHEDULE_TEST(others_do_not_wait_for_who_can_not_be_reached),

@@ -18,7 +18,7 @@ struct batch {
 	struct queue_entry entries[QUEUE_BATCH_MAX];
 	struct queue_outcome outcomes[QUEUE_BATCH_MAX];
 	struct id blobs[QUEUE_BATCH_MAX];
-	uint64_t blob_len;
+	uint64_t blob_lens[QUEUE_BATCH_MAX];
 	size_t count;
 };
 
@@ -48,7 +48,7 @@ static int read_entry(struct queue *q, struct queue_place place, struct batch *b
 	}
 	b->places[b->count] = place;
 	b->blobs[b->count] = object.blob;
-	b->blob_len = object.blob_len;
+	b->blob_lens[b->count] = object.blob_len;
 	b->count++;
 	return 0;
 }
@@ -87,7 +87,7 @@ static int send_one(
 		.entries = b->entries + from, .outcomes = b->outcomes + from, .count = count};
 	struct err unread = {.text = "no memory for the message"};
 	int r = store_read_blob(
-		q->options.store, b->blobs[from], 0, b->blob_len, &message, &unread);
+		q->options.store, b->blobs[from], 0, b->blob_lens[from], &message, &unread);
 	if (r < 0 || message.failed) {
 		put_off(q, b, from, count, &unread);
 		return 0;
@@ -183,11 +183,16 @@ static void fail(struct queue *q, struct queue_destination *destination,
 		F_SLICE("destination", queue_destination_name(destination)), F_ERR(why));
 	fail_batch(q, places, count, why);
 	(void)pthread_mutex_lock(&q->lock);
-	bool all = why->class == ERR_PERMANENT ||
-		   queue_schedule_looks(destination, now, LOOK_THROUGH_MS);
+	bool looks = queue_schedule_looks(q->schedule, destination, now, LOOK_THROUGH_MS);
 	(void)pthread_mutex_unlock(&q->lock);
+	bool all = looks || why->class == ERR_PERMANENT;
 	while (all && (count = take(q, destination, now, more)) > 0)
 		fail_batch(q, more, count, why);
+	if (looks) {
+		(void)pthread_mutex_lock(&q->lock);
+		queue_schedule_looked(q->schedule, destination);
+		(void)pthread_mutex_unlock(&q->lock);
+	}
 	leave(q, destination, why->class != ERR_PERMANENT, why->text);
 }
 

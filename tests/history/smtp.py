@@ -1,5 +1,7 @@
 """SMTP and LMTP: one message, one answer or one a recipient."""
 
+import base64
+
 from history.wire import Lost, Wire
 
 
@@ -21,6 +23,17 @@ class Smtp:
         if code // 100 not in (2, 3):
             self.wire.close()
             raise Lost(f"{what}: {code}")
+
+    def log_in(self, user: str, password: str) -> None:
+        secret = base64.b64encode(f"\0{user}\0{password}".encode())
+        self.wire.send(b"AUTH PLAIN %s\r\n" % secret)
+        self._must(self._answer(), "AUTH")
+
+    def ask_about(self, to: list[str]) -> None:
+        """Whether they are taken; nothing is sent."""
+        for line in ["MAIL FROM:<>", *(f"RCPT TO:<{name}>" for name in to), "RSET"]:
+            self.wire.send(f"{line}\r\n".encode())
+            self._must(self._answer(), line)
 
     def send(self, sender: str, to: list[str], message: bytes) -> None:
         """Fills `answers` with the final code for each recipient, as they come; when it is Lost on

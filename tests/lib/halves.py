@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from shape import PATIENCE
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "script" / "cluster"))
 import ports  # noqa: E402
+import processes  # noqa: E402
 
 PROGRAM = Path(os.environ.get("ROOKERY", ROOT / "build" / "src" / "cli" / "rookery"))
 DOMAIN = "halves.test"
@@ -33,6 +35,7 @@ class Half:
         self.config = folder / f"{name}.conf"
         self.log = folder / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.enter: Callable[[], None] | None = None  # in the process, before the program
         self.config.write_text(
             f'hostname mail.{DOMAIN};\ndata "{folder / name}";\nrun "{run}";\n'
             f"plain_login_on_loopback yes;\nuser {pwd.getpwuid(os.getuid()).pw_name};\n"
@@ -41,15 +44,27 @@ class Half:
         )
 
     def start(self) -> None:
-        said = self.log.stat().st_size if self.log.exists() else 0
+        said = self.said()
         with self.log.open("ab") as log:
             command = [PROGRAM, "--config", self.config, "serve"]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=self.enter)
+        self.await_ready(said)
+
+    def said(self) -> int:
+        return self.log.stat().st_size if self.log.exists() else 0
+
+    def await_ready(self, said: int) -> None:
+        """Its role says so, behind these bytes of the log."""
+        assert self.process
         end = time.monotonic() + PATIENCE
-        while b"role ready" not in self.log.read_bytes()[said:]:
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < end, self.log.read_text()
-            time.sleep(0.02)
+        with self.log.open("rb") as log:
+            log.seek(said)
+            heard = b""
+            while b"role ready" not in heard:
+                assert self.process.poll() is None, self.log.read_text()
+                assert time.monotonic() < end, self.log.read_text()
+                time.sleep(0.02)
+                heard += log.read()
 
     def stop(self) -> None:
         """In order: what has begun is answered."""
@@ -61,11 +76,25 @@ class Half:
         """The supervisor and its role, which goes with it, at any moment."""
         assert self.process
         self.process.send_signal(signal.SIGSTOP)  # or it would start the role anew
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        for child in children.split():
-            os.kill(int(child), signal.SIGKILL)
+        roles = self.kill_role()
         self.process.kill()
         self.process.wait(timeout=PATIENCE)
+        end = time.monotonic() + PATIENCE
+        while any(processes.alive(role) for role in roles):  # and holds its ports
+            assert time.monotonic() < end
+            time.sleep(0.005)
+
+    def kill_role(self) -> list[int]:
+        """The supervisor starts it anew. Its pid."""
+        roles = self.roles()
+        for role in roles:
+            os.kill(role, signal.SIGKILL)
+        return roles
+
+    def roles(self) -> list[int]:
+        assert self.process
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(child) for child in children.split()]
 
     def run(self, *words: str, text: str = "") -> Any:
         """The command's result."""

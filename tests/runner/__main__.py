@@ -19,6 +19,7 @@ from part import ROOT, Part, run_all  # noqa: E402
 FUZZ_SECONDS = 15
 TORTURE_ROUNDS = 20
 MIRROR_ROUNDS = 6
+QUEUE_ROUNDS = 12
 SIMULATED_SEEDS = 10000
 
 
@@ -58,6 +59,7 @@ def main() -> int:
         parts += [
             Part("torture", lambda: system.torture(TORTURE_ROUNDS)),
             Part("torture mirror", lambda: system.torture_mirror(MIRROR_ROUNDS)),
+            Part("torture queue", lambda: system.torture_queue(QUEUE_ROUNDS)),
             Part("simulation", lambda: unit.simulate(SIMULATED_SEEDS)),
         ]
         parts.append(Part("instructions", system.instructions))

@@ -44,6 +44,11 @@ def torture_mirror(rounds: int) -> Outcome:
     return Outcome(0, 1, said) if status else Outcome(1)
 
 
+def torture_queue(rounds: int) -> Outcome:
+    status, said = command(["script/torture", "queue", "--rounds", str(rounds)], timeout=600)
+    return Outcome(0, 1, said) if status else Outcome(1)
+
+
 def instructions() -> Outcome:
     """Each figure counts one; script/bench ends the line of one that grew with "grew"."""
     status, said = command(["script/bench", "--instructions"], timeout=600)
