@@ -353,7 +353,7 @@ const struct conf_option conf_options[] = {
 		.help = "The server: a name, whose addresses are asked for and no MX record, or an "
 			"IP address."},
 	{"mx.transport", "port", CONF_NUMBER, CONF_RESTART, 1, 65535, TRANSPORT(port),
-		.fallback = "25", .help = "Its port."},
+		.fallback = "25", .help = "The port on which it listens."},
 	{"mx.transport", "tls", CONF_CHOICE, CONF_RESTART,
 		.choices = "opportunistic required verify none", TRANSPORT(tls),
 		.fallback = "opportunistic",

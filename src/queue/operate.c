@@ -111,12 +111,10 @@ static void tell(struct queue *q, struct queue_place place, const struct queue_e
 {
 	char room[ENVELOPE_DOMAIN_MAX];
 	bool taken, waits = !(entry->flags & QUEUE_HELD);
-	(void)pthread_mutex_lock(&q->lock);
 	if (was_held && (change == QUEUE_RELEASE || change == QUEUE_REMOVE))
-		queue_share_count_held(q, place.shard, false);
+		queue_share_release(q, place.shard);
 	if (!was_held && change == QUEUE_HOLD)
-		queue_share_count_held(q, place.shard, true);
-	(void)pthread_mutex_unlock(&q->lock);
+		queue_share_hold(q, place.shard, 1);
 	if (!waits || (change != QUEUE_RETRY && change != QUEUE_RELEASE))
 		return;
 	struct slice destination = queue_destination_of(entry, room);

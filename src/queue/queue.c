@@ -214,7 +214,7 @@ int queue_add(struct queue *q, const struct queue_message *m, struct err *err)
 	uint32_t *numbers = alloc_zero(m->count, sizeof(*numbers));
 	int r = write_message(q, shard, m, &entry, message, numbers, err);
 	if (r == 0 && m->held.len > 0)
-		(void)atomic_fetch_add(&q->held, m->count);
+		queue_share_hold(q, shard, m->count);
 	for (size_t i = 0; r == 0 && m->held.len == 0 && i < m->count; i++) {
 		fill(m, &m->recipients[i], &entry);
 		queue_schedule_entry(

@@ -42,8 +42,10 @@ int queue_shard_write(struct queue *q, uint32_t shard, struct store_write *write
 int queue_share_open(struct queue *q, struct err *err) WARN_UNUSED;
 void queue_share_look(struct queue *q);
 WARN_UNUSED bool queue_works_on(struct queue *q, uint32_t shard);
-/* An entry of a shard that is worked is held, or no more. Under the lock. */
-void queue_share_count_held(struct queue *q, uint32_t shard, bool held);
+/* Entries of a shard are held from now on; one is held no more. Of one that is not worked here
+ * nobody counts. */
+void queue_share_hold(struct queue *q, uint32_t shard, size_t count);
+void queue_share_release(struct queue *q, uint32_t shard);
 
 /* queue.c */
 /* Under which destination it stands: "" or the recipient's domain, in lower case, in `room`. */

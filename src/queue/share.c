@@ -22,15 +22,18 @@ bool queue_is_here(struct queue *q, struct queue_place place)
 	return place.shard < q->shard_count && queue_works_on(q, place.shard);
 }
 
-void queue_share_count_held(struct queue *q, uint32_t shard, bool held)
+void queue_share_release(struct queue *q, uint32_t shard)
 {
-	struct queue_shard *s = &q->shards[shard];
-	if (!s->worked)
-		return;
-	if (held)
-		s->held++;
-	else if (s->held > 0)
-		s->held--;
+	(void)pthread_mutex_lock(&q->lock);
+	q->shards[shard].held -= q->shards[shard].held > 0;
+	(void)pthread_mutex_unlock(&q->lock);
+}
+
+void queue_share_hold(struct queue *q, uint32_t shard, size_t count)
+{
+	(void)pthread_mutex_lock(&q->lock);
+	q->shards[shard].held += q->shards[shard].worked ? count : 0;
+	(void)pthread_mutex_unlock(&q->lock);
 }
 
 struct loading {
@@ -45,14 +48,11 @@ static bool load_entry(void *context, const struct store_object *object)
 	struct queue_entry entry;
 	if (!queue_entry_read(object->data, &entry))
 		return true;
-	if (entry.flags & QUEUE_HELD) {
-		(void)pthread_mutex_lock(&l->q->lock);
-		queue_share_count_held(l->q, l->shard, true);
-		(void)pthread_mutex_unlock(&l->q->lock);
-	} else {
+	if (entry.flags & QUEUE_HELD)
+		queue_share_hold(l->q, l->shard, 1);
+	else
 		queue_schedule_entry(l->q, (struct queue_place){l->shard, object->number}, &entry,
 			entry.next_ms ? entry.next_ms : entry.arrived_ms);
-	}
 	return true;
 }
 
