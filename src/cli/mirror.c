@@ -233,10 +233,14 @@ static int verify(struct both *b)
 		add_message(result, text_of(b->mx.result, "message"));
 		return finish(b, result);
 	}
-	if (mx_is_old(b)) {
+	if (mx_is_old(b) || is_absent(&b->mx)) {
 		add_message(result,
-			"The mx role that runs here is of an older version, and does not "
-			"mirror its queue.");
+			mx_is_old(b)
+				? "The mx role that runs here is of an older version, and does "
+				  "not mirror its queue."
+				: "The queue is not mirrored yet: run `rookery mirror pair "
+				  "ADDRESS` "
+				  "once more, at both nodes.");
 		return finish(b, result);
 	}
 	if (b->cli->json)

@@ -121,6 +121,7 @@ void mirror_node_say(struct mirror_node *node, const struct err *why);
 enum mirror_state mirror_node_state(
 	const struct mirror_node *node, const struct mirror_figures *figures);
 int mirror_node_use_key(struct mirror_node *node, struct err *err) WARN_UNUSED;
+int mirror_not_paired(struct err *err); /* says so: ERR_ABSENT */
 
 /* dial.c */
 WARN_UNUSED bool mirror_split_peer(

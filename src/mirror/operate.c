@@ -112,7 +112,7 @@ int mirror_node_pair(struct mirror_node *node, const struct mirror_pair_options 
 	return r;
 }
 
-static int not_paired(struct err *err)
+int mirror_not_paired(struct err *err)
 {
 	return err_permanent(err, ERR_ABSENT,
 		"this node is not paired: `rookery mirror pair ADDRESS` does that");
@@ -122,7 +122,7 @@ int mirror_node_unpair(struct mirror_node *node, struct err *err)
 {
 	mirror_node_lock(node);
 	bool paired = node->paired;
-	int r = paired ? mirror_pairing_remove(node->options.folder, err) : not_paired(err);
+	int r = paired ? mirror_pairing_remove(node->options.folder, err) : mirror_not_paired(err);
 	if (r == 0) {
 		node->paired = false;
 		if (node->tls)
@@ -149,7 +149,7 @@ int mirror_node_replace(struct mirror_node *node, const struct mirror_pair_optio
 	pairing = node->pairing;
 	mirror_node_unlock(node);
 	if (!paired)
-		return not_paired(err);
+		return mirror_not_paired(err);
 	int r = make_pairing(options, &fresh, ret_key, err);
 	if (r == 0) {
 		fresh.is_first = true;
@@ -170,7 +170,7 @@ int mirror_node_pause(struct mirror_node *node, bool pause, struct err *err)
 	struct mirror_pairing pairing = node->pairing;
 	pairing.paused = pause;
 	int r = node->paired ? mirror_pairing_save(node->options.folder, &pairing, err)
-			     : not_paired(err);
+			     : mirror_not_paired(err);
 	if (r == 0) {
 		node->pairing.paused = pause;
 		mirror_dial_reset(node);

@@ -201,8 +201,13 @@ int mirror_node_verify(struct mirror_node *node, bool repair, store_progress *pr
 	struct verifying v = {c, repair, differs, context, ret_result, err};
 	*ret_result = (struct mirror_verify_result){0};
 	if (!is_linked(c)) {
+		mirror_node_lock(node);
+		bool paired = node->paired;
+		mirror_node_unlock(node);
 		if (c)
 			mirror_connection_unref(c);
+		if (!paired)
+			return mirror_not_paired(err);
 		return err_temporary(err, ERR_UNAVAILABLE, "the two nodes are not linked");
 	}
 	int r = store_list_accounts(node->store, take_account, &accounts, err);

@@ -262,6 +262,12 @@ def test_what_was_found_in_the_store_is_shown_also_when_the_queue_has_no_link(ma
     assert machine.json(LATER, "verify")["error"] == "the queue: no space is left"
 
 
+def test_a_queue_that_is_not_paired_yet_has_nothing_to_compare(machine: Any) -> None:
+    machine.store.says({"findings": [], "damage": 0, "accounts": 3, "message": "Same."})
+    machine.mx.says(ABSENT)
+    assert "not mirrored yet" in machine.json(DONE, "verify")["message"]
+
+
 @pytest.mark.parametrize("word", ["pause", "resume", "unpair"])
 def test_whichever_is_paired_is_changed_and_it_is_said_once(machine: Any, word: str) -> None:
     done = {"message": "Done."}
