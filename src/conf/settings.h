@@ -99,6 +99,18 @@ struct conf_checks {
 	bool on;
 	struct conf_list trusted;
 	enum conf_dmarc dmarc;
+	uint64_t reject_score, mark_score; /* of a client; 0: never */
+	uint64_t bad_helo_score, own_helo_score, no_ptr_score;
+	uint64_t ask_timeout_ms;
+};
+
+/* A list in the DNS of what sends unwanted mail. */
+enum conf_dns_list_of { CONF_DNS_LIST_OF_CLIENT, CONF_DNS_LIST_OF_DOMAIN };
+struct conf_dns_list {
+	const char *zone; /* "" when the block has none */
+	enum conf_dns_list_of of;
+	uint64_t score;
+	struct conf_list codes;
 };
 
 /* In the order of the option's words. */
@@ -163,6 +175,8 @@ struct conf_mx {
 	const struct conf_transport *transports;
 	size_t transport_count;
 	struct conf_checks checks;
+	const struct conf_dns_list *dns_lists;
+	size_t dns_list_count;
 	const struct conf_milter *milters; /* in the order in which they are asked */
 	size_t milter_count;
 	struct conf_mirror mirror;

@@ -9,6 +9,7 @@
 #include "directory/cached.h"
 #include "roles/mirrored.h"
 #include "roles/mx_checks.h"
+#include "roles/mx_clients.h"
 #include "roles/mx_milter.h"
 #include "roles/mx_queue.h"
 #include "smtp/client.h"
@@ -22,6 +23,7 @@ struct state {
 	struct smtp_client_pool *store;
 	struct mx_queue *queue;
 	struct mx_checks checks;
+	struct mx_clients *clients;
 	struct mx_milters *milters;
 	struct admin admin;
 	struct directory_throttle *throttle;
@@ -112,7 +114,9 @@ static int check_recipient(
 {
 	const struct state *s = context;
 	int found = route(s, t->user.len > 0, r, err);
-	return found < 0 ? found : mx_milters_recipient(s->milters, t, r, err);
+	if (found < 0 || mx_clients_recipient(s->clients, t, err) < 0)
+		return -1;
+	return mx_milters_recipient(s->milters, t, r, err);
 }
 
 static int route_of_milter(
@@ -216,8 +220,10 @@ static int deliver(void *context, struct smtp_transaction *t, struct err *err)
 	AUTO(buf_free) struct buf message = BUF(t->message.len + 1);
 	struct mx_milter_wish wish;
 	size_t extra = t->extra.len;
-	if (mx_checks_run(&s->checks, t, &message, err) < 0 ||
-		mx_checks_unmark(&s->checks, t, &message, err) < 0 ||
+	if (mx_checks_run(&s->checks, t, &message, err) < 0)
+		return -1;
+	mx_clients_mark(s->clients, t);
+	if (mx_checks_unmark(&s->checks, t, &message, err) < 0 ||
 		mx_milters_message(s->milters, t, t->extra.len - extra, &message, &wish, err) < 0)
 		return -1;
 	if (wish.drop)
@@ -291,6 +297,8 @@ static int open_role(struct role *role, struct err *err)
 		.mirror = mx_queue_mirror(s->queue),
 		.hostname = s->hostname};
 	if (mx_checks_init(&s->checks, role, mx_queue_dns(s->queue), err) < 0 ||
+		mx_clients_new(role, mx_queue_dns(s->queue), &s->checks.trusted, &s->clients, err) <
+			0 ||
 		mx_milters_new(role, mx_queue_dns(s->queue), route_of_milter, s, &s->milters, err) <
 			0)
 		return -1;
@@ -362,6 +370,7 @@ static void metrics(struct role *role, struct buf *to)
 	service_metrics(role, to, "submission", &s->submission.figures);
 	queue_metrics(role, s, to);
 	check_metrics(role, s, to);
+	mx_clients_metrics(s->clients, role, to);
 	mx_milters_metrics(s->milters, role, to);
 	mirrored_metrics(role, mx_queue_mirror(s->queue), to);
 }
@@ -376,6 +385,7 @@ static void close_role(struct role *role)
 {
 	struct state *s = role->state;
 	mx_milters_free(s->milters);
+	mx_clients_free(s->clients);
 	mx_checks_deinit(&s->checks);
 	mx_queue_close(s->queue);
 	smtp_client_pool_free(s->store);
