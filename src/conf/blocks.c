@@ -58,6 +58,11 @@ const struct conf_block conf_blocks[] = {
 			"wants. Who is on it has a higher score; mx.checks says what comes of "
 			"that. Nobody in mx.checks.trusted, no user and nobody on this machine is "
 			"asked about. May be repeated."},
+	{.path = "mx.limits",
+		.on = CONF_NO_OFFSET,
+		.help = "How much mail one client or one user may bring. What was not used flows "
+			"back evenly over the minute or hour. Who is in mx.checks.trusted, or on "
+			"this machine, has no limit on port 25; users have theirs anywhere."},
 	{.path = "mx.milter",
 		.label = "its name, for logs and metrics",
 		.on = CONF_NO_OFFSET,

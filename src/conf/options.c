@@ -259,6 +259,21 @@ const struct conf_option conf_options[] = {
 		.fallback = "127.0.0.2-127.0.1.254", .example = "127.0.0.2 127.0.0.4-127.0.0.11",
 		.help = "Answers of the list that count, addresses or ranges of them; the list's "
 			"own page says what each means."},
+	{"mx.limits", "messages_per_minute", CONF_NUMBER, CONF_RESTART, 0, 60000,
+		FIELD(mx.limits.messages), .fallback = "0", .example = "100",
+		.help = "Messages that one client may begin on port 25 in a minute; of IPv6 a /64 "
+			"counts as one. What is more is put off (450 4.7.1). 0: any number."},
+	{"mx.limits", "recipients_per_minute", CONF_NUMBER, CONF_RESTART, 0, 60000,
+		FIELD(mx.limits.recipients), .fallback = "0", .example = "1000",
+		.help = "Recipients that it may name in a minute, those that are not here, too. 0: "
+			"any number."},
+	{"mx.limits", "user_messages_per_hour", CONF_NUMBER, CONF_RESTART, 0, 60000,
+		FIELD(mx.limits.user_messages), .fallback = "0", .example = "500",
+		.help = "Messages that one user may submit in an hour, so that a password in wrong "
+			"hands does not get this server onto lists. 0: any number."},
+	{"mx.limits", "user_recipients_per_hour", CONF_NUMBER, CONF_RESTART, 0, 60000,
+		FIELD(mx.limits.user_recipients), .fallback = "0", .example = "2000",
+		.help = "Recipients that he may name in an hour. 0: any number."},
 	{"mx.milter", "address", CONF_ADDRESS, CONF_RESTART, MILTER(address),
 		.example = "127.0.0.1:11332",
 		.help = "Where it listens: address and port, or unix: and the path of a socket "

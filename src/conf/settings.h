@@ -159,6 +159,12 @@ struct conf_milter {
 	bool submission; /* asked about mail of users too */
 };
 
+/* Of one client in a minute, of one user in an hour; 0: no limit. */
+struct conf_mx_limits {
+	uint64_t messages, recipients;
+	uint64_t user_messages, user_recipients;
+};
+
 struct conf_mx {
 	bool on; /* the block is there: this machine has the role */
 	const char *user;
@@ -175,6 +181,7 @@ struct conf_mx {
 	const struct conf_transport *transports;
 	size_t transport_count;
 	struct conf_checks checks;
+	struct conf_mx_limits limits;
 	const struct conf_dns_list *dns_lists;
 	size_t dns_list_count;
 	const struct conf_milter *milters; /* in the order in which they are asked */

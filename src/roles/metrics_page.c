@@ -25,6 +25,7 @@ static const struct {
 	{"clients_judged_total", "Transactions whose client was judged."},
 	{"clients_refused_total", "Transactions whose client was refused by its score."},
 	{"clients_marked_total", "Messages that bear their client's score."},
+	{"limits_reached_total", "Messages and recipients put off, as there were too many."},
 	{"dns_list_asked_total", "Questions that a list in the DNS was asked."},
 	{"dns_list_hits_total", "Clients that were on it."},
 	{"dns_list_failed_total", "Questions that it did not answer, or not in time."},

@@ -10,6 +10,7 @@
 #include "roles/mirrored.h"
 #include "roles/mx_checks.h"
 #include "roles/mx_clients.h"
+#include "roles/mx_limits.h"
 #include "roles/mx_milter.h"
 #include "roles/mx_queue.h"
 #include "smtp/client.h"
@@ -24,6 +25,7 @@ struct state {
 	struct mx_queue *queue;
 	struct mx_checks checks;
 	struct mx_clients *clients;
+	struct mx_limits limits;
 	struct mx_milters *milters;
 	struct admin admin;
 	struct directory_throttle *throttle;
@@ -56,9 +58,8 @@ static int prepare(struct role *role, struct err *err)
 }
 
 /* Users send as themselves, or as an alias that leads to them. */
-static int check_sender(void *context, struct smtp_transaction *t, struct err *err)
+static int check_address(const struct state *s, struct smtp_transaction *t, struct err *err)
 {
-	const struct state *s = context;
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct directory_route route;
 	if (t->user.len == 0 || t->sender.path.address.len == 0)
@@ -71,6 +72,12 @@ static int check_sender(void *context, struct smtp_transaction *t, struct err *e
 			return 0;
 	(void)err_permanent(err, ERR_DENIED, "This address is not yours");
 	return err_status(err, "5.7.1");
+}
+
+static int check_sender(void *context, struct smtp_transaction *t, struct err *err)
+{
+	struct state *s = context;
+	return check_address(s, t, err) < 0 ? -1 : mx_limits_message(&s->limits, t, err);
 }
 
 /* A recipient whose mailbox is not in our store has this for its `backend`. */
@@ -112,7 +119,9 @@ static int route(const struct state *s, bool may_leave, struct smtp_recipient *r
 static int check_recipient(
 	void *context, struct smtp_transaction *t, struct smtp_recipient *r, struct err *err)
 {
-	const struct state *s = context;
+	struct state *s = context;
+	if (mx_limits_recipient(&s->limits, t, err) < 0)
+		return -1;
 	int found = route(s, t->user.len > 0, r, err);
 	if (found < 0 || mx_clients_recipient(s->clients, t, err) < 0)
 		return -1;
@@ -302,6 +311,7 @@ static int open_role(struct role *role, struct err *err)
 		mx_milters_new(role, mx_queue_dns(s->queue), route_of_milter, s, &s->milters, err) <
 			0)
 		return -1;
+	mx_limits_init(&s->limits, role, &s->checks.trusted);
 	if (mx_queue_start(s->queue, err) < 0)
 		return -1;
 	s->throttle = role_throttle_new(role);
@@ -370,6 +380,7 @@ static void metrics(struct role *role, struct buf *to)
 	service_metrics(role, to, "submission", &s->submission.figures);
 	queue_metrics(role, s, to);
 	check_metrics(role, s, to);
+	mx_limits_metrics(&s->limits, role, to);
 	mx_clients_metrics(s->clients, role, to);
 	mx_milters_metrics(s->milters, role, to);
 	mirrored_metrics(role, mx_queue_mirror(s->queue), to);
@@ -386,6 +397,7 @@ static void close_role(struct role *role)
 	struct state *s = role->state;
 	mx_milters_free(s->milters);
 	mx_clients_free(s->clients);
+	mx_limits_deinit(&s->limits);
 	mx_checks_deinit(&s->checks);
 	mx_queue_close(s->queue);
 	smtp_client_pool_free(s->store);

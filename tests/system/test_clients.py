@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from halves import DOMAIN, Halves, await_first
+from halves import DOMAIN, PASSWORD, Halves, await_first
 from name_server import NameServer, free_port, why_not
-from smtp_client import Client, Reply
+from smtp_client import Client, Reply, encode
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
@@ -223,3 +223,59 @@ def test_a_list_that_refuses_our_questions_counts_nothing(start: Start) -> None:
     bob = pair.add_user("bob")
     assert ask(pair, NAMELESS, bob).code == 250
     assert figure(pair, 'dns_list_failed_total{role="mx",list="list.test"}') == 1
+
+
+def limits(**most: int) -> str:
+    return "    limits {\n" + "".join(f"        {name} {n};\n" for name, n in most.items()) + "    }\n"
+
+
+def mail(pair: Halves, ip: str) -> Reply:
+    with connect(pair, ip) as client:
+        return client.command(b"MAIL FROM:<ann@good.test>")
+
+
+def test_a_client_may_not_begin_more_messages_than_its_limit(start: Start) -> None:
+    pair = start(limits(messages_per_minute=3))
+    assert [mail(pair, CLEAN).code for _ in range(3)] == [250] * 3
+    reply = mail(pair, CLEAN)
+    assert (reply.code, reply.status) == (450, "4.7.1")
+    assert mail(pair, LISTED).code == 250, "another one has his own"
+    assert [mail(pair, f"2001:db8:1:2::{n}").code for n in range(1, 5)] == [250] * 3 + [450]
+    assert mail(pair, "2001:db8:1:3::1").code == 250
+    assert figure(pair, 'limits_reached_total{role="mx",of="client"}') == 2
+    assert "too much mail for now" in pair.mx.log.read_text()
+
+
+def test_recipients_that_are_not_here_count(start: Start) -> None:
+    pair = start(limits(recipients_per_minute=2))
+    bob = pair.add_user("bob")
+    with connect(pair, CLEAN) as client:
+        client.begin(sender=b"ann@good.test")
+        to = [f"nobody@{DOMAIN}", bob, bob]
+        assert [client.command(f"RCPT TO:<{name}>".encode()).code for name in to] == [550, 250, 450]
+        assert client.data(TEXT).code == 250, "those that were taken get it"
+
+
+def test_trusted_clients_have_no_limit(start: Start) -> None:
+    pair = start(limits(messages_per_minute=1), f"        trusted {CLEAN};\n")
+    assert [mail(pair, CLEAN).code for _ in range(3)] == [250] * 3
+    assert [mail(pair, "127.0.0.1").code for _ in range(3)] == [250] * 3
+    assert [mail(pair, LISTED).code for _ in range(2)] == [250, 450]
+
+
+def test_a_user_has_a_limit_of_his_own(start: Start) -> None:
+    pair = start(limits(user_messages_per_hour=2, user_recipients_per_hour=3))
+    bob, ann = pair.add_user("bob"), pair.add_user("ann")
+
+    def submit(user: str, *to: str) -> list[int]:
+        with Client("127.0.0.1", pair.submission) as client:
+            word = encode(f"\0{user}\0{PASSWORD}".encode())
+            assert client.command(b"AUTH PLAIN " + word).code == 235
+            first = client.command(f"MAIL FROM:<{user}>".encode()).code
+            return [first] + [client.command(f"RCPT TO:<{name}>".encode()).code for name in to]
+
+    assert submit(bob, ann, ann) == [250, 250, 250]
+    assert submit(bob, ann, ann) == [250, 250, 450]
+    assert submit(bob) == [450]
+    assert submit(ann, bob) == [250, 250]
+    assert figure(pair, 'limits_reached_total{role="mx",of="user"}') == 2
