@@ -58,6 +58,11 @@ const struct conf_block conf_blocks[] = {
 			"wants. Who is on it has a higher score; mx.checks says what comes of "
 			"that. Nobody in mx.checks.trusted, no user and nobody on this machine is "
 			"asked about. May be repeated."},
+	{.path = "mx.greylist",
+		.on = CONF_NO_OFFSET,
+		.help = "Clients that bring mail for the first time are asked to come again, which "
+			"mail servers do and many senders of junk do not; mail from new "
+			"correspondents is late for it. A client is its network, /24 or /64."},
 	{.path = "mx.limits",
 		.on = CONF_NO_OFFSET,
 		.help = "How much mail one client or one user may bring. What was not used flows "

@@ -259,6 +259,25 @@ const struct conf_option conf_options[] = {
 		.fallback = "127.0.0.2-127.0.1.254", .example = "127.0.0.2 127.0.0.4-127.0.0.11",
 		.help = "Answers of the list that count, addresses or ranges of them; the list's "
 			"own page says what each means."},
+	{"mx.greylist", "on", CONF_BOOL, CONF_RESTART, FIELD(mx.greylist.on), .fallback = "no",
+		.help = "Whether clients that are new are put off (450 4.7.1)."},
+	{"mx.greylist", "delay", CONF_DURATION, CONF_RESTART, SECOND, DAY,
+		FIELD(mx.greylist.delay_ms), .fallback = "1m",
+		.help = "After what time the same client may bring mail from the same sender to "
+			"the same recipient."},
+	{"mx.greylist", "retry", CONF_DURATION, CONF_RESTART, MINUTE, 30 * (uint64_t)DAY,
+		FIELD(mx.greylist.retry_ms), .fallback = "1d",
+		.help = "How long it has to come again; later it is new."},
+	{"mx.greylist", "remember", CONF_DURATION, CONF_RESTART, HOUR, 365 * (uint64_t)DAY,
+		FIELD(mx.greylist.remember_ms), .fallback = "30d",
+		.help = "How long a client that came again may bring any mail at once, from the "
+			"last time on that it did."},
+	{"mx.greylist", "spare", CONF_CHOICE, CONF_RESTART, .choices = "nobody named spf",
+		FIELD(mx.greylist.spare), .fallback = "nobody",
+		.help = "Who with a score of 0 (mx.checks) need not wait. nobody: all wait. named: "
+			"a client whose address has a name that has the address, too; without "
+			"no_ptr_score nobody asks for it. spf: the same, and one whom SPF lets "
+			"send for the sender's domain."},
 	{"mx.limits", "messages_per_minute", CONF_NUMBER, CONF_RESTART, 0, 60000,
 		FIELD(mx.limits.messages), .fallback = "0", .example = "100",
 		.help = "Messages that one client may begin on port 25 in a minute; of IPv6 a /64 "

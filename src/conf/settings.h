@@ -165,6 +165,14 @@ struct conf_mx_limits {
 	uint64_t user_messages, user_recipients;
 };
 
+/* Who is put off when he comes for the first time. */
+enum conf_greylist_spare { CONF_GREYLIST_NOBODY, CONF_GREYLIST_NAMED, CONF_GREYLIST_SPF };
+struct conf_greylist {
+	bool on;
+	uint64_t delay_ms, retry_ms, remember_ms;
+	enum conf_greylist_spare spare;
+};
+
 struct conf_mx {
 	bool on; /* the block is there: this machine has the role */
 	const char *user;
@@ -182,6 +190,7 @@ struct conf_mx {
 	size_t transport_count;
 	struct conf_checks checks;
 	struct conf_mx_limits limits;
+	struct conf_greylist greylist;
 	const struct conf_dns_list *dns_lists;
 	size_t dns_list_count;
 	const struct conf_milter *milters; /* in the order in which they are asked */

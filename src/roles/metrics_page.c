@@ -25,6 +25,8 @@ static const struct {
 	{"clients_judged_total", "Transactions whose client was judged."},
 	{"clients_refused_total", "Transactions whose client was refused by its score."},
 	{"clients_marked_total", "Messages that bear their client's score."},
+	{"greylist_deferred_total", "Recipients whose client was put off as it is new."},
+	{"greylist_passed_total", "Recipients whose client was not."},
 	{"limits_reached_total", "Messages and recipients put off, as there were too many."},
 	{"dns_list_asked_total", "Questions that a list in the DNS was asked."},
 	{"dns_list_hits_total", "Clients that were on it."},

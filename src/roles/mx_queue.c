@@ -50,6 +50,11 @@ struct dns *mx_queue_dns(struct mx_queue *q)
 	return q->dns;
 }
 
+struct store *mx_queue_store(struct mx_queue *q)
+{
+	return q->store;
+}
+
 struct mirror_node *mx_queue_mirror(struct mx_queue *q)
 {
 	return q->mirror;

@@ -10,13 +10,14 @@
 #include "roles/mirrored.h"
 #include "roles/mx_checks.h"
 #include "roles/mx_clients.h"
+#include "roles/mx_greylist.h"
 #include "roles/mx_limits.h"
 #include "roles/mx_milter.h"
 #include "roles/mx_queue.h"
 #include "smtp/client.h"
 #include "smtp/dsn.h"
 
-enum { DSN_MAX = 4 << 20, SIGNATURES_MAX = 256 * 1024 };
+enum { DSN_MAX = 4 << 20, SIGNATURES_MAX = 256 * 1024, HOUSE_MS = 60 * 1000 };
 
 struct state {
 	const char *hostname;
@@ -26,6 +27,7 @@ struct state {
 	struct mx_checks checks;
 	struct mx_clients *clients;
 	struct mx_limits limits;
+	struct mx_greylist greylist;
 	struct mx_milters *milters;
 	struct admin admin;
 	struct directory_throttle *throttle;
@@ -123,7 +125,8 @@ static int check_recipient(
 	if (mx_limits_recipient(&s->limits, t, err) < 0)
 		return -1;
 	int found = route(s, t->user.len > 0, r, err);
-	if (found < 0 || mx_clients_recipient(s->clients, t, err) < 0)
+	if (found < 0 || mx_clients_recipient(s->clients, t, err) < 0 ||
+		mx_greylist_recipient(&s->greylist, t, r, err) < 0)
 		return -1;
 	return mx_milters_recipient(s->milters, t, r, err);
 }
@@ -311,6 +314,11 @@ static int open_role(struct role *role, struct err *err)
 		mx_milters_new(role, mx_queue_dns(s->queue), route_of_milter, s, &s->milters, err) <
 			0)
 		return -1;
+	s->greylist = (struct mx_greylist){.conf = &conf->greylist,
+		.store = mx_queue_store(s->queue),
+		.dns = mx_queue_dns(s->queue),
+		.hostname = s->hostname};
+	net_loop_every(role->loop, HOUSE_MS, mx_greylist_keep_house, &s->greylist);
 	mx_limits_init(&s->limits, role, &s->checks.trusted);
 	if (mx_queue_start(s->queue, err) < 0)
 		return -1;
@@ -380,6 +388,7 @@ static void metrics(struct role *role, struct buf *to)
 	service_metrics(role, to, "submission", &s->submission.figures);
 	queue_metrics(role, s, to);
 	check_metrics(role, s, to);
+	mx_greylist_metrics(&s->greylist, role, to);
 	mx_limits_metrics(&s->limits, role, to);
 	mx_clients_metrics(s->clients, role, to);
 	mx_milters_metrics(s->milters, role, to);

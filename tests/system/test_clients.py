@@ -279,3 +279,32 @@ def test_a_user_has_a_limit_of_his_own(start: Start) -> None:
     assert submit(bob) == [450]
     assert submit(ann, bob) == [250, 250]
     assert figure(pair, 'limits_reached_total{role="mx",of="user"}') == 2
+
+
+GREYLIST = "    greylist {\n        on yes;\n        delay 1s;\n%s    }\n"
+
+
+def test_a_new_client_has_to_come_again(start: Start) -> None:
+    pair = start(GREYLIST % "")
+    bob = pair.add_user("bob")
+    reply = ask(pair, CLEAN, bob)
+    assert (reply.code, reply.status) == (450, "4.7.1")
+    assert ask(pair, CLEAN, f"nobody@{DOMAIN}").code == 550
+    pair.mx.stop()
+    pair.mx.start()
+    time.sleep(1.1)
+    assert ask(pair, CLEAN, bob, "else@good.test").code == 450, "that is another sender"
+    assert ask(pair, CLEAN.replace(".10", ".77"), bob).code == 250, "the network counts"
+    assert ask(pair, CLEAN, bob, "third@good.test").code == 250, "it is known from now on"
+    assert figure(pair, "greylist_deferred_total") == 1
+    with Client("127.0.0.1", pair.submission) as client:
+        client.command(b"AUTH PLAIN " + encode(f"\0{bob}\0{PASSWORD}".encode()))
+        client.begin(bob, sender=bob.encode())
+
+
+def test_clients_that_are_spared_need_not_come_again(start: Start) -> None:
+    pair = start(GREYLIST % "        spare spf;\n")
+    bob = pair.add_user("bob")
+    assert ask(pair, CLEAN, bob).code == 250, "it has a name"
+    assert ask(pair, NAMELESS, bob).code == 450
+    assert ask(pair, CLEAN, bob, helo="localhost").code == 450, "its score is not 0"
