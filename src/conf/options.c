@@ -1,8 +1,9 @@
-/* The tables, and finding rows in them by name. */
+/* The table of options, and finding rows in it by name. */
 #include "conf/options.h"
 
 #define FIELD(member)     .offset = offsetof(struct conf_settings, member)
 #define ITEM(member)      .offset = offsetof(struct conf_certificate, member)
+#define LIST(member)      .offset = offsetof(struct conf_dns_list, member)
 #define MILTER(member)    .offset = offsetof(struct conf_milter, member)
 #define TRANSPORT(member) .offset = offsetof(struct conf_transport, member)
 #define ZONE(member)      .offset = offsetof(struct conf_dns_zone, member)
@@ -13,95 +14,6 @@
 #define TIB (GIB * 1024)
 
 enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24 * HOUR };
-
-const struct conf_block conf_blocks[] = {
-	{.path = "",
-		.on = CONF_NO_OFFSET,
-		.help = "Options outside all blocks hold for the whole machine."},
-	{.path = "log", .on = CONF_NO_OFFSET, .help = "Where log lines go. One line is one event."},
-	{.path = "tls",
-		.on = CONF_NO_OFFSET,
-		.help = "Certificates. They are read again at reload; connections that stand keep "
-			"what they have."},
-	{.path = "tls.certificate",
-		.label = "a name for your own use",
-		.on = CONF_NO_OFFSET,
-		.item_size = sizeof(struct conf_certificate),
-		.items = offsetof(struct conf_settings, tls.certificates),
-		.count = offsetof(struct conf_settings, tls.certificate_count),
-		.help = "One certificate with its key. May be repeated: a client gets the one "
-			"whose "
-			"names fit the host name that it asked for, else the first one that has no "
-			"names, else the first one."},
-	{.path = "dns",
-		.on = CONF_NO_OFFSET,
-		.help = "How names are looked up in the DNS. Answers are cached, and validated by "
-			"DNSSEC where zones are signed. \"rookery dns lookup\" and \"rookery dns "
-			"route\" show what comes of it."},
-	{.path = "dns.zone",
-		.label = "the zone's name",
-		.on = CONF_NO_OFFSET,
-		.item_size = sizeof(struct conf_dns_zone),
-		.items = offsetof(struct conf_settings, dns.zones),
-		.count = offsetof(struct conf_settings, dns.zone_count),
-		.help = "A private zone, with name servers of its own. May be repeated."},
-	{.path = "limits",
-		.on = CONF_NO_OFFSET,
-		.help = "What clients may use up. The limits hold for each role by itself."},
-	{.path = "metrics",
-		.on = offsetof(struct conf_settings, metrics.on),
-		.help = "Figures for Prometheus under /metrics and a health check under /health. "
-			"Off unless this block is there."},
-	{.path = "mx",
-		.on = offsetof(struct conf_settings, mx.on),
-		.help = "The role that takes mail in: SMTP from other servers, submission from "
-			"users. This machine has the role when the block is there."},
-	{.path = "mx.checks",
-		.on = CONF_NO_OFFSET,
-		.help = "What is asked about mail from other servers: SPF, DKIM, ARC and DMARC. "
-			"What "
-			"is found stands in front of the message (Authentication-Results)."},
-	{.path = "mx.milter",
-		.label = "its name, for logs and metrics",
-		.on = CONF_NO_OFFSET,
-		.item_size = sizeof(struct conf_milter),
-		.items = offsetof(struct conf_settings, mx.milters),
-		.count = offsetof(struct conf_settings, mx.milter_count),
-		.help = "A milter (rspamd, clamav-milter, ...) that is asked about mail on its way "
-			"in. May be repeated: they are asked in the order of the file, and each is "
-			"shown what those before it have changed."},
-	{.path = "mx.outbound",
-		.on = CONF_NO_OFFSET,
-		.help = "Of mail that users send to other servers."},
-	{.path = "mx.queue",
-		.on = CONF_NO_OFFSET,
-		.help = "Of mail that waits on its way, in the mx role's own store: for servers "
-			"elsewhere, or for our store while that is away."},
-	{.path = "mx.mirror",
-		.on = CONF_NO_OFFSET,
-		.help = "Of the mx role's own store, the queue and DKIM keys, where it is one of "
-			"two which are kept equal. It need not be there: \"rookery mirror pair\" "
-			"pairs it together with the store."},
-	{.path = "mx.transport",
-		.label = "a domain, \".example.net\" for all below it, or \"*\" for all others",
-		.on = CONF_NO_OFFSET,
-		.item_size = sizeof(struct conf_transport),
-		.items = offsetof(struct conf_settings, mx.transports),
-		.count = offsetof(struct conf_settings, mx.transport_count),
-		.help = "Where mail for a domain goes, whatever the DNS says: a gateway, or, for "
-			"\"*\", a smart host that takes all mail for elsewhere. The domain's own "
-			"block goes before those of longer and shorter names above it. May be "
-			"repeated."},
-	{.path = "store",
-		.on = offsetof(struct conf_settings, store.on),
-		.help = "The role that keeps mailboxes and serves them. This machine has the role "
-			"when the block is there."},
-	{.path = "store.mirror",
-		.on = CONF_NO_OFFSET,
-		.help = "Of a store that is one of two which are kept equal. It need not be there: "
-			"\"rookery mirror pair\" makes a mirror."},
-};
-const size_t conf_block_count = ARRAY_LEN(conf_blocks);
 
 /* Of a store that is one of two. */
 #define MIRROR_OPTIONS(block, field, port)                                                         \
@@ -309,6 +221,78 @@ const struct conf_option conf_options[] = {
 		.help = "What becomes of mail whose author's domain wants it rejected when DMARC "
 			"fails. mark: it is taken, and Authentication-Results says so. reject: it "
 			"is refused (550 5.7.1), unless a chain of ARC holds."},
+	{"mx.checks", "reject_score", CONF_NUMBER, CONF_RESTART, 0, 1000000,
+		FIELD(mx.checks.reject_score), .fallback = "10",
+		.help = "From which score on a client is refused, at its first recipient (554 "
+			"5.7.1). What counts are its blocks dns_list, its HELO and its name. 0: "
+			"never."},
+	{"mx.checks", "mark_score", CONF_NUMBER, CONF_RESTART, 0, 1000000,
+		FIELD(mx.checks.mark_score), .fallback = "5",
+		.help = "From which score on the mail of a client is marked: a field "
+			"X-Rookery-Score with the score and its reasons stands in front. 0: "
+			"never."},
+	{"mx.checks", "bad_helo_score", CONF_NUMBER, CONF_RESTART, 0, 1000,
+		FIELD(mx.checks.bad_helo_score), .fallback = "1",
+		.help = "What it adds when a client's HELO is neither a full name nor an address "
+			"literal. 0: nothing."},
+	{"mx.checks", "own_helo_score", CONF_NUMBER, CONF_RESTART, 0, 1000,
+		FIELD(mx.checks.own_helo_score), .fallback = "3",
+		.help = "What it adds when a client says in HELO that it has our own name or "
+			"address. 0: nothing."},
+	{"mx.checks", "no_ptr_score", CONF_NUMBER, CONF_RESTART, 0, 1000,
+		FIELD(mx.checks.no_ptr_score), .fallback = "1",
+		.help = "What it adds when a client's address has no name (PTR), or none that has "
+			"the address, too. 0: nothing, and nobody asks."},
+	{"mx.checks", "ask_timeout", CONF_DURATION, CONF_RESTART, 100, MINUTE,
+		FIELD(mx.checks.ask_timeout_ms), .fallback = "3s",
+		.help = "How long all questions about a client may take, which are asked at the "
+			"same time; what is not answered then counts nothing."},
+	{"mx.dns_list", "of", CONF_CHOICE, CONF_RESTART, .choices = "client domain", LIST(of),
+		.fallback = "client",
+		.help = "What is looked for in the list. client: the client's IP address. domain: "
+			"the domains of the sender's address and of HELO."},
+	{"mx.dns_list", "score", CONF_NUMBER, CONF_RESTART, 0, 1000000, LIST(score),
+		.fallback = "5",
+		.help = "What it adds to a client's score. A list of good clients is no use here: "
+			"nothing takes away from a score."},
+	{"mx.dns_list", "codes", CONF_RANGES, CONF_RESTART, LIST(codes),
+		.fallback = "127.0.0.2-127.0.1.254", .example = "127.0.0.2 127.0.0.4-127.0.0.11",
+		.help = "Answers of the list that count, addresses or ranges of them; the list's "
+			"own page says what each means."},
+	{"mx.greylist", "on", CONF_BOOL, CONF_RESTART, FIELD(mx.greylist.on), .fallback = "no",
+		.help = "Whether clients that are new are put off (450 4.7.1)."},
+	{"mx.greylist", "delay", CONF_DURATION, CONF_RESTART, SECOND, DAY,
+		FIELD(mx.greylist.delay_ms), .fallback = "1m",
+		.help = "After what time the same client may bring mail from the same sender to "
+			"the same recipient."},
+	{"mx.greylist", "retry", CONF_DURATION, CONF_RESTART, MINUTE, 30 * (uint64_t)DAY,
+		FIELD(mx.greylist.retry_ms), .fallback = "1d",
+		.help = "How long it has to come again; later it is new."},
+	{"mx.greylist", "remember", CONF_DURATION, CONF_RESTART, HOUR, 365 * (uint64_t)DAY,
+		FIELD(mx.greylist.remember_ms), .fallback = "30d",
+		.help = "How long a client that came again may bring any mail at once, from the "
+			"last time on that it did."},
+	{"mx.greylist", "spare", CONF_CHOICE, CONF_RESTART, .choices = "nobody named spf",
+		FIELD(mx.greylist.spare), .fallback = "nobody",
+		.help = "Who with a score of 0 (mx.checks) need not wait. nobody: all wait. named: "
+			"a client whose address has a name that has the address, too; without "
+			"no_ptr_score nobody asks for it. spf: the same, and one whom SPF lets "
+			"send for the sender's domain."},
+	{"mx.limits", "messages_per_minute", CONF_NUMBER, CONF_RESTART, 0, 60000,
+		FIELD(mx.limits.messages), .fallback = "0", .example = "100",
+		.help = "Messages that one client may begin on port 25 in a minute; of IPv6 a /64 "
+			"counts as one. What is more is put off (450 4.7.1). 0: any number."},
+	{"mx.limits", "recipients_per_minute", CONF_NUMBER, CONF_RESTART, 0, 60000,
+		FIELD(mx.limits.recipients), .fallback = "0", .example = "1000",
+		.help = "Recipients that it may name in a minute, those that are not here, too. 0: "
+			"any number."},
+	{"mx.limits", "user_messages_per_hour", CONF_NUMBER, CONF_RESTART, 0, 60000,
+		FIELD(mx.limits.user_messages), .fallback = "0", .example = "500",
+		.help = "Messages that one user may submit in an hour, so that a password in wrong "
+			"hands does not get this server onto lists. 0: any number."},
+	{"mx.limits", "user_recipients_per_hour", CONF_NUMBER, CONF_RESTART, 0, 60000,
+		FIELD(mx.limits.user_recipients), .fallback = "0", .example = "2000",
+		.help = "Recipients that he may name in an hour. 0: any number."},
 	{"mx.milter", "address", CONF_ADDRESS, CONF_RESTART, MILTER(address),
 		.example = "127.0.0.1:11332",
 		.help = "Where it listens: address and port, or unix: and the path of a socket "
@@ -474,29 +458,6 @@ const struct conf_option conf_options[] = {
 	MIRROR_OPTIONS("mx.mirror", mx.mirror, "7626"),
 };
 const size_t conf_option_count = ARRAY_LEN(conf_options);
-
-const char *conf_block_name(const struct conf_block *block)
-{
-	const char *dot = strrchr(block->path, '.');
-	return dot ? dot + 1 : block->path;
-}
-
-bool conf_block_is_child(const struct conf_block *parent, const struct conf_block *child)
-{
-	struct slice path = slice_str(child->path), up = slice_str(parent->path);
-	size_t name = strlen(conf_block_name(child));
-	size_t parent_len = path.len > name ? path.len - name - 1 : 0;
-	return path.len > 0 && slice_eq(slice_sub(path, 0, parent_len), up);
-}
-
-const struct conf_block *conf_block_find(const struct conf_block *parent, struct slice name)
-{
-	for (size_t i = 0; i < conf_block_count; i++)
-		if (conf_block_is_child(parent, &conf_blocks[i]) &&
-			slice_eq(name, slice_str(conf_block_name(&conf_blocks[i]))))
-			return &conf_blocks[i];
-	return NULL;
-}
 
 const struct conf_option *conf_option_find(const struct conf_block *block, struct slice key)
 {

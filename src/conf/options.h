@@ -1,6 +1,6 @@
 /* The rows: every block and every option of the config file. All that knows an option by name works
  * from them: reading, defaults, reload, manual, sample file. To add an option, add a field to
- * settings.h and a row to options.c. */
+ * settings.h and a row to options.c; blocks stand in blocks.c. */
 #ifndef CONF_OPTIONS_H
 #define CONF_OPTIONS_H
 
@@ -19,6 +19,7 @@ enum conf_type {       /* type of the field in the struct */
 	CONF_HOSTS,    /* struct conf_list */
 	CONF_NETWORKS, /* struct conf_list */
 	CONF_SERVERS,  /* struct conf_list; IP addresses with ports */
+	CONF_RANGES,   /* struct conf_list; IPv4 addresses, or two with "-" between */
 	CONF_LISTEN,   /* struct conf_listens; `choices` are the protocols allowed */
 };
 

@@ -99,6 +99,18 @@ struct conf_checks {
 	bool on;
 	struct conf_list trusted;
 	enum conf_dmarc dmarc;
+	uint64_t reject_score, mark_score; /* of a client; 0: never */
+	uint64_t bad_helo_score, own_helo_score, no_ptr_score;
+	uint64_t ask_timeout_ms;
+};
+
+/* A list in the DNS of what sends unwanted mail. */
+enum conf_dns_list_of { CONF_DNS_LIST_OF_CLIENT, CONF_DNS_LIST_OF_DOMAIN };
+struct conf_dns_list {
+	const char *zone; /* "" when the block has none */
+	enum conf_dns_list_of of;
+	uint64_t score;
+	struct conf_list codes;
 };
 
 /* In the order of the option's words. */
@@ -147,6 +159,20 @@ struct conf_milter {
 	bool submission; /* asked about mail of users too */
 };
 
+/* Of one client in a minute, of one user in an hour; 0: no limit. */
+struct conf_mx_limits {
+	uint64_t messages, recipients;
+	uint64_t user_messages, user_recipients;
+};
+
+/* Who is put off when he comes for the first time. */
+enum conf_greylist_spare { CONF_GREYLIST_NOBODY, CONF_GREYLIST_NAMED, CONF_GREYLIST_SPF };
+struct conf_greylist {
+	bool on;
+	uint64_t delay_ms, retry_ms, remember_ms;
+	enum conf_greylist_spare spare;
+};
+
 struct conf_mx {
 	bool on; /* the block is there: this machine has the role */
 	const char *user;
@@ -163,6 +189,10 @@ struct conf_mx {
 	const struct conf_transport *transports;
 	size_t transport_count;
 	struct conf_checks checks;
+	struct conf_mx_limits limits;
+	struct conf_greylist greylist;
+	const struct conf_dns_list *dns_lists;
+	size_t dns_list_count;
 	const struct conf_milter *milters; /* in the order in which they are asked */
 	size_t milter_count;
 	struct conf_mirror mirror;

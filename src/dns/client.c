@@ -1,7 +1,6 @@
 /* PTR, then A or AAAA of what it names. */
 #include "dns/client.h"
 
-#include "base/buf.h"
 #include "dns/records.h"
 
 enum { V4_AT = 12, NAME_ROOM = 80 }; /* 32 nibbles with dots, "ip6.arpa" */
@@ -12,18 +11,15 @@ static bool is_v4(const uint8_t ip[16])
 	return memcmp(ip, MAPPED, V4_AT) == 0;
 }
 
-/* RFC 1035 section 3.5, RFC 3596 section 2.5. */
-static void write_reverse(const uint8_t ip[16], struct buf *to)
+void dns_write_reversed(const uint8_t ip[16], struct buf *to)
 {
 	if (is_v4(ip)) {
 		for (int i = 15; i >= V4_AT; i--)
 			buf_printf(to, "%u.", ip[i]);
-		buf_add_str(to, "in-addr.arpa");
 		return;
 	}
 	for (int i = 15; i >= 0; i--)
 		buf_printf(to, "%x.%x.", ip[i] & 15u, (unsigned)ip[i] >> 4);
-	buf_add_str(to, "ip6.arpa");
 }
 
 /* 0: the name has the address. */
@@ -51,7 +47,8 @@ int dns_client_name(struct dns *dns, const struct net_address *client, struct ar
 	uint8_t ip[16];
 	if (!net_address_bytes(client, ip))
 		return DNS_NO_NAME;
-	write_reverse(ip, &reverse);
+	dns_write_reversed(ip, &reverse);
+	buf_add_str(&reverse, is_v4(ip) ? "in-addr.arpa" : "ip6.arpa");
 	int r = dns_lookup(dns, buf_slice(&reverse), DNS_PTR, arena, &answer, err);
 	if (r != 0)
 		return r < 0 ? r : DNS_NO_NAME;

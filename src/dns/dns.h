@@ -42,6 +42,11 @@ struct dns;
 struct dns_driver {
 	int (*lookup)(struct dns *dns, struct slice name, enum dns_type type, struct arena *arena,
 		struct dns_answer *ret_answer, struct err *err);
+	/* The same; no answer at `deadline`, clock_mono_ms(), is none in time. NULL: it never
+	 * waits. */
+	int (*lookup_until)(struct dns *dns, int64_t deadline, struct slice name,
+		enum dns_type type, struct arena *arena, struct dns_answer *ret_answer,
+		struct err *err);
 	void (*free)(struct dns *dns);
 };
 struct dns { /* a driver's struct begins with it */

@@ -138,8 +138,8 @@ static int judge(struct slice name, enum dns_type type, const struct question *q
 	return result->nxdomain || result->rcode == RCODE_NO_NAME ? DNS_NO_NAME : DNS_NO_DATA;
 }
 
-static int ask(struct resolver *r, struct slice name, enum dns_type type, struct arena *arena,
-	struct dns_answer *ret_answer, struct err *err)
+static int ask(struct resolver *r, int64_t deadline, struct slice name, enum dns_type type,
+	struct arena *arena, struct dns_answer *ret_answer, struct err *err)
 {
 	char text[DNS_NAME_MAX + 2];
 	int id = 0;
@@ -152,7 +152,7 @@ static int ask(struct resolver *r, struct slice name, enum dns_type type, struct
 		return err_temporary(err, ERR_UNAVAILABLE, "%s %s: %s", text, dns_type_name(type),
 			ub_strerror(failure));
 	}
-	if (!wait_until(&q->wait, clock_mono_ms() + r->timeout_ms) && leave(q, id))
+	if (!wait_until(&q->wait, deadline) && leave(q, id))
 		return err_temporary(err, ERR_UNAVAILABLE, "%s %s: no answer in time", text,
 			dns_type_name(type));
 	int outcome = judge(name, type, q, arena, ret_answer, err);
@@ -160,20 +160,27 @@ static int ask(struct resolver *r, struct slice name, enum dns_type type, struct
 	return outcome;
 }
 
-static int lookup(struct dns *dns, struct slice name, enum dns_type type, struct arena *arena,
-	struct dns_answer *ret_answer, struct err *err)
+static int lookup_until(struct dns *dns, int64_t deadline, struct slice name, enum dns_type type,
+	struct arena *arena, struct dns_answer *ret_answer, struct err *err)
 {
 	struct resolver *r = (struct resolver *)dns;
+	deadline = MIN(deadline, clock_mono_ms() + (int64_t)r->timeout_ms);
 	if (!dns_name_is_good(name) || !dns_type_name(type))
 		return err_permanent(err, ERR_BAD_INPUT, "there can be no name \"%.*s\" in the DNS",
 			SLICE_ARG(name));
 	unsigned before = atomic_fetch_add(&r->questions, 1);
 	int outcome = before < r->questions_max
-			      ? ask(r, dns_name_trim(name), type, arena, ret_answer, err)
+			      ? ask(r, deadline, dns_name_trim(name), type, arena, ret_answer, err)
 			      : err_temporary(err, ERR_LIMIT,
 					"too many questions to the DNS at the same time");
 	(void)atomic_fetch_sub(&r->questions, 1);
 	return outcome;
+}
+
+static int lookup(struct dns *dns, struct slice name, enum dns_type type, struct arena *arena,
+	struct dns_answer *ret_answer, struct err *err)
+{
+	return lookup_until(dns, INT64_MAX, name, type, arena, ret_answer, err);
 }
 
 /* The threads begin now, with no signal of the process: libunbound's with the first question, whose
@@ -186,7 +193,8 @@ static int start(struct resolver *r, struct err *err)
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
 	must(pthread_create(&r->thread, NULL, take_answers, r) == 0);
-	int outcome = ask(r, SLICE("localhost"), DNS_A, &arena, &answer, err);
+	int outcome = ask(r, clock_mono_ms() + r->timeout_ms, SLICE("localhost"), DNS_A, &arena,
+		&answer, err);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return outcome < 0 ? -1 : 0;
 }
@@ -214,7 +222,8 @@ static void resolver_free(struct dns *dns)
 	resolver_deinit(r);
 }
 
-static const struct dns_driver DRIVER = {.lookup = lookup, .free = resolver_free};
+static const struct dns_driver DRIVER = {
+	.lookup = lookup, .lookup_until = lookup_until, .free = resolver_free};
 
 int dns_resolver_new(
 	const struct dns_resolver_options *options, struct dns **ret_dns, struct err *err)

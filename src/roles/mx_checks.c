@@ -9,6 +9,7 @@
 #include "filter/junk.h"
 #include "filter/name.h"
 #include "filter/verdicts.h"
+#include "roles/mx_clients.h"
 
 enum { FIELD_MAX = 32 * 1024, RESULTS_MAX = FILTER_DKIM_SIGNATURES_MAX + 4, TEXT_B = 8 };
 
@@ -31,8 +32,10 @@ int mx_checks_init(struct mx_checks *c, const struct role *role, struct dns *dns
 {
 	*c = (struct mx_checks){.conf = &role->settings->mx.checks,
 		.hostname = role->settings->hostname,
-		.junk_header = role->settings->store.junk_header,
 		.dns = dns};
+	const char *junk = role->settings->store.junk_header;
+	(void)snprintf(c->our_fields, sizeof(c->our_fields), "%s%s" MX_CLIENTS_FIELD, junk,
+		junk[0] ? " " : "");
 	for (size_t i = 0; i < c->conf->trusted.count; i++)
 		if (net_trusted_add(&c->trusted, slice_str(c->conf->trusted.items[i]), err) < 0)
 			return err_prefix(err, "mx.checks.trusted");
@@ -186,7 +189,7 @@ int mx_checks_unmark(
 	AUTO(buf_free) struct buf header = BUF(now.header.len + 1);
 	if (t->user.len == 0 && net_trusted_has(&c->trusted, t->client))
 		return 0;
-	if (filter_junk_remove(now.header, slice_str(c->junk_header), &header) == 0)
+	if (filter_junk_remove(now.header, slice_str(c->our_fields), &header) == 0)
 		return 0;
 	return set_header(t, &header, now.body, message, err);
 }

@@ -12,9 +12,9 @@
 
 struct mx_checks {
 	const struct conf_checks *conf;
-	const char *hostname;    /* authserv-id */
-	const char *junk_header; /* names of fields that only our milters may use */
-	struct dns *dns;         /* NULL: nothing is asked */
+	const char *hostname; /* authserv-id */
+	char our_fields[512]; /* names of those that only we and our milters may use */
+	struct dns *dns;      /* NULL: nothing is asked */
 	struct net_trusted trusted;
 	atomic_uint_fast64_t checked, refused, spf_failed, dkim_failed, dmarc_failed;
 };
@@ -28,8 +28,8 @@ void mx_checks_deinit(struct mx_checks *checks);
  * clients' mail nothing is asked. Negative: the message is refused (ERR_PERMANENT). */
 int mx_checks_run(struct mx_checks *checks, struct smtp_transaction *t, struct buf *message,
 	struct err *err) WARN_UNUSED;
-/* After that, and before milters: takes out what others say of the message being junk, unless it
- * comes from a trusted client. `message` as above. */
+/* After that, and before milters: takes out what others say of the message being junk, or of its
+ * client, unless it comes from a trusted client. `message` as above. */
 int mx_checks_unmark(struct mx_checks *checks, struct smtp_transaction *t, struct buf *message,
 	struct err *err) WARN_UNUSED;
 

@@ -7,6 +7,7 @@
 #include "base/errno_here.h"
 #include "base/log.h"
 #include "roles/mirrored.h"
+#include "roles/mx_greylist.h"
 #include "roles/mx_outbound.h"
 #include "roles/mx_sending.h"
 #include "roles/resolver.h"
@@ -48,6 +49,11 @@ struct queue *mx_queue_of(struct mx_queue *q)
 struct dns *mx_queue_dns(struct mx_queue *q)
 {
 	return q->dns;
+}
+
+struct store *mx_queue_store(struct mx_queue *q)
+{
+	return q->store;
 }
 
 struct mirror_node *mx_queue_mirror(struct mx_queue *q)
@@ -235,6 +241,7 @@ static int open_store(struct mx_queue *q, struct err *err)
 		.name = "queue",
 		.segment_bytes = settings->store.segment_size,
 		.cache_bytes = CACHE_BYTES,
+		.rules = mx_greylist_merge_rules,
 		.id = q->node};
 	return mirrored_open(&options, &q->mirror, &q->store, err);
 }

@@ -21,6 +21,8 @@ void mx_queue_close(struct mx_queue *queue);
 struct queue *mx_queue_of(struct mx_queue *queue);
 /* On which its store lies. */
 struct mirror_node *mx_queue_mirror(struct mx_queue *queue);
+/* That store; as long as the queue is open. */
+struct store *mx_queue_store(struct mx_queue *queue);
 /* NULL: there is no resolver. */
 struct dns *mx_queue_dns(struct mx_queue *queue);
 /* Of our domains; they lie in the queue's store. */

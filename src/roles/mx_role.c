@@ -9,12 +9,15 @@
 #include "directory/cached.h"
 #include "roles/mirrored.h"
 #include "roles/mx_checks.h"
+#include "roles/mx_clients.h"
+#include "roles/mx_greylist.h"
+#include "roles/mx_limits.h"
 #include "roles/mx_milter.h"
 #include "roles/mx_queue.h"
 #include "smtp/client.h"
 #include "smtp/dsn.h"
 
-enum { DSN_MAX = 4 << 20, SIGNATURES_MAX = 256 * 1024 };
+enum { DSN_MAX = 4 << 20, SIGNATURES_MAX = 256 * 1024, HOUSE_MS = 60 * 1000 };
 
 struct state {
 	const char *hostname;
@@ -22,6 +25,9 @@ struct state {
 	struct smtp_client_pool *store;
 	struct mx_queue *queue;
 	struct mx_checks checks;
+	struct mx_clients *clients;
+	struct mx_limits limits;
+	struct mx_greylist greylist;
 	struct mx_milters *milters;
 	struct admin admin;
 	struct directory_throttle *throttle;
@@ -54,9 +60,8 @@ static int prepare(struct role *role, struct err *err)
 }
 
 /* Users send as themselves, or as an alias that leads to them. */
-static int check_sender(void *context, struct smtp_transaction *t, struct err *err)
+static int check_address(const struct state *s, struct smtp_transaction *t, struct err *err)
 {
-	const struct state *s = context;
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct directory_route route;
 	if (t->user.len == 0 || t->sender.path.address.len == 0)
@@ -69,6 +74,12 @@ static int check_sender(void *context, struct smtp_transaction *t, struct err *e
 			return 0;
 	(void)err_permanent(err, ERR_DENIED, "This address is not yours");
 	return err_status(err, "5.7.1");
+}
+
+static int check_sender(void *context, struct smtp_transaction *t, struct err *err)
+{
+	struct state *s = context;
+	return check_address(s, t, err) < 0 ? -1 : mx_limits_message(&s->limits, t, err);
 }
 
 /* A recipient whose mailbox is not in our store has this for its `backend`. */
@@ -110,9 +121,14 @@ static int route(const struct state *s, bool may_leave, struct smtp_recipient *r
 static int check_recipient(
 	void *context, struct smtp_transaction *t, struct smtp_recipient *r, struct err *err)
 {
-	const struct state *s = context;
+	struct state *s = context;
+	if (mx_limits_recipient(&s->limits, t, err) < 0)
+		return -1;
 	int found = route(s, t->user.len > 0, r, err);
-	return found < 0 ? found : mx_milters_recipient(s->milters, t, r, err);
+	if (found < 0 || mx_clients_recipient(s->clients, t, err) < 0 ||
+		mx_greylist_recipient(&s->greylist, t, r, err) < 0)
+		return -1;
+	return mx_milters_recipient(s->milters, t, r, err);
 }
 
 static int route_of_milter(
@@ -216,8 +232,10 @@ static int deliver(void *context, struct smtp_transaction *t, struct err *err)
 	AUTO(buf_free) struct buf message = BUF(t->message.len + 1);
 	struct mx_milter_wish wish;
 	size_t extra = t->extra.len;
-	if (mx_checks_run(&s->checks, t, &message, err) < 0 ||
-		mx_checks_unmark(&s->checks, t, &message, err) < 0 ||
+	if (mx_checks_run(&s->checks, t, &message, err) < 0)
+		return -1;
+	mx_clients_mark(s->clients, t);
+	if (mx_checks_unmark(&s->checks, t, &message, err) < 0 ||
 		mx_milters_message(s->milters, t, t->extra.len - extra, &message, &wish, err) < 0)
 		return -1;
 	if (wish.drop)
@@ -291,9 +309,17 @@ static int open_role(struct role *role, struct err *err)
 		.mirror = mx_queue_mirror(s->queue),
 		.hostname = s->hostname};
 	if (mx_checks_init(&s->checks, role, mx_queue_dns(s->queue), err) < 0 ||
+		mx_clients_new(role, mx_queue_dns(s->queue), &s->checks.trusted, &s->clients, err) <
+			0 ||
 		mx_milters_new(role, mx_queue_dns(s->queue), route_of_milter, s, &s->milters, err) <
 			0)
 		return -1;
+	s->greylist = (struct mx_greylist){.conf = &conf->greylist,
+		.store = mx_queue_store(s->queue),
+		.dns = mx_queue_dns(s->queue),
+		.hostname = s->hostname};
+	net_loop_every(role->loop, HOUSE_MS, mx_greylist_keep_house, &s->greylist);
+	mx_limits_init(&s->limits, role, &s->checks.trusted);
 	if (mx_queue_start(s->queue, err) < 0)
 		return -1;
 	s->throttle = role_throttle_new(role);
@@ -362,6 +388,9 @@ static void metrics(struct role *role, struct buf *to)
 	service_metrics(role, to, "submission", &s->submission.figures);
 	queue_metrics(role, s, to);
 	check_metrics(role, s, to);
+	mx_greylist_metrics(&s->greylist, role, to);
+	mx_limits_metrics(&s->limits, role, to);
+	mx_clients_metrics(s->clients, role, to);
 	mx_milters_metrics(s->milters, role, to);
 	mirrored_metrics(role, mx_queue_mirror(s->queue), to);
 }
@@ -376,6 +405,8 @@ static void close_role(struct role *role)
 {
 	struct state *s = role->state;
 	mx_milters_free(s->milters);
+	mx_clients_free(s->clients);
+	mx_limits_deinit(&s->limits);
 	mx_checks_deinit(&s->checks);
 	mx_queue_close(s->queue);
 	smtp_client_pool_free(s->store);

@@ -105,8 +105,9 @@ static enum smtp_run mail(struct smtp_session *s, struct slice arguments)
 	smtp_transaction_begin(s, &sender);
 	const struct smtp_backend *backend = s->service->backend;
 	if (backend->sender && backend->sender(s->service->context, s->transaction, &err) < 0) {
+		enum smtp_run run = smtp_failed(s, &err, "4.3.0", "5.7.1");
 		smtp_transaction_end(s);
-		return smtp_failed(s, &err, "4.3.0", "5.7.1");
+		return run;
 	}
 	return smtp_reply(s, 250, "2.1.0", "Sender ok");
 }

@@ -36,13 +36,15 @@ struct smtp_transaction {
 	struct slice user;   /* who is logged in; empty: nobody */
 	const char *session; /* session id, from accept to delivery */
 	const struct net_address *client;
-	struct slice helo;              /* as the client said it */
-	const struct net_tls_info *tls; /* NULL: in the clear */
+	const struct net_address *local; /* ours, that it connected to */
+	struct slice helo;               /* as the client said it */
+	const struct net_tls_info *tls;  /* NULL: in the clear */
 	const struct log_scope *log;
 	struct slice extra;   /* our header fields, to go in front of the message: trace first */
 	struct slice message; /* complete, as the client sent it; valid during deliver() */
 	size_t targets;       /* the backend's own count */
 	void *backend;        /* the backend's own, in the arena; NULL at first */
+	void *client_score;   /* the same: what it thinks of the client */
 	/* The backend's own beyond the transaction: as long as the client goes by this HELO; then
 	 * forget() has it. NULL at first. */
 	void **kept;

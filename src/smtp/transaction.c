@@ -16,6 +16,7 @@ void smtp_transaction_begin(struct smtp_session *s, const struct envelope_sender
 	t->user = slice_str(s->user);
 	t->log = net_log(s->net);
 	t->client = net_peer(s->net);
+	t->local = net_local(s->net);
 	t->helo = slice_str(s->helo);
 	t->tls = net_tls_info(s->net);
 	t->kept = &s->kept;
