@@ -96,6 +96,10 @@ const struct conf_block conf_blocks[] = {
 		.on = offsetof(struct conf_settings, store.on),
 		.help = "The role that keeps mailboxes and serves them. This machine has the role "
 			"when the block is there."},
+	{.path = "store.learn",
+		.on = offsetof(struct conf_settings, store.learn.on),
+		.help = "A spam filter learns from what users move and copy into their mailbox for "
+			"junk, and out of it. It does when the block is there; it may be empty."},
 	{.path = "store.mirror",
 		.on = CONF_NO_OFFSET,
 		.help = "Of a store that is one of two which are kept equal. It need not be there: "
@@ -469,6 +473,15 @@ const struct conf_option conf_options[] = {
 		FIELD(store.scram_iterations), .fallback = "15000",
 		.help = "Iterations of the SCRAM-SHA-256 keys of new passwords; RFC 7677 asks for "
 			"4096 at least."},
+
+	{"store.learn", "address", CONF_ADDRESS, CONF_RESTART, FIELD(store.learn.address),
+		.fallback = "127.0.0.1:11334", .example = "unix:/run/rspamd/controller.sock",
+		.help = "Where rspamd's controller listens, for HTTP: address and port, or unix: "
+			"and the path of a socket that the store role's user may write to."},
+	{"store.learn", "password", CONF_TEXT, CONF_RESTART, 0, 255, FIELD(store.learn.password),
+		.fallback = "\"\"", .example = "secret",
+		.help = "The controller's enable_password, or password; \"\" when it trusts this "
+			"machine's addresses."},
 
 	MIRROR_OPTIONS("store.mirror", store.mirror, "7625"),
 	MIRROR_OPTIONS("mx.mirror", mx.mirror, "7626"),
