@@ -43,8 +43,8 @@ WARN_UNUSED bool mail_learn_take(struct mail *mail, int64_t now, struct id *ret_
 void mail_learn_expect(struct mail *mail, struct id account, int64_t due);
 /* An account found no room on the list since this was asked last: scan again. */
 WARN_UNUSED bool mail_learn_missed(struct mail *mail);
-/* Lists all accounts in which something waits. Any number of them may have been passed; `stop` ends
- * it. */
+/* Lists all accounts in which something waits; `stop` ends it. Gives way between accounts, and has
+ * the ids of all in memory meanwhile. */
 int mail_learn_scan(struct mail *mail, const atomic_bool *stop, struct err *err) WARN_UNUSED;
 
 /* The account's first lesson that is due and not claimed. MAIL_ABSENT: none; the account is listed
