@@ -403,8 +403,11 @@ def test_of_a_mirror_each_message_is_learnt_once(tmp_path: Path) -> None:
             clients[0].append("INBOX", letter(f"n{number}"))
         for client in clients:
             client.ok("SELECT INBOX")
+        controller.stuck.clear()
         for number in range(20):
             clients[number % 2].ok(f"UID MOVE {number + 1} Junk")
+        controller.wait(2)  # one of each node, at once
+        controller.stuck.set()
         controller.wait(20)
         time.sleep(QUIET)
         assert sorted(controller.judged()) == sorted(("/learnspam", f"n{i}") for i in range(20))
