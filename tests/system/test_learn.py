@@ -348,6 +348,7 @@ worker "controller" {{ bind_socket = "127.0.0.1:{port}"; count = 1; password = "
 classifier "bayes" {{
 	tokenizer {{ name = "osb"; }}
 	backend = "sqlite3";
+	cache {{ path = "{folder}/learnt.sqlite"; }}
 	min_tokens = 1;
 	statfile {{ symbol = "BAYES_SPAM"; spam = true; path = "{folder}/spam.sqlite"; }}
 	statfile {{ symbol = "BAYES_HAM"; spam = false; path = "{folder}/ham.sqlite"; }}
