@@ -103,6 +103,10 @@ const struct conf_block conf_blocks[] = {
 		.on = offsetof(struct conf_settings, store.on),
 		.help = "The role that keeps mailboxes and serves them. This machine has the role "
 			"when the block is there."},
+	{.path = "store.learn",
+		.on = offsetof(struct conf_settings, store.learn.on),
+		.help = "A spam filter learns from what users move and copy into their mailbox for "
+			"junk, and out of it. It does when the block is there; it may be empty."},
 	{.path = "store.mirror",
 		.on = CONF_NO_OFFSET,
 		.help = "Of a store that is one of two which are kept equal. It need not be there: "

@@ -454,6 +454,15 @@ const struct conf_option conf_options[] = {
 		.help = "Iterations of the SCRAM-SHA-256 keys of new passwords; RFC 7677 asks for "
 			"4096 at least."},
 
+	{"store.learn", "address", CONF_ADDRESS, CONF_RESTART, FIELD(store.learn.address),
+		.fallback = "127.0.0.1:11334", .example = "unix:/run/rspamd/controller.sock",
+		.help = "Where rspamd's controller listens, for HTTP: address and port, or unix: "
+			"and the path of a socket that the store role's user may write to."},
+	{"store.learn", "password", CONF_TEXT, CONF_RESTART, 0, 255, FIELD(store.learn.password),
+		.fallback = "\"\"", .example = "secret",
+		.help = "The controller's enable_password, or password; \"\" when it trusts this "
+			"machine's addresses."},
+
 	MIRROR_OPTIONS("store.mirror", store.mirror, "7625"),
 	MIRROR_OPTIONS("mx.mirror", mx.mirror, "7626"),
 };

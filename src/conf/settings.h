@@ -198,6 +198,12 @@ struct conf_mx {
 	struct conf_mirror mirror;
 };
 
+/* A spam filter that learns from what users move. */
+struct conf_learn {
+	bool on;
+	const char *address, *password; /* of rspamd's controller; "": none */
+};
+
 struct conf_store {
 	bool on;
 	const char *user;
@@ -214,6 +220,7 @@ struct conf_store {
 	uint64_t password_hash_memory, password_hash_passes; /* argon2id: bytes, iterations */
 	uint64_t password_cache_ms;                          /* 0: none */
 	uint64_t scram_iterations;
+	struct conf_learn learn;
 	struct conf_mirror mirror;
 };
 

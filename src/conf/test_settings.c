@@ -169,6 +169,20 @@ static void servers_are_addresses_with_ports(void **state)
 	assert_fault("dns { zone x { } }", "t:1:7: block \"zone\" lacks \"servers\"");
 }
 
+static void learning_is_on_when_its_block_is_there(void **state)
+{
+	AUTO(loaded_free) struct loaded without = load_good("store { }");
+	AUTO(loaded_free) struct loaded with = load_good("store { learn { } }");
+	AUTO(loaded_free)
+	struct loaded whole = load_good("store { learn { address unix:/c; password x; } }");
+	assert_false(without.settings->store.learn.on);
+	assert_true(with.settings->store.learn.on);
+	assert_string_equal(with.settings->store.learn.address, "127.0.0.1:11334");
+	assert_string_equal(with.settings->store.learn.password, "");
+	assert_string_equal(whole.settings->store.learn.address, "unix:/c");
+	assert_string_equal(whole.settings->store.learn.password, "x");
+}
+
 static void milters_stand_in_the_order_of_the_file(void **state)
 {
 	AUTO(loaded_free)
@@ -539,6 +553,7 @@ int main(void)
 		cmocka_unit_test(listeners_add_up_and_carry_their_flag),
 		cmocka_unit_test(lists_grow_over_several_statements),
 		cmocka_unit_test(servers_are_addresses_with_ports),
+		cmocka_unit_test(learning_is_on_when_its_block_is_there),
 		cmocka_unit_test(milters_stand_in_the_order_of_the_file),
 		cmocka_unit_test(certificates_repeat_with_and_without_label),
 		cmocka_unit_test(an_unknown_option_is_answered_with_the_nearest_name_and_the_line),

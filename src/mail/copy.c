@@ -1,5 +1,6 @@
 /* COPY and MOVE. */
 #include "mail/change.h"
+#include "mail/learn_internal.h"
 #include "mail/mail_internal.h"
 #include "mail/quota_internal.h"
 #include "mail/transfer_internal.h"
@@ -39,6 +40,8 @@ static int commit(struct mail_transfer *transfer, const struct mail_limits *limi
 	r = quota_commit(transfer->mail, transfer->write, &transfer->account, 1, err);
 	if (!transfer->move)
 		quota_release(transfer->mail, limits, transfer->bytes, transfer->count);
+	if (r == 0 && transfer->learn)
+		mail_learn_expect(transfer->mail, transfer->account, 0);
 	return r;
 }
 
@@ -71,6 +74,7 @@ int mail_copy(struct mail *mail, struct id account, struct id from_mailbox,
 		.from = &from,
 		.to = same ? &from : &other,
 		.move = move};
+	transfer.learn = mail_learn_verdict(mail, from.record.uses, transfer.to->record.uses);
 	r = mail_transfer_run(&transfer, &pick, err);
 	mail_pick_end(&pick);
 	if (r != 0 || transfer.count == 0)

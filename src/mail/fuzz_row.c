@@ -49,11 +49,24 @@ static void try_facet(struct slice bytes)
 		again.texts_are_whole == record.texts_are_whole);
 }
 
+static void try_lesson(struct slice bytes)
+{
+	AUTO(buf_free) struct buf written = BUF(MAIL_LEARN_RECORD_MAX);
+	struct mail_learn_record record, again;
+	if (!mail_learn_record_read(bytes, &record))
+		return;
+	mail_learn_record_write(&record, &written);
+	must(!written.failed && mail_learn_record_read(buf_slice(&written), &again));
+	must(again.as == record.as && again.tries == record.tries && again.noted == record.noted &&
+		again.due == record.due);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice bytes = slice(data, size);
 	try_message(bytes);
 	try_mailbox(bytes);
 	try_facet(bytes);
+	try_lesson(bytes);
 	return 0;
 }

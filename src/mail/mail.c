@@ -18,6 +18,7 @@ int mail_open(const struct mail_options *options, struct mail **ret_mail, struct
 		options->cached_views ? options->cached_views : CACHED_VIEWS_DEFAULT);
 	mail->recents = recent_table_new();
 	mail->quotas = quota_table_new();
+	mail->lessons = options->learn ? learn_list_new() : NULL;
 	*ret_mail = mail;
 	return 0;
 }
@@ -29,6 +30,7 @@ void mail_close(struct mail *mail)
 	view_cache_free(mail->views);
 	recent_table_free(mail->recents);
 	quota_table_free(mail->quotas);
+	learn_list_free(mail->lessons);
 	free(mail);
 }
 

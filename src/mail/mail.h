@@ -47,6 +47,7 @@ struct mail_options {
 	struct store *store;   /* borrowed */
 	uint64_t message_max;  /* bytes of one message; 0: 64 MiB */
 	uint32_t cached_views; /* mailboxes whose rows stay in memory unused; 0: 1,000 */
+	bool learn;            /* moves note what a spam filter is to learn (learn.h) */
 };
 int mail_open(
 	const struct mail_options *options, struct mail **ret_mail, struct err *err) WARN_UNUSED;

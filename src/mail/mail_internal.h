@@ -7,6 +7,7 @@
 struct view_cache;
 struct recent_table;
 struct quota_table;
+struct learn_list;
 
 struct mail {
 	struct store *store;
@@ -14,6 +15,7 @@ struct mail {
 	struct view_cache *views;
 	struct recent_table *recents;
 	struct quota_table *quotas;
+	struct learn_list *lessons; /* NULL: nothing is learnt */
 };
 
 /* An account and something in it: how tables in memory are keyed. */
@@ -27,5 +29,7 @@ struct recent_table *recent_table_new(void);
 void recent_table_free(struct recent_table *table);
 struct quota_table *quota_table_new(void);
 void quota_table_free(struct quota_table *table);
+struct learn_list *learn_list_new(void);
+void learn_list_free(struct learn_list *list); /* NULL is fine */
 
 #endif

@@ -169,5 +169,6 @@ const struct store_merge_rule mail_merge_rules[] = {
 		.count = count_messages,
 		.complete = complete},
 	{.kind = STORE_SUBSCRIPTIONS, .later_only = true},
+	{.kind = STORE_LEARN, .later_only = true},
 	{0},
 };

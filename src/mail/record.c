@@ -3,8 +3,10 @@
 
 #include "base/bytes.h"
 #include "mail/keywords_internal.h"
+#include "mail/learn.h"
 
 enum { RECORD_VERSION = 1, BOX_VERSION = 1, FACET_VERSION = 1, FACET_TEXTS_ARE_WHOLE = 1 };
+enum { LEARN_VERSION = 1 };
 
 static void add_signed(struct buf *to, int64_t value)
 {
@@ -108,4 +110,25 @@ bool mail_facet_record_read(struct slice data, struct mail_facet_record *ret_rec
 		return false;
 	ret_record->texts_are_whole = bits.ptr[0] & FACET_TEXTS_ARE_WHOLE;
 	return true;
+}
+
+void mail_learn_record_write(const struct mail_learn_record *record, struct buf *to)
+{
+	buf_add_byte(to, LEARN_VERSION);
+	buf_add_byte(to, (char)record->as);
+	bytes_add_varint(to, record->tries);
+	add_signed(to, record->noted);
+	add_signed(to, record->due);
+}
+
+bool mail_learn_record_read(struct slice data, struct mail_learn_record *ret_record)
+{
+	struct slice as;
+	if (!cut_version(&data, LEARN_VERSION) || !bytes_cut(&data, 1, &as) ||
+		(as.ptr[0] != MAIL_LEARN_SPAM && as.ptr[0] != MAIL_LEARN_HAM) ||
+		!cut_u32(&data, &ret_record->tries) || !cut_signed(&data, &ret_record->noted) ||
+		!cut_signed(&data, &ret_record->due))
+		return false;
+	ret_record->as = (unsigned)as.ptr[0];
+	return data.len == 0;
 }

@@ -31,6 +31,17 @@ enum { MAIL_BOX_RECORD_MAX = 41 };
 void mail_box_record_write(const struct mail_box_record *record, struct buf *to);
 WARN_UNUSED bool mail_box_record_read(struct slice data, struct mail_box_record *ret_record);
 
+/* What waits to be learnt. */
+struct mail_learn_record {
+	unsigned as; /* enum mail_learn_as */
+	uint32_t tries;
+	int64_t noted; /* seconds since 1970 */
+	int64_t due;   /* milliseconds since 1970; claimed until then, or put off */
+};
+enum { MAIL_LEARN_RECORD_MAX = 32 };
+void mail_learn_record_write(const struct mail_learn_record *record, struct buf *to);
+WARN_UNUSED bool mail_learn_record_read(struct slice data, struct mail_learn_record *ret_record);
+
 /* The name of the account's mail settings, of kind STORE_SETTINGS. */
 #define MAIL_SETTINGS SLICE("mail")
 

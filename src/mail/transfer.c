@@ -4,6 +4,7 @@
 #include "mail/transfer_internal.h"
 
 #include "mail/each_internal.h"
+#include "mail/learn_internal.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -71,6 +72,8 @@ static int transfer_one(
 		origin = store_object_identity(&original);
 	r = mail_box_add(
 		transfer->write, transfer->to, original.blob, origin, &record, facet, &copy, err);
+	if (r == 0 && transfer->learn)
+		r = mail_learn_note(transfer, &copy, err);
 	if (r == 0 && transfer->move)
 		r = mail_box_remove(transfer->write, transfer->from, &original, record.flags, err);
 	if (r != 0)

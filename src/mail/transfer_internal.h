@@ -11,6 +11,7 @@ struct mail_transfer {
 	struct id account;
 	struct mail_box *from, *to; /* may be the same */
 	bool move;
+	unsigned learn; /* enum mail_learn_as that is noted of each; 0: nothing */
 	uint32_t *uids; /* of the originals; owned */
 	size_t count, room;
 	uint64_t bytes; /* of the copies */

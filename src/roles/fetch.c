@@ -1,4 +1,4 @@
-/* By libcurl, which is told the addresses: it asks no DNS. */
+/* libcurl is told the addresses: it asks no DNS. */
 #include "roles/fetch.h"
 
 #include "base/must.h"
@@ -37,16 +37,21 @@ static struct curl_slist *addresses_of(const struct fetch_options *o)
 	return curl_slist_append(NULL, text);
 }
 
+static void set_up_any(CURL *curl, const char *protocol, const char *url, unsigned timeout_ms)
+{
+	must(curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK);
+	must(curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, protocol) == CURLE_OK);
+	must(curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK);
+	must(curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK);
+	must(curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms) == CURLE_OK);
+	must(curl_easy_setopt(curl, CURLOPT_USERAGENT, "Rookery") == CURLE_OK);
+}
+
 static void set_up(CURL *curl, const struct fetch_options *o, struct receiving *receiving)
 {
 	char url[1024];
 	(void)snprintf(url, sizeof(url), "https://%s:%u%s", o->host, (unsigned)o->port, o->path);
-	must(curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK);
-	must(curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK);
-	must(curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK);
-	must(curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK);
-	must(curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)o->timeout_ms) == CURLE_OK);
-	must(curl_easy_setopt(curl, CURLOPT_USERAGENT, "Rookery") == CURLE_OK);
+	set_up_any(curl, "https", url, o->timeout_ms);
 	must(curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive) == CURLE_OK);
 	must(curl_easy_setopt(curl, CURLOPT_WRITEDATA, receiving) == CURLE_OK);
 	if (o->authorities[0]) {
@@ -102,4 +107,73 @@ int fetch_text(const struct fetch_options *o, struct buf *to, struct err *err)
 	curl_easy_cleanup(curl);
 	curl_slist_free_all(addresses);
 	return r;
+}
+
+static size_t receive_what_fits(char *bytes, size_t size, size_t count, void *context)
+{
+	struct receiving *r = context;
+	size_t len = MIN(size * count, r->left);
+	r->left -= len;
+	buf_add(r->to, bytes, len);
+	return size * count;
+}
+
+static int progress(
+	void *context, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up)
+{
+	return atomic_load((const atomic_bool *)context);
+}
+
+static void set_up_post(CURL *curl, const struct fetch_post *p, struct receiving *receiving)
+{
+	static const struct slice UNIX = {.ptr = "unix:", .len = 5};
+	char url[512];
+	bool is_unix = slice_starts(slice_str(p->address), UNIX);
+	(void)snprintf(
+		url, sizeof(url), "http://%s%s", is_unix ? "localhost" : p->address, p->path);
+	set_up_any(curl, "http", url, p->timeout_ms);
+	if (is_unix)
+		must(curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, p->address + UNIX.len) ==
+			CURLE_OK);
+	must(curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)p->body.len) ==
+		CURLE_OK);
+	must(curl_easy_setopt(curl, CURLOPT_POSTFIELDS, p->body.ptr) == CURLE_OK);
+	must(curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive_what_fits) == CURLE_OK);
+	must(curl_easy_setopt(curl, CURLOPT_WRITEDATA, receiving) == CURLE_OK);
+	if (p->stop) {
+		must(curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK);
+		must(curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, progress) == CURLE_OK);
+		must(curl_easy_setopt(curl, CURLOPT_XFERINFODATA, p->stop) == CURLE_OK);
+	}
+}
+
+/* "Expect:" would have large bodies wait for an answer that some never give. */
+static struct curl_slist *header_of(const struct fetch_post *p)
+{
+	struct curl_slist *fields = curl_slist_append(NULL, "Expect:");
+	fields = curl_slist_append(fields, "Content-Type: message/rfc822");
+	return p->field ? curl_slist_append(fields, p->field) : fields;
+}
+
+int fetch_post(const struct fetch_post *p, struct buf *to, unsigned *ret_status, struct err *err)
+{
+	struct receiving receiving = {to, to->max - to->len};
+	long status = 0;
+	CURL *curl = curl_easy_init();
+	if (!curl)
+		return err_temporary(err, ERR_UNAVAILABLE, "libcurl can't begin");
+	struct curl_slist *header = header_of(p);
+	set_up_post(curl, p, &receiving);
+	must(curl_easy_setopt(curl, CURLOPT_HTTPHEADER, header) == CURLE_OK);
+	wait_block_begin();
+	CURLcode code = curl_easy_perform(curl);
+	wait_block_end();
+	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_cleanup(curl);
+	curl_slist_free_all(header);
+	*ret_status = (unsigned)status;
+	if (code != CURLE_OK)
+		return err_temporary(
+			err, ERR_UNAVAILABLE, "%s: %s", p->address, curl_easy_strerror(code));
+	return 0;
 }

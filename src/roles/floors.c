@@ -47,7 +47,8 @@ int floors_open(const struct conf_settings *settings, const char *folder, struct
 	*f = (struct floors){0};
 	if (open_store(conf, folder, f, err) < 0)
 		return -1;
-	struct mail_options mail = {.store = f->store, .message_max = conf->append_limit};
+	struct mail_options mail = {
+		.store = f->store, .message_max = conf->append_limit, .learn = conf->learn.on};
 	struct directory_internal_options directory = {
 		.store = f->store,
 		.plus_separator = conf->plus_separator[0],

@@ -21,6 +21,8 @@ struct role_kind {
 	const struct conf_listens *(*listens)(const struct conf_settings *settings);
 	/* A TCP port that it may listen on and connect to when it is confined; may be missing. */
 	uint16_t (*port)(const struct conf_settings *settings);
+	/* A TCP port that it may connect to besides; may be missing. */
+	uint16_t (*peer)(const struct conf_settings *settings);
 	bool connects; /* to any TCP port */
 	/* Before privileges are dropped: Unix sockets of its own (role_listen_unix). */
 	int (*prepare)(struct role *role, struct err *err);

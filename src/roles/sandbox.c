@@ -116,7 +116,8 @@ static void allow_port(int ruleset, uint64_t access, uint16_t port)
 	(void)syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0);
 }
 
-static bool landlock(const char *const *writable, size_t count, uint16_t port, bool connects)
+static bool landlock(
+	const char *const *writable, size_t count, uint16_t port, uint16_t peer, bool connects)
 {
 	static const char *const READABLE[] = {"/usr", "/lib", "/lib64", "/etc", "/dev/urandom",
 		"/dev/null", "/proc/self", "/proc/meminfo", "/proc/cpuinfo",
@@ -144,6 +145,8 @@ static bool landlock(const char *const *writable, size_t count, uint16_t port, b
 		allow(ruleset, writable[i], WRITE | extra);
 	if (abi >= 4 && port != 0)
 		allow_port(ruleset, wanted.net, port);
+	if (abi >= 4 && peer != 0 && !connects)
+		allow_port(ruleset, NET_CONNECT_TCP, peer);
 	bool on = syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
 	(void)close(ruleset);
 	return on;
@@ -211,11 +214,12 @@ static bool seccomp(void)
 	return good;
 }
 
-const char *sandbox_confine(const char *const *writable, size_t count, uint16_t port, bool connects)
+const char *sandbox_confine(
+	const char *const *writable, size_t count, uint16_t port, uint16_t peer, bool connects)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return "none";
-	bool files = landlock(writable, count, port, connects), calls = seccomp();
+	bool files = landlock(writable, count, port, peer, connects), calls = seccomp();
 	return files && calls ? "landlock seccomp"
 	       : files        ? "landlock"
 	       : calls        ? "seccomp"

@@ -23,8 +23,9 @@ int sandbox_drop(const struct sandbox_user *user, struct err *err) WARN_UNUSED;
 
 /* From here on the process and its threads may only write below `writable` and read what a program
  * needs of the system; it may open no listener any more, and no TCP connection unless it
- * `connects`, but for `port`, if that is not 0. Returns what is on, as text: "landlock seccomp". */
+ * `connects`, but for `port`, if that is not 0. To `peer`, if that is not 0, it may connect.
+ * Returns what is on, as text: "landlock seccomp". */
 const char *sandbox_confine(
-	const char *const *writable, size_t count, uint16_t port, bool connects);
+	const char *const *writable, size_t count, uint16_t port, uint16_t peer, bool connects);
 
 #endif

@@ -14,6 +14,7 @@
 #include "pop3/pop3.h"
 #include "roles/delivery.h"
 #include "roles/floors.h"
+#include "roles/learner.h"
 #include "roles/mirrored.h"
 #include "roles/sandbox.h"
 
@@ -27,6 +28,7 @@ enum {
 struct state {
 	struct role *role;
 	struct mirrored_house house;
+	struct learner learner;
 	struct floors floors;
 	struct pop3_locks *locks;
 	struct directory_throttle *throttle;
@@ -56,6 +58,11 @@ static const struct conf_listens *listens(const struct conf_settings *settings)
 static uint16_t port(const struct conf_settings *settings)
 {
 	return mirrored_port(&settings->store.mirror);
+}
+
+static uint16_t peer(const struct conf_settings *settings)
+{
+	return settings->store.learn.on ? learner_port(&settings->store.learn) : 0;
 }
 
 /* mx may be another user: its two sockets belong to him, and open to nobody else, since who asks
@@ -230,6 +237,8 @@ static int open_role(struct role *role, struct err *err)
 		.stopping = &role->stopping,
 		.interval_ms = role->settings->store.compact_interval_ms};
 	net_loop_every(role->loop, HOUSEKEEPING_LOOK_MS, keep_house, s);
+	if (role->settings->store.learn.on)
+		learner_start(&s->learner, role, s->floors.mail);
 	return 0;
 }
 
@@ -264,6 +273,7 @@ static void metrics(struct role *role, struct buf *to)
 	const struct pop3_figures *pop3 = &s->pop3.figures;
 	store_metrics(role, s, to);
 	mirrored_metrics(role, s->floors.mirror, to);
+	learner_metrics(&s->learner, to);
 	role_login_metrics(role, to, "imap", imap->logins, imap->logins_failed);
 	role_metric(role, to, "imap_commands_total", "", imap->commands);
 	role_metric(role, to, "imap_messages_fetched_total", "", imap->fetched);
@@ -282,6 +292,7 @@ static void close_role(struct role *role)
 	pop3_locks_free(s->locks);
 	directory_throttle_free(s->throttle);
 	net_trusted_free(&s->delivery.believed);
+	learner_deinit(&s->learner);
 	floors_close(&s->floors);
 	free(s);
 }
@@ -292,6 +303,7 @@ const struct role_kind role_store = {
 	.user = user,
 	.listens = listens,
 	.port = port,
+	.peer = peer,
 	.prepare = prepare,
 	.open = open_role,
 	.metrics = metrics,

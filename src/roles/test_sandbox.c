@@ -3,6 +3,8 @@
 #include "roles/resolver.h"
 #include "roles/sandbox.h"
 
+#include "base/errno_here.h"
+
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <netinet/in.h>
@@ -26,14 +28,16 @@ enum { SKIPPED = 77 };
 static char inside[64], outside[64];
 
 enum { PORT = 47625 }; /* that may be listened on; it is bound for a moment only */
+enum { PEER = 47925 }; /* that may be connected to */
 
 /* Runs `attempt` in a confined child; gives waitpid()'s status. */
-static int confined_to(const char *needs, uint16_t port, bool connects, int (*attempt)(void))
+static int confined_to(
+	const char *needs, uint16_t port, uint16_t peer, bool connects, int (*attempt)(void))
 {
 	pid_t pid = fork();
 	if (pid == 0) {
 		const char *const writable[] = {inside};
-		if (!strstr(sandbox_confine(writable, 1, port, connects), needs))
+		if (!strstr(sandbox_confine(writable, 1, port, peer, connects), needs))
 			_exit(SKIPPED);
 		_exit(attempt());
 	}
@@ -46,7 +50,7 @@ static int confined_to(const char *needs, uint16_t port, bool connects, int (*at
 
 static int confined(const char *needs, int (*attempt)(void))
 {
-	return confined_to(needs, 0, false, attempt);
+	return confined_to(needs, 0, 0, false, attempt);
 }
 
 static int can_open(const char *folder, int flags)
@@ -142,6 +146,31 @@ static int bind_another_port(void)
 	return can_bind(PORT + 1);
 }
 
+/* Nobody listens there: 1 when it may be tried. */
+static int connect_to(uint16_t port)
+{
+	struct sockaddr_in name = {.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons(port)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	return connect(fd, (struct sockaddr *)&name, sizeof(name)) == 0 || errno == ECONNREFUSED;
+}
+
+static int connect_to_peer(void)
+{
+	return connect_to(PEER);
+}
+
+static int connect_to_another(void)
+{
+	return connect_to(PEER + 1);
+}
+
+static int bind_peers_port(void)
+{
+	return can_bind(PEER);
+}
+
 static void expect_exit(int status, int code)
 {
 	assert_true(WIFEXITED(status));
@@ -189,10 +218,21 @@ static bool knows_ports(void)
 static void test_the_mirrors_port_can_be_listened_on_and_no_other(void **state)
 {
 	for (int connects = 0; connects < 2; connects++) {
-		expect_exit(confined_to("", PORT, connects, bind_port), 1);
+		expect_exit(confined_to("", PORT, 0, connects, bind_port), 1);
 		if (knows_ports())
-			expect_exit(confined_to("landlock", PORT, connects, bind_another_port), 0);
+			expect_exit(
+				confined_to("landlock", PORT, 0, connects, bind_another_port), 0);
 	}
+}
+
+static void test_the_peers_port_can_be_connected_to_and_no_other(void **state)
+{
+	expect_exit(confined_to("", PORT, PEER, false, connect_to_peer), 1);
+	if (!knows_ports())
+		return;
+	expect_exit(confined_to("landlock", PORT, PEER, false, connect_to_another), 0);
+	expect_exit(confined_to("landlock", PORT, PEER, false, bind_peers_port), 0);
+	expect_exit(confined_to("landlock", 0, PEER, true, bind_peers_port), 0);
 }
 
 static void test_a_program_started_kills_the_process(void **state)
@@ -253,6 +293,7 @@ int main(void)
 		cmocka_unit_test(test_memory_of_other_processes_can_not_be_read),
 		cmocka_unit_test(test_the_dns_can_be_asked),
 		cmocka_unit_test(test_the_mirrors_port_can_be_listened_on_and_no_other),
+		cmocka_unit_test(test_the_peers_port_can_be_connected_to_and_no_other),
 		cmocka_unit_test(test_a_program_started_kills_the_process),
 		cmocka_unit_test(test_a_try_to_change_user_kills_the_process),
 		cmocka_unit_test(test_a_user_may_be_a_number),

@@ -47,6 +47,7 @@ enum store_kind {
 	STORE_MAILBOX = 1,
 	STORE_SUBSCRIPTIONS = 2,
 	STORE_SETTINGS = 3,
+	STORE_LEARN = 4,    /* what a spam filter is to learn */
 	STORE_DOMAINS = 10, /* in the system account */
 	STORE_USERS = 11,
 	STORE_ALIASES = 12,
