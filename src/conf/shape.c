@@ -1,6 +1,8 @@
 /* IP addresses are judged by inet_pton(), the rest by eye. */
 #include "conf/shape.h"
 
+#include "base/ip_range.h"
+
 #include <arpa/inet.h>
 #include <sys/un.h>
 
@@ -58,27 +60,10 @@ bool conf_is_network(struct slice text)
 	return slash < 0 || slice_to_u64(slice_from(text, (size_t)slash + 1), v4 ? 32 : 128, &bits);
 }
 
-static bool read_v4(struct slice text, uint32_t *ret_ip)
-{
-	char copy[INET_ADDRSTRLEN];
-	struct in_addr in;
-	if (text.len == 0 || text.len >= sizeof(copy))
-		return false;
-	memcpy(copy, text.ptr, text.len);
-	copy[text.len] = '\0';
-	if (inet_pton(AF_INET, copy, &in) != 1)
-		return false;
-	*ret_ip = ntohl(in.s_addr);
-	return true;
-}
-
 bool conf_is_range(struct slice text)
 {
-	struct slice last = text, first = slice_cut(&last, '-');
-	uint32_t from, to;
-	if (first.len == text.len)
-		return read_v4(text, &from);
-	return read_v4(first, &from) && read_v4(last, &to) && from <= to;
+	struct ip_range range;
+	return ip_range_read(text, &range);
 }
 
 static bool is_label(struct slice label)

@@ -6,39 +6,12 @@
 #include "dns/records.h"
 #include "filter/name.h"
 
-#include <arpa/inet.h>
-
 enum {
 	REVERSED_ROOM = 80,
 	/* What lists answer to who asks too much or by a public resolver; a convention of theirs.
 	 */
 	REFUSAL_FIRST = 0x7fffff00,
 };
-
-static bool read_ip(struct slice text, uint32_t *ret_ip)
-{
-	char copy[INET_ADDRSTRLEN];
-	struct in_addr in;
-	if (text.len == 0 || text.len >= sizeof(copy))
-		return false;
-	memcpy(copy, text.ptr, text.len);
-	copy[text.len] = '\0';
-	if (inet_pton(AF_INET, copy, &in) != 1)
-		return false;
-	*ret_ip = ntohl(in.s_addr);
-	return true;
-}
-
-bool filter_dns_range_read(struct slice text, struct filter_dns_range *ret)
-{
-	struct slice last = text, first = slice_cut(&last, '-');
-	if (!read_ip(first, &ret->first))
-		return false;
-	ret->last = ret->first;
-	if (first.len < text.len && !read_ip(last, &ret->last))
-		return false;
-	return ret->first <= ret->last;
-}
 
 static bool join(struct slice front, struct slice zone, struct arena *arena, struct slice *ret_name)
 {
@@ -68,7 +41,7 @@ bool filter_dns_list_domain(
 	return join(ascii, zone, arena, ret_name);
 }
 
-static bool counts(uint32_t code, const struct filter_dns_range *ranges, size_t count)
+static bool counts(uint32_t code, const struct ip_range *ranges, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (code >= ranges[i].first && code <= ranges[i].last)
@@ -76,7 +49,7 @@ static bool counts(uint32_t code, const struct filter_dns_range *ranges, size_t 
 	return false;
 }
 
-int filter_dns_list_ask(struct dns *dns, struct slice name, const struct filter_dns_range *ranges,
+int filter_dns_list_ask(struct dns *dns, struct slice name, const struct ip_range *ranges,
 	size_t count, uint32_t *ret_code, struct err *err)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;

@@ -20,9 +20,8 @@ static void ranges_are_read(void **state)
 		{"", false, 0, 0},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
-		struct filter_dns_range range;
-		assert_int_equal(
-			filter_dns_range_read(slice_str(CASES[i].text), &range), CASES[i].good);
+		struct ip_range range;
+		assert_int_equal(ip_range_read(slice_str(CASES[i].text), &range), CASES[i].good);
 		if (CASES[i].good) {
 			assert_int_equal(range.first, CASES[i].first);
 			assert_int_equal(range.last, CASES[i].last);
@@ -105,7 +104,7 @@ static const char *const LINES[] = {
 
 static void only_answers_that_were_named_count(void **state)
 {
-	static const struct filter_dns_range RANGES[] = {
+	static const struct ip_range RANGES[] = {
 		{0x7f000002, 0x7f000002}, {0x7f000004, 0x7f00000b}};
 	static const struct {
 		const char *name;

@@ -23,7 +23,7 @@ enum {
 
 struct list {
 	const struct conf_dns_list *conf;
-	struct filter_dns_range *ranges;
+	struct ip_range *ranges;
 	atomic_uint failures;
 	atomic_int_fast64_t asleep_until; /* monotonic */
 	atomic_uint_fast64_t asked, hits, failed;
@@ -70,7 +70,7 @@ static int add_list(struct mx_clients *c, const struct conf_dns_list *conf, stru
 	list->ranges = alloc_zero(conf->codes.count + 1, sizeof(*list->ranges));
 	c->count++;
 	for (size_t i = 0; i < conf->codes.count; i++)
-		if (!filter_dns_range_read(slice_str(conf->codes.items[i]), &list->ranges[i]))
+		if (!ip_range_read(slice_str(conf->codes.items[i]), &list->ranges[i]))
 			return err_permanent(err, ERR_BAD_INPUT, "mx.dns_list %s: codes %s",
 				conf->zone, conf->codes.items[i]);
 	return 0;
