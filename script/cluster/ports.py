@@ -8,6 +8,9 @@ import socket
 LOWEST, HIGHEST = 20000, 32000
 
 
+given: set[int] = set()  # by this process, which may not have opened them yet
+
+
 def is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -18,10 +21,13 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free(count: int) -> list[int]:
+def free(count: int, width: int = 1) -> list[int]:
+    """`width`: so many behind each other, of which the first is told."""
     found: list[int] = []
     for port in random.sample(range(LOWEST, HIGHEST), 4000):
-        if is_free(port):
+        block = range(port, port + width)
+        if given.isdisjoint(block) and all(map(is_free, block)):
+            given.update(block)
             found.append(port)
             if len(found) == count:
                 return found

@@ -95,6 +95,7 @@ static void set_running(struct queue *q, bool running)
 void queue_start(struct queue *q)
 {
 	set_running(q, true);
+	queue_share_look(q);
 	net_loop_every(q->options.loop, LOOK_MS, look, q);
 }
 

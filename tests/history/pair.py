@@ -88,7 +88,15 @@ class Pair:
         return all(self.state(name) == state for name in names)
 
     def is_in_sync(self) -> bool:
-        return self.all_are("in sync", self.nodes)
+        return self.all_are("in sync", self.nodes) and all(map(self.has_queue_in_sync, self.nodes))
+
+    def has_queue_in_sync(self, name: str) -> bool:
+        """If it has one that is mirrored: older programs do not."""
+        try:
+            queue = self.status(name).get("queue", {"state": "in sync"})
+        except (RuntimeError, ValueError):
+            return False
+        return queue["state"] in ("in sync", "not mirrored", "not paired")
 
     def statuses(self) -> str:
         try:

@@ -66,8 +66,10 @@ class Mirror:
             time.sleep(0.02)
 
     def await_sync(self) -> None:
+        """Both mirrors of both nodes: the store's, and the queue's."""
         for node in (self.a, self.b):
             self.await_state(node, "in sync")
+            self.await_queue(node, "in sync")
 
     def assert_equal(self) -> None:
         """Row by row, and each node sound by itself."""

@@ -3,33 +3,53 @@
 import os
 import tempfile
 import xml.etree.ElementTree as xml
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from part import PYTHON, ROOT, Outcome, command
 from unit import FOLDERS, environment
 
 
 def pytest(kind: str, only: str | None) -> Outcome:
+    """Two runs beside each other: pages about two nodes wait for most of their time."""
     program = ROOT / FOLDERS[kind] / "src" / "cli" / "rookery"
     if not program.is_file():
         return Outcome(0, 1, f"{program.relative_to(ROOT)} is not there")
+    if only:
+        found = _pages(program, ["-k", only, "tests/system"])
+        # 5: nothing matched
+        return Outcome(note=f'no scenario is named "{only}"') if found.status == 5 else found.outcome
+    pages = sorted(str(page.relative_to(ROOT)) for page in (ROOT / "tests/system").glob("test_*.py"))
+    mirrors = [page for page in pages if "/test_mirror" in page]
+    others = [page for page in pages if page not in mirrors]
+    with ThreadPoolExecutor() as threads:
+        both = [run.outcome for run in threads.map(lambda some: _pages(program, some), (mirrors, others))]
+    notes = [outcome.note for outcome in both if outcome.note]
+    return Outcome(sum(outcome.passed for outcome in both), sum(outcome.failed for outcome in both),
+                   "\n".join(outcome.words for outcome in both), ", ".join(notes))  # fmt: skip
+
+
+class _Run(NamedTuple):
+    status: int  # pytest's
+    outcome: Outcome
+
+
+def _pages(program: Path, which: list[str]) -> _Run:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         words = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short"]
         # its own: pytest closes the usual folder to others, also to roles of a run beside this one
-        words += [f"--basetemp={folder}/t", f"--junitxml={report}"]
-        words += [*(["-k", only] if only else []), "tests/system"]
+        words += [f"--basetemp={folder}/t", f"--junitxml={report}", *which]
         status, said = command(words, environment() | {"ROOKERY": str(program)}, timeout=900)
         if not report.exists():
-            return Outcome(0, 1, said)
+            return _Run(status, Outcome(0, 1, said))
         suite = next(xml.parse(report).getroot().iter("testsuite"))
     count = {key: int(suite.get(key, "0")) for key in ("tests", "failures", "errors", "skipped")}
     failed = count["failures"] + count["errors"]
     passed = count["tests"] - failed - count["skipped"]
     note = f"{count['skipped']} skipped" if count["skipped"] else ""
-    if status == 5:  # nothing matched
-        return Outcome(note=f'no scenario is named "{only}"')
-    return Outcome(passed, failed or int(status != 0), said, note)
+    return _Run(status, Outcome(passed, failed or int(status != 0), said, note))
 
 
 def torture(rounds: int) -> Outcome:

@@ -38,7 +38,7 @@ def await_sync(node: Half) -> None:
 
 @pytest.fixture
 def two(tmp_path: Path) -> Iterator[tuple[Halves, Halves]]:
-    (link,) = ports.free(1)
+    (link,) = ports.free(1, width=2)
     a, b = (make(tmp_path, name, link + 1) for name in "ab")
     key = a.mx.run("mirror", "pair", f"127.0.0.1:{link}")["key"]
     b.mx.run("mirror", "pair", f"127.0.0.1:{link}", key)

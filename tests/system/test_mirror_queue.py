@@ -20,7 +20,7 @@ class Two:
 
     def __init__(self, folder: Path, take_over: str) -> None:
         self.folder = folder
-        self.link, self.sink_port = ports.free(2)
+        (self.link,), (self.sink_port,) = ports.free(1, width=2), ports.free(1)
         self.smart = f'    outbound {{\n        smart_host "127.0.0.1:{self.sink_port}";\n    }}\n'
         self.sink: Sink | None = None
         self.take_over = take_over

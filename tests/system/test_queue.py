@@ -126,8 +126,11 @@ def test_an_operator_sees_what_waits_and_decides(halves: Halves) -> None:
     assert [row["entry"] for row in halves.mx.run("queue", "list", "--held")["rows"]] == [entry]
     (other,) = halves.mx.run("queue", "list", "--match", "ann@*", "--limit", "1")["rows"]
     halves.mx.run("queue", "remove", other["entry"])
-    (where,) = halves.mx.run("queue", "destinations")["rows"]
-    assert where["name"] == "local" and "can't be reached" in where["reason"]
+    end = time.monotonic() + PATIENCE
+    while not (where := halves.mx.run("queue", "destinations")["rows"])[0]["reason"]:
+        assert time.monotonic() < end, where
+        time.sleep(0.05)
+    assert where[0]["name"] == "local" and "can't be reached" in where[0]["reason"]
 
     halves.store.start()
     halves.mx.run("queue", "flush")
