@@ -69,6 +69,7 @@ int mirror_node_open(
 	}
 	if (node->paired)
 		mirror_pair(node->mirror, node->pairing.is_first);
+	node->since_ms = clock_wall_ms();
 	mirror_node_enter(node, !node->paired          ? MIRROR_UNPAIRED
 				: node->pairing.paused ? MIRROR_PAUSED
 						       : MIRROR_ALONE);

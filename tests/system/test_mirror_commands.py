@@ -373,7 +373,8 @@ def test_a_queue_that_was_left_out_is_paired_by_the_same_command(mirror: Mirror)
         node.do("stop")
         (data(mirror, node) / "mx" / "mirror.json").unlink()
         node.do("start")
-    mirror.await_sync()
+    for node in (mirror.a, mirror.b):
+        mirror.await_state(node, "in sync")
     for node, other, first in ((mirror.b, mirror.a, False), (mirror.a, mirror.b, True)):
         assert mirror.status(node)["queue"]["state"] == "not paired"
         found = mirror.command(node, "mirror", "pair", link(mirror, other))
