@@ -16,10 +16,10 @@ import system  # noqa: E402
 import unit  # noqa: E402
 from part import ROOT, Part, run_all  # noqa: E402
 
-FUZZ_SECONDS = 15
-TORTURE_ROUNDS = 20
+FUZZ_SECONDS = 8
+TORTURE_ROUNDS = 12
 MIRROR_ROUNDS = 6
-QUEUE_ROUNDS = 12
+QUEUE_ROUNDS = 8
 SIMULATED_SEEDS = 10000
 
 
