@@ -115,7 +115,8 @@ int admin_mirror_unpair(
 {
 	if (mirror_node_unpair(admin->mirror, err) < 0)
 		return -1;
-	*ret_result = admin_message("This is a node of its own again. Unpair the other one too.");
+	*ret_result = admin_message("This is a node of its own again. Unpair the other one too.%s",
+		is_mx(admin) ? " What waits in its queue goes out from here as well." : "");
 	return 0;
 }
 

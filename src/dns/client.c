@@ -5,15 +5,9 @@
 
 enum { V4_AT = 12, NAME_ROOM = 80 }; /* 32 nibbles with dots, "ip6.arpa" */
 
-static bool is_v4(const uint8_t ip[16])
-{
-	static const uint8_t MAPPED[V4_AT] = {[10] = 0xff, [11] = 0xff};
-	return memcmp(ip, MAPPED, V4_AT) == 0;
-}
-
 void dns_write_reversed(const uint8_t ip[16], struct buf *to)
 {
-	if (is_v4(ip)) {
+	if (net_ip_is_v4(ip)) {
 		for (int i = 15; i >= V4_AT; i--)
 			buf_printf(to, "%u.", ip[i]);
 		return;
@@ -27,7 +21,7 @@ static int says_so(struct dns *dns, struct slice name, const uint8_t ip[16], str
 	struct err *err)
 {
 	struct dns_answer answer;
-	enum dns_type type = is_v4(ip) ? DNS_A : DNS_AAAA;
+	enum dns_type type = net_ip_is_v4(ip) ? DNS_A : DNS_AAAA;
 	int r = dns_lookup(dns, name, type, arena, &answer, err);
 	for (size_t i = 0; r == 0 && i < answer.count; i++) {
 		struct net_address address;
@@ -48,7 +42,7 @@ int dns_client_name(struct dns *dns, const struct net_address *client, struct ar
 	if (!net_address_bytes(client, ip))
 		return DNS_NO_NAME;
 	dns_write_reversed(ip, &reverse);
-	buf_add_str(&reverse, is_v4(ip) ? "in-addr.arpa" : "ip6.arpa");
+	buf_add_str(&reverse, net_ip_is_v4(ip) ? "in-addr.arpa" : "ip6.arpa");
 	int r = dns_lookup(dns, buf_slice(&reverse), DNS_PTR, arena, &answer, err);
 	if (r != 0)
 		return r < 0 ? r : DNS_NO_NAME;

@@ -28,8 +28,8 @@ static bool read_literal(struct slice helo, uint8_t ret_ip[16])
 
 static bool is_loopback(const uint8_t ip[16])
 {
-	static const uint8_t SIX[16] = {[15] = 1}, MAPPED[12] = {[10] = 0xff, [11] = 0xff};
-	return memcmp(ip, SIX, 16) == 0 || (memcmp(ip, MAPPED, 12) == 0 && ip[12] == 127);
+	static const uint8_t SIX[16] = {[15] = 1};
+	return memcmp(ip, SIX, 16) == 0 || (net_ip_is_v4(ip) && ip[12] == 127);
 }
 
 /* "192.0.2.1" without brackets looks like one. */

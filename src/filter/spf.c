@@ -285,7 +285,6 @@ static void set_sender(struct spf_check *c, struct slice sender)
 static void check(const struct filter_spf_query *query, struct slice sender, struct arena *arena,
 	struct filter_spf_answer *ret)
 {
-	static const uint8_t IP4_PREFIX[MAPPED] = {[10] = 0xff, [11] = 0xff};
 	struct origin origin = {0};
 	struct spf_check c = {
 		.dns = query->dns,
@@ -303,7 +302,7 @@ static void check(const struct filter_spf_query *query, struct slice sender, str
 		ret->reason = SLICE("not a client of the Internet");
 		return;
 	}
-	c.values.is_ip4 = memcmp(c.values.ip, IP4_PREFIX, MAPPED) == 0;
+	c.values.is_ip4 = net_ip_is_v4(c.values.ip);
 	ret->result = check_host(&c, ret->domain, &origin);
 	bool is_error = ret->result == FILTER_SPF_NONE || ret->result >= FILTER_SPF_TEMPERROR;
 	ret->reason = is_error              ? slice_str(c.why ? c.why : "")

@@ -28,8 +28,10 @@ void mirror_node_unlock(struct mirror_node *node)
 
 void mirror_node_enter(struct mirror_node *node, enum mirror_state state)
 {
-	if (node->state != state)
+	if (node->state != state) {
 		node->since_ms = clock_wall_ms();
+		node->entered_ms = clock_mono_ms();
+	}
 	node->state = state;
 }
 
@@ -70,6 +72,7 @@ int mirror_node_open(
 	if (node->paired)
 		mirror_pair(node->mirror, node->pairing.is_first);
 	node->since_ms = clock_wall_ms();
+	node->entered_ms = clock_mono_ms();
 	mirror_node_enter(node, !node->paired          ? MIRROR_UNPAIRED
 				: node->pairing.paused ? MIRROR_PAUSED
 						       : MIRROR_ALONE);

@@ -131,7 +131,7 @@ void mirror_node_status(struct mirror_node *node, struct mirror_status *ret_stat
 /* Who the two are; cheap. */
 struct mirror_pair_view {
 	enum mirror_state state; /* never MERGING */
-	int64_t since_ms;        /* in that state, wall clock */
+	int64_t since_ms;        /* in that state, monotonic clock */
 	bool is_first;
 	struct id other; /* none: it was not met since they were paired */
 };

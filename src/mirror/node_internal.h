@@ -90,7 +90,8 @@ struct mirror_node {
 	bool paired, listening;
 	struct mirror_pairing pairing;
 	enum mirror_state state; /* never MERGING: see mirror_node_state() */
-	int64_t since_ms;        /* wall clock */
+	int64_t since_ms;        /* wall clock, for people */
+	int64_t entered_ms;      /* the state, monotonic clock */
 	bool holds_writes;       /* since the start */
 	bool has_served;         /* green once: clients are there, who shall not be sent away when
 				  * the other node comes back and is behind */

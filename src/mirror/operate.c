@@ -227,7 +227,7 @@ void mirror_node_see_pair(struct mirror_node *node, struct mirror_pair_view *ret
 {
 	mirror_node_lock(node);
 	*ret_view = (struct mirror_pair_view){.state = node->state,
-		.since_ms = node->since_ms,
+		.since_ms = node->entered_ms,
 		.is_first = node->pairing.is_first,
 		.other = node->paired ? node->pairing.other : ID_NONE};
 	mirror_node_unlock(node);

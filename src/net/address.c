@@ -144,9 +144,15 @@ uint16_t net_address_port(const struct net_address *address)
 						     : ntohs(as_v6(address)->sin6_port);
 }
 
+static const uint8_t MAPPED[12] = {[10] = 0xff, [11] = 0xff};
+
+bool net_ip_is_v4(const uint8_t bytes[16])
+{
+	return memcmp(bytes, MAPPED, sizeof(MAPPED)) == 0;
+}
+
 bool net_address_bytes(const struct net_address *address, uint8_t ret_bytes[16])
 {
-	static const uint8_t MAPPED[12] = {[10] = 0xff, [11] = 0xff};
 	if (address->len == 0)
 		return false;
 	if (address->storage.ss_family == AF_INET) {

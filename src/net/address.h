@@ -26,6 +26,7 @@ bool net_address_is_loopback(const struct net_address *address);
 bool net_address_is_unix(const struct net_address *address);
 /* The 16 bytes of the IP, IPv4 as ::ffff:a.b.c.d; false when it has none. */
 bool net_address_bytes(const struct net_address *address, uint8_t ret_bytes[16]);
+bool net_ip_is_v4(const uint8_t bytes[16]); /* of those */
 /* ::ffff:a.b.c.d (a client of IPv4 on a "*" socket) becomes a.b.c.d. */
 void net_address_normalise(struct net_address *address);
 /* Bound, listening, close-on-exec, non-blocking. SO_REUSEADDR; IPV6_V6ONLY unless "*". A stale Unix

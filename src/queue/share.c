@@ -114,7 +114,7 @@ void queue_share_look(struct queue *q)
 	struct err err;
 	int64_t now = clock_mono_ms();
 	int r = 0;
-	if (!q->options.works_on)
+	if (!q->options.works_on && !q->options.is_ready)
 		return;
 	if (now - q->looked_ms >= NEW_SHARDS_MS) {
 		q->looked_ms = now;

@@ -1,4 +1,5 @@
-/* A role's own store on which the mirror lies: opening it by the settings, and what it measures. */
+/* A role's own store and the mirror on which it lies: opening by the settings, figures of the
+ * mirror, upkeep of the store. */
 #ifndef ROLES_MIRRORED_H
 #define ROLES_MIRRORED_H
 

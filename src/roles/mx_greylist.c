@@ -46,10 +46,9 @@ static struct id account_of(unsigned shard)
 /* IPv4 by /24, IPv6 by /64. */
 static bool network_of(const struct net_address *client, uint8_t ret[NET_SIZE])
 {
-	static const uint8_t MAPPED[12] = {[10] = 0xff, [11] = 0xff};
 	if (!net_address_bytes(client, ret))
 		return false;
-	size_t kept = memcmp(ret, MAPPED, sizeof(MAPPED)) == 0 ? 15 : 8;
+	size_t kept = net_ip_is_v4(ret) ? 15 : 8;
 	memset(ret + kept, 0, NET_SIZE - kept);
 	return true;
 }

@@ -40,7 +40,6 @@ static int slow_down(struct smtp_transaction *t, const char *who, const char *wh
 static int take(struct mx_limits *l, struct smtp_transaction *t, struct rate *of_client,
 	struct rate *of_user, const char *what, struct err *err)
 {
-	static const uint8_t MAPPED[12] = {[10] = 0xff, [11] = 0xff};
 	int64_t now = clock_mono_ms();
 	uint8_t ip[IP_SIZE];
 	if (t->user.len > 0) {
@@ -52,8 +51,7 @@ static int take(struct mx_limits *l, struct smtp_transaction *t, struct rate *of
 	if (net_address_is_loopback(t->client) || net_trusted_has(l->trusted, t->client) ||
 		!net_address_bytes(t->client, ip))
 		return 0;
-	bool four = memcmp(ip, MAPPED, sizeof(MAPPED)) == 0;
-	if (rate_take(of_client, slice(ip, four ? IP_SIZE : NET_SIZE), now))
+	if (rate_take(of_client, slice(ip, net_ip_is_v4(ip) ? IP_SIZE : NET_SIZE), now))
 		return 0;
 	(void)atomic_fetch_add(&l->clients_slowed, 1);
 	return slow_down(t, "client", what, err);

@@ -257,7 +257,7 @@ static bool works_on(void *context, struct id account)
 		return true;
 	mirror_node_see_pair(q->mirror, &view);
 	uint64_t take_over = q->role->settings->mx.queue.take_over_ms;
-	int64_t away = view.state == MIRROR_ALONE ? clock_wall_ms() - view.since_ms : 0;
+	int64_t away = view.state == MIRROR_ALONE ? clock_mono_ms() - view.since_ms : 0;
 	if (view.state == MIRROR_UNPAIRED || (take_over > 0 && away >= (int64_t)take_over))
 		return true;
 	return view.is_first && !queue_is_shard_of(account, view.other);

@@ -3,6 +3,7 @@ was told. every_milter.py ADDRESS LOG"""
 
 import sys
 
+import by_libmilter
 import Milter
 
 LOG = sys.argv[2]
@@ -66,14 +67,4 @@ class Every(Milter.Base):  # type: ignore[misc]
         return int(Milter.CONTINUE)
 
 
-Milter.factory = Every
-Milter.set_flags(
-    Milter.ADDHDRS
-    | Milter.CHGHDRS
-    | Milter.CHGBODY
-    | Milter.CHGFROM
-    | Milter.ADDRCPT
-    | Milter.DELRCPT
-    | Milter.QUARANTINE
-)
-Milter.runmilter("every", sys.argv[1], 60)
+by_libmilter.serve(Every, "every", sys.argv[1])

@@ -124,6 +124,12 @@ class Halves:
         self.store.start()
         self.mx.start()
 
+    def begin(self) -> "Halves":
+        """From nothing: both run, and the domain is there."""
+        self.start()
+        self.store.run("domain", "add", DOMAIN)
+        return self
+
     def stop(self) -> None:
         self.mx.stop()
         self.store.stop()

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 
+import by_libmilter
 import Milter
 
 LOG = sys.argv[2]
@@ -89,14 +90,4 @@ class Told(Milter.Base):  # type: ignore[misc]
         return self.answer(word)
 
 
-Milter.factory = Told
-Milter.set_flags(
-    Milter.ADDHDRS
-    | Milter.CHGHDRS
-    | Milter.CHGBODY
-    | Milter.CHGFROM
-    | Milter.ADDRCPT
-    | Milter.DELRCPT
-    | Milter.QUARANTINE
-)
-Milter.runmilter("told", sys.argv[1], 60)
+by_libmilter.serve(Told, "told", sys.argv[1])

@@ -54,10 +54,8 @@ def start(tmp_path: Path, key: tuple[bytes, str]) -> Iterator[Start]:
         pair.mx.config.write_text(
             pair.mx.config.read_text() + f'dns {{\n    root_key "";\n{zones}}}\n'
         )
-        pair.start()
         started.append(pair)
-        pair.store.run("domain", "add", DOMAIN)
-        return pair
+        return pair.begin()
 
     yield begin
     for pair in started:

@@ -67,10 +67,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
             + f"metrics {{\n    listen 127.0.0.1:{pair.metrics};\n}}\n"  # type: ignore[attr-defined]
             + f'dns {{\n    root_key "";\n{zones}}}\n'
         )
-        pair.start()
         started.append(pair)
-        pair.store.run("domain", "add", DOMAIN)
-        return pair
+        return pair.begin()
 
     yield begin
     for pair in started:

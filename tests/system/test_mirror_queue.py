@@ -34,8 +34,7 @@ class Two:
 
     def start(self) -> None:
         for node in (self.a, self.b):
-            node.start()
-            node.store.run("domain", "add", DOMAIN)
+            node.begin()
             node.add_user("anna")
 
     def pair(self, first: Half, second: Half, key: str = "") -> None:

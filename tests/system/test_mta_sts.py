@@ -96,8 +96,7 @@ class World:
             + dns(self.names, self.pair.run / "anchors", "one.test")
         )
         (self.pair.run / "anchors").write_text("")
-        self.pair.start()
-        self.pair.store.run("domain", "add", DOMAIN)
+        self.pair.begin()
         self.user = self.pair.add_user("ann")
 
     def policy(self, *hosts: str, mode: str = "enforce") -> None:

@@ -44,9 +44,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             text = pair.store.config.read_text()
             pair.store.config.write_text(text.replace("scram_iterations", f"{store}\n    scram_iterations"))
         started.append(pair)
-        pair.start()
-        pair.store.run("domain", "add", DOMAIN)
-        return pair
+        return pair.begin()
 
     yield begin
     for pair in started:

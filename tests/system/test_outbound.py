@@ -28,10 +28,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     def begin(block: str, lines: Callable[[Halves], str] = lambda pair: "") -> Halves:
         pair = Halves(tmp_path, block)
         pair.mx.config.write_text(pair.mx.config.read_text() + lines(pair))
-        pair.start()
         started.append(pair)
-        pair.store.run("domain", "add", DOMAIN)
-        return pair
+        return pair.begin()
 
     yield begin
     for pair in started:
@@ -129,9 +127,8 @@ def test_a_transport_with_a_login_over_tls(
     folder = tmp_path / "gateway"
     folder.mkdir()
     gateway = Halves(folder, smart(server))
-    gateway.start()
     try:
-        gateway.store.run("domain", "add", DOMAIN)
+        gateway.begin()
         user = gateway.add_user("ann")
         login = f"        tls required;\n        user {user};\n        password {PASSWORD};\n"
         block = (f'    transport "*" {{\n        host 127.0.0.1;\n        port {gateway.submission};\n'

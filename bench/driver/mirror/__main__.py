@@ -6,7 +6,6 @@ are of one run. About 6 minutes, and 2 more for Dovecot; --quick: 3 for both.
 """
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -28,7 +27,7 @@ import refill  # noqa: E402
 import report  # noqa: E402
 import wan  # noqa: E402
 from load import Load  # noqa: E402
-from measurement import carry_out, tell  # noqa: E402
+from measurement import as_json, carry_out, tell, usual_options  # noqa: E402
 from pair import Pair, Server  # noqa: E402
 from replicator import OneDovecot, TwoDovecots  # noqa: E402
 from rookery import OneRookery, TwoRookeries  # noqa: E402
@@ -217,36 +216,9 @@ PARTS: dict[str, tuple[str, Callable[[Run, Rival, int], Figures], bool]] = {
 
 
 def arguments() -> argparse.Namespace:
-    options = argparse.ArgumentParser(
-        prog="script/bench mirror", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    options.add_argument("--quick", action="store_true", help="less of everything")
-    options.add_argument("--rounds", type=int, help="of throughput (3; quick: 1)")
+    options = usual_options("script/bench mirror", __doc__ or "", "of throughput (3; quick: 1)", RIVALS, PARTS)
     options.add_argument("--messages", type=int, help="that an empty node is given (100,000; quick: 20,000)")
-    options.add_argument("--target", action="append", choices=sorted(RIVALS), help="only these")
-    options.add_argument("--only", action="append", choices=list(PARTS), help="only these parts")
-    options.add_argument("--dir", type=Path, help="where servers keep their data (/var/tmp)")
-    options.add_argument("--json", type=Path, metavar="FILE", help="every figure of every round")
-    options.add_argument("--built", type=Path, required=True, help=argparse.SUPPRESS)
     return options.parse_args()
-
-
-def as_json(run: Run, others: machine.Others) -> str:
-    return json.dumps(
-        {
-            "machine": machine.describe(),
-            "load_before": others.load_before,
-            "other_cores": others.cores(),
-            "size": asdict(run.size),
-            "disk_limits": run.limits,
-            "figures": {
-                name: {f"{part}: {figure}": values for (part, figure), values in of.items()}
-                for name, of in run.figures.items()
-            },
-        },
-        indent=1,
-        ensure_ascii=False,
-    )
 
 
 def measure(run: Run, chosen: argparse.Namespace) -> None:
@@ -267,7 +239,7 @@ def measure(run: Run, chosen: argparse.Namespace) -> None:
     for name, rival in run.rivals.items():
         print(f"Durability, {name}: {rival.durability}.")
     if chosen.json:
-        chosen.json.write_text(as_json(run, others) + "\n")
+        chosen.json.write_text(as_json(others, run.figures, size=asdict(run.size), disk_limits=run.limits) + "\n")
 
 
 def main() -> int:

@@ -6,7 +6,6 @@ mx with a million entries.
 """
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent), str(ROOT / "tests" / "lib"), str(RO
 import machine  # noqa: E402
 import ports  # noqa: E402
 import report  # noqa: E402
-from measurement import carry_out, tell  # noqa: E402
+from measurement import as_json, carry_out, tell, usual_options  # noqa: E402
 from servers import USERS, Postfix, Queued, Rookery, Sink  # noqa: E402
 from workload import Generator, Size as GeneratorSize, QUICK as GENERATOR  # noqa: E402
 
@@ -154,35 +153,8 @@ PARTS: dict[str, tuple[Callable[[Run, Queued, int], Found], bool]] = {
 
 
 def arguments() -> argparse.Namespace:
-    options = argparse.ArgumentParser(
-        prog="script/bench queue", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    options.add_argument("--quick", action="store_true", help="less of everything")
-    options.add_argument("--rounds", type=int, help="3; quick: 1")
-    options.add_argument("--target", action="append", choices=sorted(TARGETS), help="only these")
-    options.add_argument("--only", action="append", choices=list(PARTS), help="only these parts")
-    options.add_argument("--dir", type=Path, help="where servers keep their data (/var/tmp)")
-    options.add_argument("--json", type=Path, metavar="FILE", help="every figure of every round")
-    options.add_argument("--built", type=Path, required=True, help=argparse.SUPPRESS)
+    options = usual_options("script/bench queue", __doc__ or "", "3; quick: 1", TARGETS, PARTS)
     return options.parse_args()
-
-
-def as_json(run: Run, others: machine.Others) -> str:
-    return json.dumps(
-        {
-            "machine": machine.describe(),
-            "load_before": others.load_before,
-            "other_cores": others.cores(),
-            "rounds": run.rounds,
-            "size": asdict(run.size),
-            "figures": {
-                name: {f"{part}: {figure}": values for (part, figure), values in of.items()}
-                for name, of in run.figures.items()
-            },
-        },
-        indent=1,
-        ensure_ascii=False,
-    )
 
 
 def measure(run: Run, chosen: argparse.Namespace) -> None:
@@ -199,7 +171,7 @@ def measure(run: Run, chosen: argparse.Namespace) -> None:
     for target in run.targets:
         print(f"Durability, {target.name}: {target.durability}.")
     if chosen.json:
-        chosen.json.write_text(as_json(run, others) + "\n")
+        chosen.json.write_text(as_json(others, run.figures, rounds=run.rounds, size=asdict(run.size)) + "\n")
 
 
 def main() -> int:
