@@ -4,14 +4,14 @@
  *
  * Rows lie in SHARDS accounts of one collection each, by the client's network, so that writers need
  * not wait for each other; the accounts are the same at both nodes of a mirror. */
-#include "roles/mx_greylist.h"
+#include "roles/mx/greylist.h"
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "filter/digest.h"
 #include "filter/spf.h"
-#include "roles/mx_clients.h"
+#include "roles/mx/clients.h"
 
 enum {
 	VERSION = 1,

@@ -1,7 +1,7 @@
 /* Hosts are tried in their order, each address of each, until one takes a connection; what the last
  * of them said is the reason when none does. Opportunistic TLS that breaks is done without, on a
  * connection of its own; what DANE asks for is not. */
-#include "roles/mx_outbound.h"
+#include "roles/mx/outbound.h"
 
 #include "base/alloc.h"
 #include "base/log.h"
@@ -9,8 +9,8 @@
 #include "dns/name.h"
 #include "net/layer.h"
 #include "roles/fetch.h"
-#include "roles/mx_sending.h"
-#include "roles/mx_sts.h"
+#include "roles/mx/sending.h"
+#include "roles/mx/sts.h"
 #include "smtp/outbound.h"
 
 enum { HOST_MAX = 256 };

@@ -1,5 +1,5 @@
 /* Who has to come again, on a clock of the test's own and a store in memory. */
-#include "roles/mx_greylist.h"
+#include "roles/mx/greylist.h"
 
 #include "base/test.h"
 

@@ -1,15 +1,15 @@
 /* The queue lies in an embedded store of the role's own. What waits for our store goes there by
  * LMTP; the report of what can't be delivered is a message like others. */
-#include "roles/mx_queue.h"
+#include "roles/mx/queue.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/errno_here.h"
 #include "base/log.h"
 #include "roles/mirrored.h"
-#include "roles/mx_greylist.h"
-#include "roles/mx_outbound.h"
-#include "roles/mx_sending.h"
+#include "roles/mx/greylist.h"
+#include "roles/mx/outbound.h"
+#include "roles/mx/sending.h"
 #include "roles/resolver.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* Both have the same words for an envelope, but whom they belong to differs. */
-#include "roles/mx_sending.h"
+#include "roles/mx/sending.h"
 
 #include "smtp/exchange.h"
 

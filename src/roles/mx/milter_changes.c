@@ -1,6 +1,6 @@
 /* Message first, then the envelope. What fails half way fails for the whole transaction, whose
  * recipients are then nobody's affair any more. */
-#include "roles/mx_milter_changes.h"
+#include "roles/mx/milter_changes.h"
 
 #include "base/alloc.h"
 

@@ -1,6 +1,6 @@
 /* The questions are asked one after the other, on the session's own stack. No answer of the DNS in
  * time is a result like others ("temperror"): mail is not put off for it. */
-#include "roles/mx_checks.h"
+#include "roles/mx/checks.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -9,7 +9,7 @@
 #include "filter/junk.h"
 #include "filter/name.h"
 #include "filter/verdicts.h"
-#include "roles/mx_clients.h"
+#include "roles/mx/clients.h"
 
 enum { FIELD_MAX = 32 * 1024, RESULTS_MAX = FILTER_DKIM_SIGNATURES_MAX + 4, TEXT_B = 8 };
 

@@ -1,7 +1,7 @@
 /* rspamd learns from what users move (mail/learn.h): its controller is sent one message after the
  * other, by HTTP. docs/filter.md says what an operator sees of it. */
-#ifndef ROLES_LEARNER_H
-#define ROLES_LEARNER_H
+#ifndef ROLES_STORE_LEARNER_H
+#define ROLES_STORE_LEARNER_H
 
 #include "mail/learn.h"
 #include "roles/role.h"

@@ -1,6 +1,6 @@
 /* One message at a time. When the controller can't be reached or refuses us, all wait, for longer
  * each time; a message that it fails at is put off by itself. */
-#include "roles/learner.h"
+#include "roles/store/learner.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"

@@ -1,7 +1,7 @@
 /* All questions about a client are asked at the same time, each on a stack of its own, and none
  * longer than a bound that holds for all. A list that is silent, several times on end, is left
  * alone for a while: else each message would wait for it. */
-#include "roles/mx_clients.h"
+#include "roles/mx/clients.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"

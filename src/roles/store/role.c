@@ -12,9 +12,9 @@
 #include "imap/imap.h"
 #include "mail/quota.h"
 #include "pop3/pop3.h"
-#include "roles/delivery.h"
+#include "roles/store/delivery.h"
 #include "roles/floors.h"
-#include "roles/learner.h"
+#include "roles/store/learner.h"
 #include "roles/mirrored.h"
 #include "roles/sandbox.h"
 

@@ -1,14 +1,14 @@
 /* Milters are told of a transaction as it goes, on the session's own stack: what they think of a
  * recipient is his answer. A milter that has failed stays out of the transaction, be it that mail
  * goes on without it; else all that follows in the transaction fails in the same way. */
-#include "roles/mx_milter.h"
+#include "roles/mx/milter.h"
 
 #include "base/alloc.h"
 #include "dns/client.h"
 #include "dns/name.h"
 #include "filter/milter.h"
 #include "net/tls.h"
-#include "roles/mx_milter_changes.h"
+#include "roles/mx/milter_changes.h"
 
 enum { MILTERS_MAX = 32, NAME_MAX_LEN = 64, REASON_MAX = 256 };
 

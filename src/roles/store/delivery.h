@@ -1,7 +1,7 @@
 /* What the store does with mail that comes by LMTP: recipients are looked up in the directory,
  * messages go into mailboxes, one copy of the bytes for all of them. */
-#ifndef ROLES_DELIVERY_H
-#define ROLES_DELIVERY_H
+#ifndef ROLES_STORE_DELIVERY_H
+#define ROLES_STORE_DELIVERY_H
 
 #include "mail/mail.h"
 #include "smtp/server.h"

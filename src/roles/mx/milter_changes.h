@@ -3,7 +3,7 @@
 #define ROLES_MX_MILTER_CHANGES_H
 
 #include "filter/milter_changes.h"
-#include "roles/mx_milter.h"
+#include "roles/mx/milter.h"
 
 /* Message, sender and recipients, in the milter's order; `milter` is its name, for the log. Whom it
  * adds `route` is asked about; who is not there is left out. Negative: that can't be told now, or

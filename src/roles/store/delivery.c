@@ -1,5 +1,5 @@
 /* LMTP's recipients as accounts, its messages as deliveries. */
-#include "roles/delivery.h"
+#include "roles/store/delivery.h"
 
 #include "filter/junk.h"
 #include "mail/change.h"

@@ -1,4 +1,4 @@
-#include "roles/mx_limits.h"
+#include "roles/mx/limits.h"
 
 #include "base/clock.h"
 #include "base/log.h"

@@ -1,7 +1,7 @@
 /* A policy is an object "DOMAIN" of the collection `mta-sts` in the mx's store; its data is a
  * version, when it was fetched and last tried (milliseconds since 1970), the record's id, counted,
  * and the policy's text: empty while none was had. */
-#include "roles/mx_sts.h"
+#include "roles/mx/sts.h"
 
 #include "base/bytes.h"
 #include "base/clock.h"
