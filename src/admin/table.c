@@ -21,6 +21,8 @@ static const struct admin_option USER_OPTIONS[] = {
 	{"services", "LIST", "imap,pop3,submission,managesieve,http,delivery or all"},
 	{"suspended", "yes|no", "may not log in; mail is still taken unless delivery is off"},
 	{"to-host", "HOST[:PORT]", "the back end where the user lives; \"\" for here"},
+	{"forward", "ADDRESS,...", "where mail for the user goes on to; \"\" for nowhere"},
+	{"keep-copy", "yes|no", "whether what is forwarded stays here, too; it does unless told"},
 	{0},
 };
 static const struct admin_option USER_ADD_OPTIONS[] = {
@@ -124,8 +126,8 @@ const struct admin_command admin_commands[] = {
 		ADMIN_TABLE, APP_COLUMNS, admin_app_password_list},
 	{"app-password remove", "ADDRESS NAME", "Removes an app password.", 2, 2, NO_OPTIONS, false,
 		ADMIN_NOTHING, NULL, admin_app_password_remove},
-	{"alias add", "ADDRESS TARGET...", "Adds an alias.", 2, MANY, NO_OPTIONS, false,
-		ADMIN_NOTHING, NULL, admin_alias_add},
+	{"alias add", "ADDRESS TARGET...", "Adds an alias; targets may be elsewhere.", 2, MANY,
+		NO_OPTIONS, false, ADMIN_NOTHING, NULL, admin_alias_add},
 	{"alias list", "[DOMAIN]", "Lists aliases.", 0, 1, NO_OPTIONS, false, ADMIN_TABLE,
 		ALIAS_COLUMNS, admin_alias_list},
 	{"alias show", "ADDRESS", "Shows one alias.", 1, 1, NO_OPTIONS, false, ADMIN_OBJECT, NULL,

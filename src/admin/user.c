@@ -4,6 +4,14 @@
 #include "mail/mailbox.h"
 #include "mail/quota.h"
 
+static json_t *forwards_json(const struct directory_user *u)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < u->forward_count; i++)
+		(void)json_array_append_new(list, admin_string(u->forwards[i]));
+	return list;
+}
+
 static json_t *user_json(struct admin *admin, const struct directory_user *u)
 {
 	struct mail_usage usage = {0};
@@ -11,13 +19,14 @@ static json_t *user_json(struct admin *admin, const struct directory_user *u)
 	(void)!mail_usage(admin->mail, u->account, &usage, NULL);
 	char id[ID_TEXT_SIZE + 1];
 	id_to_text(u->account, id);
-	return json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:I, s:o, s:s, s:o}", "name",
-		admin_string(u->name), "full_name", admin_string(u->full_name), "services",
+	return json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:I, s:o, s:o, s:b, s:s, s:o}",
+		"name", admin_string(u->name), "full_name", admin_string(u->full_name), "services",
 		admin_services(u->services), "suspended", u->suspended, "quota",
 		admin_limit(u->quota_bytes), "quota_messages", admin_limit(u->quota_messages),
 		"used", (json_int_t)usage.bytes, "used_messages", (json_int_t)usage.messages,
-		"to_host", u->to_host.len ? admin_string(u->to_host) : json_null(), "account", id,
-		"created", admin_time(u->created));
+		"to_host", u->to_host.len ? admin_string(u->to_host) : json_null(), "forward",
+		forwards_json(u), "keep_copy", !u->no_copy, "account", id, "created",
+		admin_time(u->created));
 }
 
 static int add_one(struct admin *admin, struct slice address, struct slice password,

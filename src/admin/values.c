@@ -91,6 +91,7 @@ int admin_values(const struct admin_call *call, struct directory_values *v, stru
 		{"name", DIRECTORY_HAS_FULL_NAME, &v->full_name},
 		{"to-host", DIRECTORY_HAS_TO_HOST, &v->to_host},
 		{"catch-all", DIRECTORY_HAS_CATCH_ALL, &v->catch_all},
+		{"forward", DIRECTORY_HAS_FORWARD, &v->forward},
 	};
 	*v = (struct directory_values){0};
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
@@ -116,6 +117,12 @@ int admin_values(const struct admin_call *call, struct directory_values *v, stru
 		return err_prefix(err, "--suspended");
 	v->has |=
 		(services ? DIRECTORY_HAS_SERVICES : 0) | (suspended ? DIRECTORY_HAS_SUSPENDED : 0);
+	const char *copy = admin_option_text(call, "keep-copy");
+	bool keep = true;
+	if (copy && yes_or_no(copy, &keep, err) < 0)
+		return err_prefix(err, "--keep-copy");
+	v->no_copy = !keep;
+	v->has |= copy ? DIRECTORY_HAS_NO_COPY : 0;
 	return 0;
 }
 

@@ -21,6 +21,8 @@ enum directory_field {
 	DIRECTORY_HAS_CATCH_ALL = 64,         /* domains: address, "" for none */
 	DIRECTORY_HAS_USER_QUOTA_BYTES = 128, /* domains: default of its users */
 	DIRECTORY_HAS_USER_QUOTA_MESSAGES = 256,
+	DIRECTORY_HAS_FORWARD = 512, /* of users that are there, as the next */
+	DIRECTORY_HAS_NO_COPY = 1024,
 };
 /* As user_quota_*, quota_* of a user: back to the default of the domain or the node (0: no limit).
  */
@@ -32,6 +34,10 @@ struct directory_values {
 	struct slice full_name, to_host, catch_all;
 	unsigned services;
 	bool suspended;
+	/* Addresses, "," between, here or elsewhere; "": his mail stays. And whether it stays as
+	 * well, which it does unless he says no. */
+	struct slice forward;
+	bool no_copy;
 };
 
 struct directory_domain_info {
@@ -98,8 +104,9 @@ int directory_app_password_list(struct directory *d, struct slice address, struc
 int directory_app_password_remove(
 	struct directory *d, struct slice address, struct slice name, struct err *err) WARN_UNUSED;
 
-/* Targets are addresses of users or aliases of this directory, 1 … 1,000; an alias that would lead
- * to itself is ERR_BAD_INPUT, one that something names is ERR_IN_USE to remove. */
+/* Targets are addresses of users or aliases of this directory, or in domains that are not ours, 1 …
+ * 1,000; an alias that would lead to itself is ERR_BAD_INPUT, one that another alias or a domain
+ * names is ERR_IN_USE to remove. */
 struct directory_alias_info {
 	struct slice name;
 	const struct slice *targets;

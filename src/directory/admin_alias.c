@@ -5,7 +5,15 @@
 
 enum { FOLLOWED_MAX = 2000 };
 
-/* Canonical, each once, each there. */
+static bool has(const struct slice *names, size_t count, struct slice name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (slice_eq(names[i], name))
+			return true;
+	return false;
+}
+
+/* Each once; those of ours are there. */
 static int make_targets(struct directory_change *change, const struct slice *targets, size_t count,
 	struct directory_alias_row *row, struct err *err)
 {
@@ -17,29 +25,14 @@ static int make_targets(struct directory_change *change, const struct slice *tar
 	row->targets = ARENA_ARRAY(&change->arena, struct slice, count);
 	row->target_count = 0;
 	for (size_t i = 0; i < count; i++) {
-		struct directory_address address;
-		bool twice = false;
-		int r = directory_admin_address(targets[i], &address, err);
-		struct slice name = directory_address_slice(&address);
-		for (size_t k = 0; r == 0 && k < row->target_count && !twice; k++)
-			twice = slice_eq(row->targets[k], name);
-		if (r == 0 && twice)
-			continue;
-		if (r == 0)
-			r = directory_admin_is_target(change->in, name, err);
+		struct slice name;
+		int r = directory_admin_target(change->in, targets[i], &change->arena, &name, err);
 		if (r != 0)
 			return r;
-		row->targets[row->target_count++] = arena_copy(&change->arena, name);
+		if (!has(row->targets, row->target_count, name))
+			row->targets[row->target_count++] = name;
 	}
 	return 0;
-}
-
-static bool has(const struct slice *names, size_t count, struct slice name)
-{
-	for (size_t i = 0; i < count; i++)
-		if (slice_eq(names[i], name))
-			return true;
-	return false;
 }
 
 /* Whether following the targets comes back to `name`. */

@@ -56,6 +56,14 @@ int directory_admin_is_free(struct directory_internal *in, const struct director
 /* ERR_ABSENT unless it is a user or an alias. */
 int directory_admin_is_target(
 	struct directory_internal *in, struct slice address, struct err *err) WARN_UNUSED;
+/* The form in which an address that mail goes on to is kept, in the arena: a user or an alias by
+ * name, or one in a domain that is not ours. ERR_BAD_INPUT, ERR_ABSENT. */
+int directory_admin_target(struct directory_internal *in, struct slice text, struct arena *arena,
+	struct slice *ret_name, struct err *err) WARN_UNUSED;
+/* Sets in the user's row where he forwards to, as far as the values say so. */
+int directory_admin_forward(struct directory_change *change, struct slice user,
+	const struct directory_values *v, struct directory_user_row *row,
+	struct err *err) WARN_UNUSED;
 /* DIRECTORY_QUOTA_INHERIT is none of its own. */
 struct directory_maybe directory_admin_quota(uint64_t value);
 /* ERR_BAD_INPUT when a value makes no sense or is not among `allowed`. */

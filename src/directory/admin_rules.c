@@ -84,7 +84,8 @@ int directory_admin_check_values(
 	if (v->has & ~allowed)
 		return err_permanent(err, ERR_BAD_INPUT,
 			allowed & DIRECTORY_HAS_CATCH_ALL
-				? "a domain has no name, services, suspension or host of its own"
+				? "a domain has no name, services, suspension, host or forward "
+				  "of its own"
 				: "a user has no catch-all and no default quota");
 	if ((v->has & DIRECTORY_HAS_FULL_NAME) &&
 		(v->full_name.len > FULL_NAME_MAX || !directory_text_is_plain(v->full_name)))

@@ -8,6 +8,7 @@ enum {
 	OF_USERS = DIRECTORY_HAS_QUOTA_BYTES | DIRECTORY_HAS_QUOTA_MESSAGES |
 		   DIRECTORY_HAS_FULL_NAME | DIRECTORY_HAS_SERVICES | DIRECTORY_HAS_SUSPENDED |
 		   DIRECTORY_HAS_TO_HOST,
+	OF_USERS_THAT_ARE_THERE = OF_USERS | DIRECTORY_HAS_FORWARD | DIRECTORY_HAS_NO_COPY,
 };
 
 static void apply(const struct directory_values *v, struct directory_user_row *row)
@@ -167,17 +168,20 @@ static int edit_user(struct directory *d, struct slice address,
 	return directory_change_end_user(&change, &found, 0, err);
 }
 
-static void edit_values(void *context, struct directory_user_row *row)
-{
-	apply(context, row);
-}
-
 int directory_user_set(struct directory *d, struct slice address, const struct directory_values *v,
 	struct err *err)
 {
 	struct directory_values values = v ? *v : (struct directory_values){0};
-	int r = directory_admin_check_values(&values, OF_USERS, err);
-	return r != 0 ? r : edit_user(d, address, edit_values, &values, err);
+	struct directory_change change;
+	struct directory_found_user found;
+	int r = directory_admin_check_values(&values, OF_USERS_THAT_ARE_THERE, err);
+	if (r == 0)
+		r = directory_change_begin_user(d, address, &change, &found, err);
+	if (r != 0)
+		return r;
+	apply(&values, &found.row);
+	r = directory_admin_forward(&change, found.object.name, &values, &found.row, err);
+	return directory_change_end_user(&change, &found, r, err);
 }
 
 static void edit_secrets(void *context, struct directory_user_row *row)

@@ -239,27 +239,40 @@ static int authmod_user(struct directory *directory, struct slice user,
 struct route_answer {
 	struct arena *arena;
 	struct directory_route *route;
-	size_t room;
+	size_t room, elsewhere_room;
 };
 
 static void forget_route(void *context)
 {
 	struct route_answer *answer = context;
-	answer->route->count = 0;
+	answer->route->count = answer->route->elsewhere_count = 0;
+}
+
+/* Room for one more element behind `count`. */
+static void *room(struct arena *arena, void *array, size_t count, size_t *capacity, size_t size)
+{
+	if (count < *capacity)
+		return array;
+	*capacity = *capacity ? *capacity * 2 : 1;
+	void *grown = arena_alloc(arena, *capacity * size);
+	if (count > 0)
+		memcpy(grown, array, count * size);
+	return grown;
 }
 
 static bool take_row(void *context, const struct directory_authmod_line *line)
 {
 	struct route_answer *answer = context;
 	struct directory_route *route = answer->route;
-	if (route->count == answer->room) {
-		answer->room = answer->room ? answer->room * 2 : 1;
-		struct directory_user *grown =
-			ARENA_ARRAY(answer->arena, struct directory_user, answer->room);
-		if (route->count > 0)
-			memcpy(grown, route->users, route->count * sizeof(*grown));
-		route->users = grown;
+	if (line->word_count == 1) { /* an address elsewhere */
+		struct slice address = directory_authmod_field(line, "fwd");
+		route->elsewhere = room(answer->arena, route->elsewhere, route->elsewhere_count,
+			&answer->elsewhere_room, sizeof(*route->elsewhere));
+		route->elsewhere[route->elsewhere_count++] = arena_copy(answer->arena, address);
+		return address.len > 0;
 	}
+	route->users = room(
+		answer->arena, route->users, route->count, &answer->room, sizeof(*route->users));
 	return directory_authmod_take_user(line, answer->arena, &route->users[route->count++]);
 }
 
@@ -269,7 +282,7 @@ static bool take_route(void *context, const struct directory_authmod_line *line)
 	uint64_t count;
 	if (line->word_count < 2 ||
 		!slice_to_u64(directory_authmod_field(line, "count"), ROWS_MAX, &count) ||
-		count == 0 || count != answer->route->count)
+		count == 0 || count != answer->route->count + answer->route->elsewhere_count)
 		return false;
 	answer->route->matched = arena_copy(answer->arena, line->words[1]);
 	answer->route->detail = arena_copy(answer->arena, directory_authmod_field(line, "detail"));

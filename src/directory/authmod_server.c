@@ -55,14 +55,25 @@ static void refuse(struct request *q, int result)
 	}
 }
 
+static void add_name(struct buf *names, struct slice name)
+{
+	buf_add_str(names, names->len > 0 ? "," : "");
+	buf_add_slice(names, name);
+}
+
 static void answer_user(struct request *q, int result, const struct directory_user *user)
 {
+	AUTO(buf_free) struct buf forwards = BUF(DIRECTORY_AUTHMOD_LINE_MAX / 2);
 	if (result != 0) {
 		refuse(q, result);
 		return;
 	}
 	buf_add_str(&q->answer, "+OK");
 	directory_authmod_add_user(&q->answer, user);
+	for (size_t i = 0; i < user->forward_count; i++)
+		add_name(&forwards, user->forwards[i]);
+	if (forwards.len > 0)
+		directory_authmod_add_field(&q->answer, "fwd", buf_slice(&forwards));
 	buf_add_str(&q->answer, "\r\n");
 }
 
@@ -95,10 +106,11 @@ static void lookup_alias(struct request *q)
 	struct directory_route route;
 	int r = directory_lookup(
 		q->service->directory, q->line->words[1], &q->arena, &route, &q->err);
-	for (size_t i = 0; r == 0 && i < route.count; i++) {
-		buf_add_str(&names, i > 0 ? "," : "");
-		buf_add_slice(&names, route.users[i].name);
-	}
+	for (size_t i = 0; r == 0 && i < route.count; i++)
+		if (!route.users[i].no_copy)
+			add_name(&names, route.users[i].name);
+	for (size_t i = 0; r == 0 && i < route.elsewhere_count; i++)
+		add_name(&names, route.elsewhere[i]);
 	if (names.failed)
 		r = err_temporary(&q->err, ERR_LIMIT, "this alias is too long for one line");
 	if (r != 0) {
@@ -142,11 +154,17 @@ static void route(struct request *q)
 		directory_authmod_add_user(&q->answer, &found.users[i]);
 		buf_add_str(&q->answer, "\r\n");
 	}
+	/* Rows without a user: who does not know them can't take them for one. */
+	for (size_t i = 0; i < found.elsewhere_count; i++) {
+		buf_add_str(&q->answer, "+DATA");
+		directory_authmod_add_field(&q->answer, "fwd", found.elsewhere[i]);
+		buf_add_str(&q->answer, "\r\n");
+	}
 	buf_add_str(&q->answer, "+OK");
 	directory_authmod_add_word(&q->answer, found.matched);
 	buf_add_str(&q->answer, " config 0");
 	directory_authmod_add_field(&q->answer, "detail", found.detail);
-	directory_authmod_add_number(&q->answer, "count", found.count);
+	directory_authmod_add_number(&q->answer, "count", found.count + found.elsewhere_count);
 	buf_add_str(&q->answer, "\r\n");
 }
 

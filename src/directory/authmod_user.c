@@ -54,6 +54,8 @@ void directory_authmod_add_user(struct buf *to, const struct directory_user *use
 	add_limit(to, "domainquota", user->domain_quota_bytes);
 	add_limit(to, "domainquotacount", user->domain_quota_messages);
 	add_text(to, "tohost", user->to_host);
+	if (user->no_copy)
+		directory_authmod_add_field(to, "copy", SLICE("no"));
 	if (user->created > 0)
 		directory_authmod_add_number(to, "created", (uint64_t)user->created);
 }
@@ -112,6 +114,7 @@ bool directory_authmod_take_user(const struct directory_authmod_line *line, stru
 		.domain_quota_messages = take_number(line, "domainquotacount"),
 		.to_host = take_text(line, "tohost", arena),
 		.created = (int64_t)take_number(line, "created"),
+		.no_copy = slice_eq_nocase(directory_authmod_field(line, "copy"), SLICE("no")),
 	};
 	return true;
 }

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/must.h"
+#include "directory/address.h"
 #include "directory/driver.h"
 
 #include <pthread.h>
@@ -14,9 +15,17 @@
 enum {
 	ENTRIES_MAX = 100000,
 	KEEP_MS = 7 * 24 * 3600 * 1000,
-	USERS_MAX = 100, /* of a route; of larger ones only that there are some is known */
+	/* Of a route. Of more users only that there are some is known; one with more addresses
+	 * elsewhere is not remembered, since mail that goes to some of them would be lost to all
+	 * others. */
+	USERS_MAX = 100,
+	ELSEWHERE_MAX = 100,
+	NAMES_MAX = (USERS_MAX + ELSEWHERE_MAX + 1) * 1024,
 	GENERATIONS = 2,
 };
+
+/* What a kept name is, in front of it. */
+enum name { USER = 'u', USER_WITHOUT_COPY = 'n', ADDRESS_ELSEWHERE = 'e', MATCHED = 'm' };
 
 /* What is asked about. */
 enum question { LOOKUP = 'l', DOMAIN = 'd' };
@@ -27,7 +36,7 @@ struct entry {
 	int64_t said_ms;
 	int outcome;
 	size_t key_len, names_len;
-	char bytes[]; /* the key; then names of users, each ended by NUL */
+	char bytes[]; /* the key; then names, each with its kind in front and ended by NUL */
 };
 
 struct generation {
@@ -90,6 +99,13 @@ static void forget(struct cached *c, struct slice key, uint64_t hash)
 	}
 }
 
+static void forget_key(struct cached *c, struct slice key)
+{
+	(void)pthread_mutex_lock(&c->lock);
+	forget(c, key, bytes_hash(key));
+	(void)pthread_mutex_unlock(&c->lock);
+}
+
 static void keep(struct cached *c, struct slice key, int outcome, struct slice names)
 {
 	uint64_t hash = bytes_hash(key);
@@ -118,7 +134,7 @@ static void keep(struct cached *c, struct slice key, int outcome, struct slice n
 	(void)pthread_mutex_unlock(&c->lock);
 }
 
-/* What was said before; names of users in the arena. False: nothing, or too long ago. */
+/* What was said before; names in the arena. False: nothing, or too long ago. */
 static bool recall(struct cached *c, struct slice key, struct arena *arena, int *ret_outcome,
 	struct slice *ret_names)
 {
@@ -140,26 +156,51 @@ static bool recall(struct cached *c, struct slice key, struct arena *arena, int 
 	return found;
 }
 
+static void write_name(enum name kind, struct slice name, struct buf *to)
+{
+	buf_add_byte(to, (char)kind);
+	buf_add_slice(to, name);
+	buf_add_byte(to, '\0');
+}
+
+/* Those who get mail first: that there are some must be known. */
 static void write_names(const struct directory_route *route, struct buf *to)
 {
-	for (size_t i = 0; i < route->count && i < USERS_MAX; i++) {
-		buf_add_slice(to, route->users[i].name);
-		buf_add_byte(to, '\0');
-	}
+	size_t count = 0;
+	for (int without = 0; without < 2; without++)
+		for (size_t i = 0; i < route->count && count < USERS_MAX; i++) {
+			if (route->users[i].no_copy != (bool)without)
+				continue;
+			write_name(without ? USER_WITHOUT_COPY : USER, route->users[i].name, to);
+			count++;
+		}
+	for (size_t i = 0; i < route->elsewhere_count; i++)
+		write_name(ADDRESS_ELSEWHERE, route->elsewhere[i], to);
+	write_name(MATCHED, route->matched, to);
+}
+
+static void read_name(struct slice name, struct directory_route *route)
+{
+	enum name kind = (enum name)name.ptr[0];
+	name = slice_from(name, 1);
+	if (kind == MATCHED)
+		route->matched = name;
+	else if (kind == ADDRESS_ELSEWHERE)
+		route->elsewhere[route->elsewhere_count++] = name;
+	else
+		route->users[route->count++] = (struct directory_user){.name = name,
+			.domain = directory_domain_of(name),
+			.services = DIRECTORY_ALL_SERVICES,
+			.no_copy = kind == USER_WITHOUT_COPY};
 }
 
 static void read_names(struct slice names, struct arena *arena, struct directory_route *ret_route)
 {
-	*ret_route = (struct directory_route){
-		.users = ARENA_ARRAY(arena, struct directory_user, USERS_MAX)};
-	while (names.len > 0 && ret_route->count < USERS_MAX) {
-		struct directory_user *user = &ret_route->users[ret_route->count++];
-		user->name = slice_cut(&names, '\0');
-		struct slice rest = user->name;
-		(void)slice_cut(&rest, '@');
-		user->domain = rest;
-		user->services = DIRECTORY_ALL_SERVICES;
-	}
+	*ret_route = (struct directory_route){.detail = SLICE(""),
+		.users = ARENA_ARRAY(arena, struct directory_user, USERS_MAX),
+		.elsewhere = ARENA_ARRAY(arena, struct slice, ELSEWHERE_MAX)};
+	while (names.len > 0)
+		read_name(slice_cut(&names, '\0'), ret_route);
 }
 
 static bool cant_tell(int r, const struct err *err)
@@ -170,7 +211,7 @@ static bool cant_tell(int r, const struct err *err)
 static int cached_lookup(struct directory *d, struct slice address, struct arena *arena,
 	struct directory_route *ret_route, struct err *err)
 {
-	AUTO(buf_free) struct buf key = BUF(4096), names = BUF(USERS_MAX * 1024);
+	AUTO(buf_free) struct buf key = BUF(4096), names = BUF(NAMES_MAX);
 	struct slice kept;
 	int outcome, r = directory_lookup(of(d)->inner, address, arena, ret_route, err);
 	make_key(LOOKUP, address, &key);
@@ -180,11 +221,12 @@ static int cached_lookup(struct directory *d, struct slice address, struct arena
 		read_names(kept, arena, ret_route);
 		return outcome;
 	}
-	if (r >= 0) {
-		if (r == 0)
-			write_names(ret_route, &names);
+	if (r == 0)
+		write_names(ret_route, &names);
+	if (r == 0 && (ret_route->elsewhere_count > ELSEWHERE_MAX || names.failed))
+		forget_key(of(d), buf_slice(&key));
+	else if (r >= 0)
 		keep(of(d), buf_slice(&key), r, buf_slice(&names));
-	}
 	return r;
 }
 

@@ -67,7 +67,18 @@ int directory_route_allows(struct directory_route *route, struct err *err)
 			result = r;
 	}
 	route->count = kept;
-	return kept > 0 ? 0 : result;
+	if (!directory_route_stays(route) && route->elsewhere_count == 0)
+		for (size_t i = 0; i < kept; i++) /* who forwards to nobody */
+			route->users[i].no_copy = false;
+	return kept > 0 || route->elsewhere_count > 0 ? 0 : result;
+}
+
+bool directory_route_stays(const struct directory_route *route)
+{
+	for (size_t i = 0; i < route->count; i++)
+		if (!route->users[i].no_copy)
+			return true;
+	return false;
 }
 
 static const struct {

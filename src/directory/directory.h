@@ -43,26 +43,36 @@ struct directory_user {
 	uint64_t quota_bytes, quota_messages; /* 0: none; the domain's default is put in already */
 	struct id domain_id; /* of the domain, when it has a limit of its own; else ID_NONE */
 	uint64_t domain_quota_bytes, domain_quota_messages;
-	struct slice to_host; /* where he lives, "host" or "host:port"; "" here */
-	int64_t created;      /* seconds since 1970 */
+	struct slice to_host;         /* where he lives, "host" or "host:port"; "" here */
+	int64_t created;              /* seconds since 1970 */
+	const struct slice *forwards; /* addresses that his mail goes on to, where that is known */
+	size_t forward_count;
+	bool no_copy; /* and only to these: he himself gets nothing */
 };
 
 /* Where mail for an address goes. */
 struct directory_route {
-	struct directory_user *users; /* one for a user, several for an alias */
+	/* One for a user, several for an alias. Those with no_copy are who the address belongs to,
+	 * too, but it is not to be delivered to them. */
+	struct directory_user *users;
 	size_t count;
+	struct slice *elsewhere; /* addresses in domains that are not ours, each once */
+	size_t elsewhere_count;
 	struct slice detail;  /* "lists" of "ann+lists@example.org"; "" when none */
 	struct slice matched; /* the user or alias that matched */
 };
 
 struct directory;
 
-/* For RCPT TO: users, aliases (followed, 2,000 addresses at most), plus addressing, catch-all, in
- * this order. 0, DIRECTORY_UNKNOWN, DIRECTORY_DENIED (may not get mail), or negative: can't tell
- * now. Users of an alias who may not get mail are left out. An alias that leads to nobody can't be
- * told: no mail bounces for a mistake in the directory. */
+/* For RCPT TO: users, aliases, plus addressing, catch-all, in this order. Aliases and what users
+ * forward are followed, to 2,000 addresses at most. 0, DIRECTORY_UNKNOWN, DIRECTORY_DENIED (may not
+ * get mail), or negative: can't tell now. Users of an alias who may not get mail are left out. An
+ * alias that leads to nobody can't be told, and who forwards to nobody gets his mail himself: none
+ * bounces for a mistake in the directory. */
 int directory_lookup(struct directory *directory, struct slice address, struct arena *arena,
 	struct directory_route *ret_route, struct err *err) WARN_UNUSED;
+/* Whether any of the users is to get it. */
+WARN_UNUSED bool directory_route_stays(const struct directory_route *route);
 /* Whether mail for the domain ends here: 0 yes, DIRECTORY_UNKNOWN no. */
 int directory_domain(struct directory *directory, struct slice domain, struct err *err) WARN_UNUSED;
 /* For a login by full address. A `service` of 0 asks for none in particular. `client` is the IP as

@@ -29,8 +29,9 @@ struct directory {
  * asks for none in particular. */
 WARN_UNUSED int directory_allows(
 	const struct directory_user *user, enum directory_service service, struct err *err);
-/* Whom a route leads to: those of `users` who may get mail. DIRECTORY_UNKNOWN when there are none
- * at all, DIRECTORY_DENIED when none may. */
+/* Whom a route leads to: those of `users` who may get mail, and `elsewhere`. When all of them only
+ * forward and it leads to nobody, they get it. DIRECTORY_UNKNOWN when there are none at all,
+ * DIRECTORY_DENIED when none may. */
 WARN_UNUSED int directory_route_allows(struct directory_route *route, struct err *err);
 
 #endif

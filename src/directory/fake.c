@@ -75,12 +75,16 @@ static int fake_lookup(struct directory *directory, struct slice address, struct
 		return DIRECTORY_UNKNOWN;
 	ret_route->matched = slice_str(found->name);
 	ret_route->detail = arena_copy(arena, detail);
-	ret_route->users = ARENA_ARRAY(arena, struct directory_user, f->count);
 	struct slice rest = slice_str(found->alias_of ? found->alias_of : found->name);
+	ret_route->users = ARENA_ARRAY(arena, struct directory_user, f->count);
+	ret_route->elsewhere = ARENA_ARRAY(arena, struct slice, rest.len);
 	while (rest.len > 0 && ret_route->count < f->count) {
-		const struct directory_fake_user *target = find(f, slice_cut(&rest, ','));
+		struct slice name = slice_cut(&rest, ',');
+		const struct directory_fake_user *target = find(f, name);
 		if (target)
 			describe(target, &ret_route->users[ret_route->count++]);
+		else
+			ret_route->elsewhere[ret_route->elsewhere_count++] = name;
 	}
 	return directory_route_allows(ret_route, err);
 }

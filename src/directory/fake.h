@@ -8,7 +8,9 @@
 struct directory_fake_user {
 	const char *name;     /* "ann@example.org", canonical; borrowed, as all below */
 	const char *password; /* NULL: none */
-	const char *alias_of; /* names of users, "," between: then this is an alias; NULL: a user */
+	/* Names of users, "," between, or of nobody, which are elsewhere: then this is an alias;
+	 * NULL: a user. */
+	const char *alias_of;
 	struct directory_user user; /* `name`, `domain` are filled in; services 0: all */
 };
 

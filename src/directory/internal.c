@@ -148,6 +148,9 @@ void directory_describe(const struct directory_internal *in,
 		.domain_quota_messages = d->quota_messages,
 		.to_host = row->to_host,
 		.created = row->created,
+		.forwards = row->forwards,
+		.forward_count = row->forward_count,
+		.no_copy = row->no_copy && row->forward_count > 0,
 	};
 	if (domain && (d->quota_bytes || d->quota_messages))
 		ret_user->domain_id = domain->object.id;

@@ -1,17 +1,17 @@
 /* Where mail for an address goes: user, alias, plus addressing, catch-all, in this order. Aliases
- * are followed breadth first, each address once, so a circle ends by itself; their number is
- * bounded. An alias that leads to nobody is somebody's mistake in the directory: that is "can't
- * tell now", so that no mail bounces for it. */
+ * and what users forward are followed breadth first, each address once, so a circle ends by itself;
+ * their number is bounded. An alias that leads to nobody is somebody's mistake in the directory:
+ * that is "can't tell now", so that no mail bounces for it. */
 #include "directory/internal_state.h"
 
-enum { FOLLOWED_MAX = 2000 }; /* addresses that one alias may lead to, by all ways */
+enum { FOLLOWED_MAX = 2000 }; /* addresses that one may lead to, by all ways */
 
 struct lookup {
 	struct directory_internal *in;
 	struct arena *arena;
 	struct err *err;
 	struct directory_route *route;
-	size_t user_room;
+	size_t user_room, elsewhere_room;
 	struct slice *queue; /* addresses to look at, and those looked at already */
 	size_t queued, queue_room;
 	struct directory_found_domain domain; /* the last one; its name is empty at first */
@@ -57,66 +57,83 @@ static void push(struct lookup *l, struct slice name)
 	l->queue[l->queued++] = name;
 }
 
-static int enqueue(struct lookup *l, const struct directory_alias_row *alias)
+static int enqueue(struct lookup *l, const struct slice *names, size_t count)
 {
-	for (size_t i = 0; i < alias->target_count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		bool known = false;
 		for (size_t k = 0; k < l->queued && !known; k++)
-			known = slice_eq(l->queue[k], alias->targets[i]);
+			known = slice_eq(l->queue[k], names[i]);
 		if (known)
 			continue;
 		if (l->queued == FOLLOWED_MAX)
 			return err_temporary(l->err, ERR_LIMIT,
-				"an alias leads to more than %d addresses", FOLLOWED_MAX);
-		push(l, alias->targets[i]);
+				"%.*s leads to more than %d addresses",
+				SLICE_ARG(l->route->matched), FOLLOWED_MAX);
+		push(l, names[i]);
 	}
 	return 0;
 }
 
-/* All users behind an alias. */
-static int follow(struct lookup *l, const struct directory_found_alias *alias)
-{
-	push(l, alias->object.name);
-	int r = enqueue(l, &alias->row);
-	if (r != 0)
-		return r;
-	for (size_t i = 1; i < l->queued; i++) {
-		struct directory_found_user user;
-		struct directory_found_alias further;
-		r = directory_find_user(l->in, l->queue[i], l->arena, &user, l->err);
-		if (r == 0)
-			r = add_user(l, &user);
-		else if (r == DIRECTORY_UNKNOWN) {
-			r = directory_find_alias(l->in, l->queue[i], l->arena, &further, l->err);
-			if (r == 0)
-				r = enqueue(l, &further.row);
-		}
-		if (r < 0)
-			return r;
-	}
-	if (l->route->count == 0)
-		return err_temporary(l->err, ERR_OTHER, "alias %.*s leads to nobody",
-			SLICE_ARG(alias->object.name));
-	return 0;
-}
-
-/* A user or an alias of exactly this name. */
-static int match(struct lookup *l, struct slice name)
+/* A user, or an alias: and where it leads. */
+static int visit(struct lookup *l, struct slice name)
 {
 	struct directory_found_user user;
 	struct directory_found_alias alias;
 	int r = directory_find_user(l->in, name, l->arena, &user, l->err);
-	if (r == 0) {
-		l->route->matched = user.object.name;
-		return add_user(l, &user);
+	if (r == 0)
+		r = add_user(l, &user);
+	else if (r == DIRECTORY_UNKNOWN) {
+		r = directory_find_alias(l->in, name, l->arena, &alias, l->err);
+		return r != 0 ? r : enqueue(l, alias.row.targets, alias.row.target_count);
 	}
-	if (r < 0)
+	if (r != 0 || user.row.forward_count == 0)
 		return r;
-	r = directory_find_alias(l->in, name, l->arena, &alias, l->err);
+	/* who may get no mail passes none on */
+	const struct directory_user *added = &l->route->users[l->route->count - 1];
+	return directory_allows(added, DIRECTORY_DELIVERY, NULL) == 0
+		       ? enqueue(l, user.row.forwards, user.row.forward_count)
+		       : 0;
+}
+
+/* Nobody of that name is here. In a domain that was not ours when it was written down it may be a
+ * user in another spelling. */
+static int leave(struct lookup *l, struct slice name)
+{
+	struct directory_address canonical;
+	struct directory_route *route = l->route;
+	int r = load_domain(l, directory_domain_of(name));
+	if (r == DIRECTORY_UNKNOWN) {
+		route->elsewhere = room(l, route->elsewhere, route->elsewhere_count,
+			&l->elsewhere_room, sizeof(*route->elsewhere));
+		route->elsewhere[route->elsewhere_count++] = name;
+		return 0;
+	}
+	if (r < 0 || !directory_address_parse(name, &canonical))
+		return r;
+	struct slice right = arena_copy(l->arena, directory_address_slice(&canonical));
+	return enqueue(l, &right, 1);
+}
+
+/* A user or an alias of exactly this name, and all that it leads to. */
+static int match(struct lookup *l, struct slice name)
+{
+	l->queued = 0;
+	push(l, arena_copy(l->arena, name));
+	l->route->matched = l->queue[0];
+	int r = visit(l, l->queue[0]);
 	if (r != 0)
 		return r;
-	l->route->matched = alias.object.name;
-	return follow(l, &alias);
+	for (size_t i = 1; i < l->queued; i++) {
+		r = visit(l, l->queue[i]);
+		if (r == DIRECTORY_UNKNOWN)
+			r = leave(l, l->queue[i]);
+		if (r != 0)
+			return r;
+	}
+	if (l->route->count == 0 && l->route->elsewhere_count == 0)
+		return err_temporary(l->err, ERR_OTHER, "alias %.*s leads to nobody",
+			SLICE_ARG(l->route->matched));
+	return 0;
 }
 
 static int match_plus(struct lookup *l, const struct directory_address *address)

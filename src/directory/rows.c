@@ -28,7 +28,9 @@ enum user_key {
 	USER_QUOTA_MESSAGES,
 	USER_TO_HOST,
 	USER_APP_PASSWORD,
-	USER_LAST = USER_APP_PASSWORD,
+	USER_FORWARD,
+	USER_NO_COPY,
+	USER_LAST = USER_NO_COPY,
 };
 enum alias_key {
 	ALIAS_CREATED = 1,
@@ -159,6 +161,12 @@ static bool decode_user_pair(const struct pair *p, struct directory_user_row *ro
 	case USER_APP_PASSWORD:
 		return decode_app_password(
 			p->value, &row->app_passwords[row->app_password_count++]);
+	case USER_FORWARD:
+		row->forwards[row->forward_count++] = p->value;
+		break;
+	case USER_NO_COPY:
+		row->no_copy = p->number != 0;
+		break;
 	default:
 		break;
 	}
@@ -177,6 +185,9 @@ bool directory_user_row_decode(
 	if (app_passwords > 0)
 		ret_row->app_passwords =
 			ARENA_ARRAY(arena, struct directory_app_password_row, app_passwords);
+	size_t forwards = count_pairs(data, USER_FORWARD);
+	if (forwards > 0)
+		ret_row->forwards = ARENA_ARRAY(arena, struct slice, forwards);
 	while ((r = cut_pair(&data, &p)) > 0)
 		if (!decode_user_pair(&p, ret_row))
 			return false;
@@ -282,6 +293,10 @@ void directory_user_row_encode(
 	add_text(to, USER_TO_HOST, row->to_host);
 	for (size_t i = 0; i < row->app_password_count; i++)
 		add_app_password(to, &row->app_passwords[i]);
+	for (size_t i = 0; i < row->forward_count; i++)
+		add_bytes(to, USER_FORWARD, row->forwards[i]);
+	if (row->no_copy)
+		add_number(to, USER_NO_COPY, 1);
 	add_unknown(to, USER_LAST, old);
 }
 

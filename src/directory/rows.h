@@ -10,6 +10,7 @@
 enum {
 	DIRECTORY_ROW_MAX = 1024 * 1024,
 	DIRECTORY_TARGETS_MAX = 1000,     /* of one alias */
+	DIRECTORY_FORWARDS_MAX = 20,      /* of one user */
 	DIRECTORY_APP_PASSWORDS_MAX = 50, /* of one user: each wrong login hashes against all */
 	DIRECTORY_SALT_SIZE = 16,
 	DIRECTORY_DIGEST_SIZE = 32,
@@ -45,6 +46,9 @@ struct directory_user_row {
 	struct directory_maybe quota_bytes, quota_messages;
 	struct directory_app_password_row *app_passwords;
 	size_t app_password_count;
+	struct slice *forwards; /* addresses that his mail goes on to, here or elsewhere */
+	size_t forward_count;
+	bool no_copy; /* and stays nowhere here */
 };
 
 struct directory_alias_row {

@@ -234,12 +234,10 @@ static void an_alias_leads_to_known_addresses_and_never_to_itself(void **state)
 	struct fixture *f = *state;
 	struct directory_alias_info info;
 	const struct slice none[] = {SLICE("nobody@example.org")};
-	const struct slice away[] = {SLICE("x@elsewhere.example")};
 	const struct slice two[] = {SLICE("two@example.org")};
 	const struct slice one[] = {SLICE("one@example.org")};
 	const struct slice twice[] = {SLICE("ann@example.org"), SLICE("ANN@example.org")};
 	REFUSED(directory_alias_add(f->directory, one[0], none, 1, &f->err), ERR_ABSENT);
-	REFUSED(directory_alias_add(f->directory, one[0], away, 1, &f->err), ERR_ABSENT);
 	REFUSED(directory_alias_add(f->directory, one[0], one, 1, &f->err), ERR_ABSENT);
 	REFUSED(directory_alias_add(f->directory, one[0], none, 0, &f->err), ERR_BAD_INPUT);
 	OK(directory_alias_add(f->directory, one[0], twice, 2, &f->err));
@@ -253,6 +251,39 @@ static void an_alias_leads_to_known_addresses_and_never_to_itself(void **state)
 	OK(directory_alias_remove(f->directory, two[0], &f->err));
 	OK(directory_alias_remove(f->directory, one[0], &f->err));
 	REFUSED(directory_alias_remove(f->directory, one[0], &f->err), ERR_ABSENT);
+}
+
+static int set_forward(struct fixture *f, const char *to, unsigned has, bool no_copy)
+{
+	const struct directory_values v = {
+		.has = has, .forward = slice_str(to), .no_copy = no_copy};
+	return directory_user_set(f->directory, SLICE("ann@example.org"), &v, &f->err);
+}
+
+static void a_user_forwards_to_addresses_here_and_elsewhere(void **state)
+{
+	struct fixture *f = *state;
+	struct directory_user user;
+	AUTO(buf_free) struct buf many = BUF(1000);
+	const unsigned to = DIRECTORY_HAS_FORWARD, copy = DIRECTORY_HAS_NO_COPY;
+	fixture_user(f, "bob@example.org");
+	REFUSED(set_forward(f, "", copy, true), ERR_BAD_INPUT);
+	OK(set_forward(f, "Bob@Example.org, Bob@Elsewhere.TEST,,bob@example.org", to | copy, true));
+	OK(directory_user_show(f->directory, SLICE("ann@example.org"), &f->arena, &user, &f->err));
+	assert_int_equal(user.forward_count, 2);
+	assert_slice(user.forwards[0], "bob@example.org");
+	assert_slice(user.forwards[1], "Bob@elsewhere.test");
+	assert_true(user.no_copy);
+	REFUSED(set_forward(f, "zoe@example.org", to, false), ERR_ABSENT);
+	REFUSED(set_forward(f, "ANN@example.org", to, false), ERR_BAD_INPUT);
+	REFUSED(set_forward(f, "no address", to, false), ERR_BAD_INPUT);
+	for (int i = 0; i <= 20; i++)
+		buf_printf(&many, "x%d@elsewhere.test,", i);
+	REFUSED(set_forward(f, buf_cstr(&many), to, false), ERR_LIMIT);
+	OK(set_forward(f, "", to, false));
+	OK(directory_user_show(f->directory, SLICE("ann@example.org"), &f->arena, &user, &f->err));
+	assert_int_equal(user.forward_count, 0);
+	assert_false(user.no_copy);
 }
 
 static void aliases_are_listed_by_domain_in_order(void **state)
@@ -392,6 +423,7 @@ int main(void)
 		WITH_FIXTURE(removing_a_user_removes_his_account),
 		WITH_FIXTURE(a_user_that_something_names_is_removed_by_force_only),
 		WITH_FIXTURE(an_alias_leads_to_known_addresses_and_never_to_itself),
+		WITH_FIXTURE(a_user_forwards_to_addresses_here_and_elsewhere),
 		WITH_FIXTURE(aliases_are_listed_by_domain_in_order),
 		WITH_FIXTURE(users_are_scanned_by_domain_and_pattern_in_order),
 		WITH_FIXTURE(app_passwords_are_named_and_listed),

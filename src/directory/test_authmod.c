@@ -44,6 +44,9 @@ static struct directory_fake_user users[] = {
 	{.name = "sue@example.org", .password = "sue", .user = {.suspended = true}},
 	{.name = "all@example.org", .alias_of = "ann@example.org,bob@example.org"},
 	{.name = "\"a b\"@example.org", .password = "x"},
+	{.name = "pat@example.org", .user = {.no_copy = true}},
+	{.name = "away@example.org", .alias_of = "x@a.test,pat@example.org,\"y z\"@b.test"},
+	{.name = "far@example.org", .alias_of = "x@a.test"},
 };
 
 static void *serve(void *context)
@@ -219,6 +222,27 @@ static void routes_cross(void **state)
 		directory_domain(w->client, SLICE("example.com"), &w->err), DIRECTORY_UNKNOWN);
 }
 
+static void addresses_elsewhere_cross(void **state)
+{
+	struct world *w = *state;
+	struct directory_route route;
+	assert_int_equal(
+		directory_lookup(w->client, SLICE("away@example.org"), &w->arena, &route, &w->err),
+		0);
+	assert_int_equal(route.count, 1);
+	assert_slice(route.users[0].name, "pat@example.org");
+	assert_true(route.users[0].no_copy);
+	assert_int_equal(route.elsewhere_count, 2);
+	assert_slice(route.elsewhere[0], "x@a.test");
+	assert_slice(route.elsewhere[1], "\"y z\"@b.test");
+	assert_int_equal(
+		directory_lookup(w->client, SLICE("far@example.org"), &w->arena, &route, &w->err),
+		0);
+	assert_int_equal(route.count, 0);
+	assert_int_equal(route.elsewhere_count, 1);
+	assert_slice(route.matched, "far@example.org");
+}
+
 static void scram_keys_cross_to_the_trusted_only(void **state)
 {
 	struct world *w = *state;
@@ -299,6 +323,12 @@ static void the_words_on_the_wire_are_as_documented(void **state)
 		"-ERR [WRONG] wrong password",
 		"lookup all@example.org",
 		"+OK all@example.org config 0 fwd=\"ann@example.org,bob@example.org\"",
+		"lookup away@example.org",
+		"+OK away@example.org config 0 fwd=\"x@a.test,\\\"y z\\\"@b.test\"",
+		"route far@example.org",
+		"+DATA fwd=\"x@a.test\"",
+		"", /* nothing is asked, and another line of the answer is there */
+		"+OK far@example.org config 0 detail=\"\" count=\"1\"",
 		"lookup zoe@example.org",
 		"-ERR [UNKNOWN] there is no such name",
 		"lookup sue@example.org",
@@ -494,6 +524,7 @@ int main(void)
 		WITH_SERVER(every_field_of_a_user_crosses),
 		WITH_SERVER(each_no_is_told_apart),
 		WITH_SERVER(routes_cross),
+		WITH_SERVER(addresses_elsewhere_cross),
 		WITH_SERVER(scram_keys_cross_to_the_trusted_only),
 		WITH_SERVER(dead_is_temporary_for_every_question),
 		WITH_SERVER(a_server_started_again_is_reached_by_a_fresh_connection),

@@ -8,6 +8,8 @@
 static const struct directory_fake_user USERS[] = {
 	{.name = "ann@example.org", .password = "secret"},
 	{.name = "bob@example.org", .password = "bob"},
+	{.name = "pat@example.org", .user = {.no_copy = true}},
+	{.name = "away@example.org", .alias_of = "x@a.test,pat@example.org,y@b.test"},
 	{.name = "both@example.org", .alias_of = "ann@example.org,bob@example.org"},
 };
 
@@ -57,6 +59,40 @@ static void who_is_known_and_who_is_not_stays_so(void **state)
 	assert_slice(f->route.users[0].domain, "example.org");
 	assert_int_equal(look_up(f, "nobody@example.org"), DIRECTORY_UNKNOWN);
 	assert_int_equal(directory_cached_used(f->cached), 2);
+}
+
+static void addresses_elsewhere_are_remembered(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(look_up(f, "away@example.org"), 0);
+	directory_fake_set_dead(f->fake, true);
+	assert_int_equal(look_up(f, "away@example.org"), 0);
+	assert_int_equal(f->route.count, 1);
+	assert_slice(f->route.users[0].name, "pat@example.org");
+	assert_true(f->route.users[0].no_copy);
+	assert_int_equal(f->route.elsewhere_count, 2);
+	assert_slice(f->route.elsewhere[0], "x@a.test");
+	assert_slice(f->route.elsewhere[1], "y@b.test");
+	assert_slice(f->route.matched, "away@example.org");
+}
+
+static void more_addresses_than_can_be_remembered_are_not(void **state)
+{
+	struct fixture *f = *state;
+	static char many[101 * 16];
+	struct directory_fake_user users[] = {{.name = "away@example.org", .alias_of = "x@a.test"}};
+	struct directory_cached_options options = {.inner = directory_fake_new(users, 1)};
+	struct directory *cached = directory_cached_new(&options);
+	struct slice name = SLICE("away@example.org");
+	assert_int_equal(directory_lookup(cached, name, &f->arena, &f->route, &f->err), 0);
+	for (int i = 0; i <= 100; i++)
+		(void)snprintf(many + strlen(many), 16, "%s%d@a.test", i > 0 ? "," : "", i);
+	users[0].alias_of = many;
+	assert_int_equal(directory_lookup(cached, name, &f->arena, &f->route, &f->err), 0);
+	assert_int_equal(f->route.elsewhere_count, 101);
+	directory_fake_set_dead(options.inner, true);
+	assert_true(directory_lookup(cached, name, &f->arena, &f->route, &f->err) < 0);
+	directory_free(cached);
 }
 
 static void what_was_never_asked_can_not_be_told(void **state)
@@ -137,6 +173,8 @@ int main(void)
 #define CACHED_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		CACHED_TEST(who_is_known_and_who_is_not_stays_so),
+		CACHED_TEST(addresses_elsewhere_are_remembered),
+		CACHED_TEST(more_addresses_than_can_be_remembered_are_not),
 		CACHED_TEST(what_was_never_asked_can_not_be_told),
 		CACHED_TEST(domains_are_remembered),
 		CACHED_TEST(what_was_said_long_ago_counts_no_more),

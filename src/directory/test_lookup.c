@@ -130,6 +130,91 @@ static void an_alias_that_leads_nowhere_is_a_temporary_failure(void **state)
 	assert_int_equal(f->err.class, ERR_TEMPORARY);
 }
 
+/* With or without a copy. */
+static void forward(struct fixture *f, const char *user, const char *to, bool copy)
+{
+	const struct directory_values v = {
+		.has = DIRECTORY_HAS_FORWARD | DIRECTORY_HAS_NO_COPY,
+		.forward = slice_str(to),
+		.no_copy = !copy,
+	};
+	OK(directory_user_set(f->directory, slice_str(user), &v, &f->err));
+}
+
+static void an_alias_leads_to_users_and_elsewhere(void **state)
+{
+	struct fixture *f = *state;
+	struct directory_route route;
+	const struct slice targets[] = {SLICE("Bob.X@Elsewhere.TEST"), SLICE("ann@example.org"),
+		SLICE("Bob.X@elsewhere.test"), SLICE("away@example.org")};
+	fixture_alias(f, "away@example.org", "c@elsewhere.test");
+	OK(directory_alias_add(f->directory, SLICE("all@example.org"), targets, 4, &f->err));
+	OK(fixture_lookup(f, "all@example.org", &route));
+	assert_int_equal(route.count, 1);
+	assert_int_equal(route.elsewhere_count, 2);
+	assert_slice(route.elsewhere[0], "Bob.X@elsewhere.test");
+	assert_slice(route.elsewhere[1], "c@elsewhere.test");
+	OK(fixture_lookup(f, "away+x@example.org", &route));
+	assert_int_equal(route.count, 0);
+	assert_int_equal(route.elsewhere_count, 1);
+	assert_slice(route.matched, "away@example.org");
+	assert_slice(route.detail, "x");
+	OK(directory_domain_add(f->directory, SLICE("elsewhere.test"), NULL, &f->err));
+	fixture_user(f, "bob.x@elsewhere.test");
+	OK(fixture_lookup(f, "all@example.org", &route));
+	assert_int_equal(route.count, 2); /* the domain is ours now */
+	assert_int_equal(route.elsewhere_count, 0);
+	assert_slice(route.users[1].name, "bob.x@elsewhere.test");
+}
+
+static void what_a_user_forwards_is_followed(void **state)
+{
+	struct fixture *f = *state;
+	struct directory_route route;
+	fixture_user(f, "bob@example.org");
+	fixture_alias(f, "team@example.org", "ann@example.org");
+	forward(f, "ann@example.org", "bob@example.org, x@elsewhere.test", true);
+	OK(fixture_lookup(f, "ann+y@example.org", &route));
+	assert_int_equal(route.count, 2);
+	assert_slice(route.users[1].name, "bob@example.org");
+	assert_slice(route.elsewhere[0], "x@elsewhere.test");
+	assert_false(route.users[0].no_copy || route.users[1].no_copy);
+	forward(f, "ann@example.org", "x@elsewhere.test", false);
+	OK(fixture_lookup(f, "team@example.org", &route));
+	assert_int_equal(route.count, 1); /* still his, but not to be delivered */
+	assert_true(route.users[0].no_copy);
+	assert_false(directory_route_stays(&route));
+	assert_int_equal(route.elsewhere_count, 1);
+}
+
+static void who_forwards_to_nobody_gets_it(void **state)
+{
+	struct fixture *f = *state;
+	struct directory_route route;
+	fixture_user(f, "bob@example.org");
+	fixture_user(f, "sue@example.org");
+	forward(f, "ann@example.org", "bob@example.org", false);
+	forward(f, "bob@example.org", "ann@example.org", false); /* in a circle */
+	OK(fixture_lookup(f, "ann@example.org", &route));
+	assert_int_equal(route.count, 2);
+	assert_true(directory_route_stays(&route));
+	forward(f, "ann@example.org", "sue@example.org", false);
+	OK(directory_user_remove(f->directory, SLICE("sue@example.org"), false, &f->err));
+	OK(fixture_lookup(f, "ann@example.org", &route));
+	assert_int_equal(route.count, 1);
+	assert_false(route.users[0].no_copy);
+}
+
+static void who_may_get_no_mail_forwards_none(void **state)
+{
+	struct fixture *f = *state;
+	struct directory_route route;
+	const struct directory_values v = {.has = DIRECTORY_HAS_SUSPENDED, .suspended = true};
+	forward(f, "ann@example.org", "x@elsewhere.test", true);
+	OK(directory_user_set(f->directory, SLICE("ann@example.org"), &v, &f->err));
+	assert_int_equal(fixture_lookup(f, "ann@example.org", &route), DIRECTORY_DENIED);
+}
+
 static void catch_all_takes_what_nobody_else_does(void **state)
 {
 	struct fixture *f = *state;
@@ -222,6 +307,10 @@ int main(void)
 		WITH_FIXTURE(an_alias_leads_to_each_user_once),
 		WITH_FIXTURE(aliases_in_a_circle_end_as_a_temporary_failure),
 		WITH_FIXTURE(an_alias_that_leads_nowhere_is_a_temporary_failure),
+		WITH_FIXTURE(an_alias_leads_to_users_and_elsewhere),
+		WITH_FIXTURE(what_a_user_forwards_is_followed),
+		WITH_FIXTURE(who_forwards_to_nobody_gets_it),
+		WITH_FIXTURE(who_may_get_no_mail_forwards_none),
 		WITH_FIXTURE(catch_all_takes_what_nobody_else_does),
 		WITH_FIXTURE(who_may_not_get_mail_is_denied),
 		WITH_FIXTURE(limits_are_the_users_else_the_domains_else_the_nodes),

@@ -84,6 +84,21 @@ static void fields_of_a_later_version_stay_when_a_row_is_written_again(void **st
 	assert_slice(row.full_name, "Bob");
 }
 
+static void where_a_user_forwards_to_comes_back(void **state)
+{
+	AUTO(buf_free) struct buf bytes = BUF(1000);
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct slice forwards[] = {SLICE("x@elsewhere.test"), SLICE("bob@example.org")};
+	struct directory_user_row row = {.forwards = forwards, .forward_count = 2, .no_copy = true};
+	directory_user_row_encode(&row, SLICE_NONE, &bytes);
+	row = (struct directory_user_row){0};
+	assert_true(directory_user_row_decode(buf_slice(&bytes), &arena, &row));
+	assert_int_equal(row.forward_count, 2);
+	assert_slice(row.forwards[0], "x@elsewhere.test");
+	assert_slice(row.forwards[1], "bob@example.org");
+	assert_true(row.no_copy);
+}
+
 static void domains_and_aliases_come_back(void **state)
 {
 	AUTO(buf_free) struct buf bytes = BUF(1000);
@@ -121,6 +136,7 @@ int main(void)
 		cmocka_unit_test(every_field_of_a_user_comes_back),
 		cmocka_unit_test(a_row_cut_short_is_damaged_or_lacks_whole_fields),
 		cmocka_unit_test(fields_of_a_later_version_stay_when_a_row_is_written_again),
+		cmocka_unit_test(where_a_user_forwards_to_comes_back),
 		cmocka_unit_test(domains_and_aliases_come_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

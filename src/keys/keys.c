@@ -370,3 +370,26 @@ int keys_sign(struct keys *keys, struct slice domain, const struct filter_messag
 	ring_unref(ring);
 	return r;
 }
+
+int keys_seal(struct keys *keys, struct slice domain, const struct filter_message *message,
+	const struct filter_arc_result *came, struct slice results, struct buf *to, struct err *err)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct ring *ring = ring_of(keys);
+	const struct key *found = NULL;
+	struct slice wanted;
+	if (ring->count > 0 && filter_name_to_ascii(domain, &arena, &wanted))
+		for (size_t i = 0; i < ring->count && !found; i++) {
+			const struct key *key = &ring->list[i];
+			if (key->signs && slice_eq(key->domain, wanted) &&
+				filter_dkim_secret_algorithm(key->secret) == FILTER_DKIM_RSA_SHA256)
+				found = key;
+		}
+	int r = FILTER_ARC_NOT_SEALED;
+	if (found) {
+		struct filter_dkim_signer signer = {found->domain, found->selector, found->secret};
+		r = filter_arc_seal(message, came, &signer, results, clock_wall(), to, err);
+	}
+	ring_unref(ring);
+	return r;
+}

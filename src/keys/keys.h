@@ -6,6 +6,7 @@
 #ifndef KEYS_KEYS_H
 #define KEYS_KEYS_H
 
+#include "filter/arc_seal.h"
 #include "filter/dkim_sign.h"
 #include "store/store.h"
 
@@ -40,5 +41,11 @@ void keys_list(struct keys *keys, struct slice domain,
 /* Appends a signature by each key of the domain that signs; none is fine. Any thread. */
 int keys_sign(struct keys *keys, struct slice domain, const struct filter_message *message,
 	struct buf *to, struct err *err) WARN_UNUSED;
+/* Appends a set of ARC fields (filter/arc_seal.h says what the arguments are) by a key of the
+ * domain that signs: an RSA one, which all verifiers know. FILTER_ARC_NOT_SEALED also when it has
+ * none. */
+int keys_seal(struct keys *keys, struct slice domain, const struct filter_message *message,
+	const struct filter_arc_result *came, struct slice results, struct buf *to,
+	struct err *err) WARN_UNUSED;
 
 #endif

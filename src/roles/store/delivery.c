@@ -17,6 +17,25 @@ static struct mail_limits limits_of(const struct directory_user *user)
 	};
 }
 
+/* What goes on to elsewhere is the mx's affair, so those get nothing whose mail only goes on. When
+ * there is nobody else it came here before they forwarded it, or past the mx: then it is kept. */
+static int leave_out(struct directory_route *route, struct err *err)
+{
+	size_t kept = 0;
+	if (route->count == 0) {
+		(void)err_permanent(
+			err, ERR_ABSENT, "This address is elsewhere: the mx leads there");
+		return err_status(err, "5.4.4");
+	}
+	if (!directory_route_stays(route))
+		return 0;
+	for (size_t i = 0; i < route->count; i++)
+		if (!route->users[i].no_copy)
+			route->users[kept++] = route->users[i];
+	route->count = kept;
+	return 0;
+}
+
 static int recipient(
 	void *context, struct smtp_transaction *t, struct smtp_recipient *r, struct err *err)
 {
@@ -31,7 +50,7 @@ static int recipient(
 		(void)err_permanent(err, ERR_DENIED, "This mailbox takes no mail");
 		return err_status(err, "5.2.1");
 	}
-	if (found < 0)
+	if (found < 0 || leave_out(route, err) < 0)
 		return -1;
 	if (t->targets + route->count > TARGETS_MAX) {
 		(void)err_temporary(err, ERR_LIMIT, "Too many mailboxes for one message");
