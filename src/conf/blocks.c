@@ -43,6 +43,10 @@ const struct conf_block conf_blocks[] = {
 		.on = offsetof(struct conf_settings, mx.on),
 		.help = "The role that takes mail in: SMTP from other servers, submission from "
 			"users. This machine has the role when the block is there."},
+	{.path = "mx.arc",
+		.on = CONF_NO_OFFSET,
+		.help = "What is found about mail on its way in is sealed (ARC, RFC 8617) when the "
+			"mail goes on to elsewhere, so that the server there can believe it."},
 	{.path = "mx.checks",
 		.on = CONF_NO_OFFSET,
 		.help = "What is asked about mail from other servers: SPF, DKIM, ARC and DMARC. "
@@ -89,6 +93,11 @@ const struct conf_block conf_blocks[] = {
 		.help = "Of the mx role's own store, the queue and DKIM keys, where it is one of "
 			"two which are kept equal. It need not be there: \"rookery mirror pair\" "
 			"pairs it together with the store."},
+	{.path = "mx.srs",
+		.on = CONF_NO_OFFSET,
+		.help = "Of mail that an alias or a user forwards to elsewhere: its sender is "
+			"written as an address of ours that stands for it (SRS), so that SPF lets "
+			"it pass there, and reports come back here and are led to the sender."},
 	{.path = "mx.transport",
 		.label = "a domain, \".example.net\" for all below it, or \"*\" for all others",
 		.on = CONF_NO_OFFSET,

@@ -311,6 +311,25 @@ const struct conf_option conf_options[] = {
 			"goes on without it. reject: the mail is refused (550)."},
 	{"mx.milter", "submission", CONF_BOOL, CONF_RESTART, MILTER(submission), .fallback = "yes",
 		.help = "Whether it is asked about what users send, too."},
+	{"mx.srs", "on", CONF_BOOL, CONF_RESTART, FIELD(mx.srs.on), .fallback = "yes",
+		.help = "Whether senders in domains of others are written anew. When they are not, "
+			"what came of it before is still led back."},
+	{"mx.srs", "domain", CONF_TEXT, CONF_RESTART, 0, 255, FIELD(mx.srs.domain),
+		.fallback = "\"\"", .example = "example.org",
+		.help = "The domain of rewritten senders, whose MX and SPF records must name this "
+			"server; one domain for all is needed only where some domains' records do "
+			"not. \"\": the domain of the address that forwards."},
+	{"mx.srs", "secret_file", CONF_TEXT, CONF_RESTART, 0, 4096, FIELD(mx.srs.secret_file),
+		.fallback = "\"\"", .example = "/etc/rookery/srs.secrets",
+		.help = "A file of secrets, one a line, of 16 bytes or more: the first one signs, "
+			"all are believed. Front ends that are no mirror share it; it is read "
+			"before privileges are dropped. \"\": a secret is made when it is needed "
+			"first, and both nodes of a mirror have it."},
+	{"mx.arc", "seal", CONF_CHOICE, CONF_RESTART, .choices = "forwarded no", FIELD(mx.arc.seal),
+		.fallback = "forwarded",
+		.help = "forwarded: mail that goes on to elsewhere is sealed where the domain of "
+			"the address that forwards, or mx.srs.domain, has an RSA key (\"rookery "
+			"dkim add\"). no: none is."},
 	{"mx.outbound", "smart_host", CONF_TEXT, CONF_RESTART, 0, 255,
 		FIELD(mx.outbound.smart_host), .fallback = "\"\"", .example = "192.0.2.25:25",
 		.help = "Address and port of a server that takes all mail for elsewhere; a block "

@@ -159,6 +159,18 @@ struct conf_milter {
 	bool submission; /* asked about mail of users too */
 };
 
+/* Senders of mail that goes on to elsewhere are written anew. */
+struct conf_srs {
+	bool on;
+	const char *domain;      /* "": that of the address that forwards */
+	const char *secret_file; /* "": a secret is made, and kept in the mx's store */
+};
+
+enum conf_arc_seal { CONF_ARC_SEAL_FORWARDED, CONF_ARC_SEAL_NO };
+struct conf_arc {
+	enum conf_arc_seal seal;
+};
+
 /* Of one client in a minute, of one user in an hour; 0: no limit. */
 struct conf_mx_limits {
 	uint64_t messages, recipients;
@@ -190,6 +202,8 @@ struct conf_mx {
 	size_t transport_count;
 	struct conf_checks checks;
 	struct conf_mx_limits limits;
+	struct conf_srs srs;
+	struct conf_arc arc;
 	struct conf_greylist greylist;
 	const struct conf_dns_list *dns_lists;
 	size_t dns_list_count;

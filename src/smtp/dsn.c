@@ -6,13 +6,15 @@
 
 static enum queue_report_action action_of(enum smtp_dsn_action action)
 {
-	return action == SMTP_DSN_DELIVERED ? QUEUE_REPORT_DELIVERED : QUEUE_REPORT_FAILED;
+	return action == SMTP_DSN_DELIVERED  ? QUEUE_REPORT_DELIVERED
+	       : action == SMTP_DSN_EXPANDED ? QUEUE_REPORT_EXPANDED
+					     : QUEUE_REPORT_FAILED;
 }
 
 bool smtp_dsn_wanted(const struct smtp_transaction *t, const struct smtp_recipient *r,
 	enum smtp_dsn_action action)
 {
-	return (r->result == 0) == (action == SMTP_DSN_DELIVERED) &&
+	return (r->result == 0) == (action != SMTP_DSN_FAILED) &&
 	       queue_report_wanted(t->sender.path.address, r->envelope.notify, action_of(action));
 }
 

@@ -5,7 +5,7 @@
 
 #include "smtp/server.h"
 
-enum smtp_dsn_action { SMTP_DSN_DELIVERED, SMTP_DSN_FAILED };
+enum smtp_dsn_action { SMTP_DSN_DELIVERED, SMTP_DSN_FAILED, SMTP_DSN_EXPANDED };
 
 /* Is a report of this kind wanted for the recipient (RFC 3461 section 4.1)? */
 bool smtp_dsn_wanted(const struct smtp_transaction *t, const struct smtp_recipient *r,

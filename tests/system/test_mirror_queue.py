@@ -1,6 +1,7 @@
 """Two mx that are each other's mirror: what one has taken the other one sends when it is lost, and
 only then; what is changed at one holds at both."""
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -201,7 +202,7 @@ def test_who_is_replaced_leaves_its_mail_to_the_other_node_and_the_new_one_gets_
     assert len(sink.messages()) == 2
 
 
-def test_a_key_that_is_made_at_one_node_signs_at_the_other(begin: Begin) -> None:
+def test_keys_and_secrets_that_are_made_at_one_node_hold_at_the_other(begin: Begin) -> None:
     two = begin("1h")
     sink = two.open_sink()
     two.a.mx.run("dkim", "add", DOMAIN, "here", "--algorithm", "ed25519")
@@ -214,3 +215,14 @@ def test_a_key_that_is_made_at_one_node_signs_at_the_other(begin: Begin) -> None
     two.b.mx.run("dkim", "retire", DOMAIN, "here")
     (key,) = two.a.mx.run("dkim", "list")["rows"]
     assert not key["signs"]
+    two.a.store.run("alias", "add", f"away@{DOMAIN}", "x@elsewhere.test")
+    with Client("127.0.0.1", two.a.mx.port) as client:
+        client.begin(f"away@{DOMAIN}", sender=b"sue@origin.test")
+        assert client.data(samples.numbered(2)).code == 250
+    await_sent(sink, 2)
+    time.sleep(0.1)
+    sent = b"".join(sink.messages())
+    (rewritten,) = re.findall(rb"X-Mail-Args: <(SRS0=\S+)>", sent)
+    with Client("127.0.0.1", two.b.mx.port) as client:
+        client.begin(rewritten.decode(), sender=b"")
+        assert client.command(b"RCPT TO:<%s>" % rewritten.replace(b"sue", b"eve")).code == 550

@@ -88,7 +88,7 @@ static const char *arc_word(enum filter_arc_status status)
 
 static void ask_arc(struct check *k)
 {
-	filter_arc_verify(&k->message, k->checks->dns, clock_wall(), &k->arena, &k->arc);
+	filter_arc_verify(&k->message, k->checks->dns, clock_wall(), &k->t->arena, &k->arc);
 	if (k->arc.status == FILTER_ARC_NONE)
 		return;
 	k->results[k->count++] = (struct filter_result){.method = SLICE("arc"),
@@ -143,7 +143,7 @@ static void count_one(struct check *k)
 		F_SLICE("author", k->dmarc.author));
 }
 
-static void write_field(struct check *k)
+static void write_field(struct check *k, struct mx_checked *checked)
 {
 	AUTO(buf_free) struct buf field = BUF(FIELD_MAX);
 	struct filter_results results = {
@@ -151,9 +151,13 @@ static void write_field(struct check *k)
 	filter_results_write(&results, &field);
 	if (field.failed)
 		return;
+	struct slice value = arena_copy(&k->t->arena, buf_slice(&field));
+	(void)slice_cut(&value, ':');
 	buf_add_slice(&field, k->t->extra);
-	if (!field.failed)
-		k->t->extra = arena_copy(&k->t->arena, buf_slice(&field));
+	if (field.failed)
+		return;
+	k->t->extra = arena_copy(&k->t->arena, buf_slice(&field));
+	*checked = (struct mx_checked){.results = slice_trim(value), .arc = k->arc};
 }
 
 /* The message has another header now; it may have lain in `message` before. */
@@ -200,9 +204,10 @@ static bool is_refused(const struct check *k)
 	       k->dmarc.disposal == FILTER_DMARC_REJECT && k->arc.status != FILTER_ARC_PASS;
 }
 
-int mx_checks_run(
-	struct mx_checks *c, struct smtp_transaction *t, struct buf *message, struct err *err)
+int mx_checks_run(struct mx_checks *c, struct smtp_transaction *t, struct buf *message,
+	struct mx_checked *ret_checked, struct err *err)
 {
+	*ret_checked = (struct mx_checked){.results = SLICE("")};
 	if (!c->conf->on || !c->dns || t->user.len > 0 || net_trusted_has(&c->trusted, t->client))
 		return 0;
 	struct check k = {.checks = c,
@@ -222,7 +227,7 @@ int mx_checks_run(
 			SLICE_ARG(k.dmarc.author));
 		r = err_status(err, "5.7.1");
 	} else {
-		write_field(&k);
+		write_field(&k, ret_checked);
 		r = take_out(&k, message, err);
 	}
 	arena_free(&k.arena);

@@ -5,6 +5,7 @@
 #define ROLES_MX_CHECKS_H
 
 #include "dns/dns.h"
+#include "filter/arc_verify.h"
 #include "roles/role.h"
 #include "smtp/server.h"
 
@@ -23,11 +24,17 @@ int mx_checks_init(struct mx_checks *checks, const struct role *role, struct dns
 	struct err *err) WARN_UNUSED;
 void mx_checks_deinit(struct mx_checks *checks);
 
+/* What was found, for who passes the message on; as long as the message that came and its
+ * transaction. */
+struct mx_checked {
+	struct slice results; /* value of Authentication-Results; empty: nothing was asked */
+	struct filter_arc_result arc;
+};
 /* Puts Authentication-Results in front of the message, and takes out those that pretend to be ours;
  * what it writes lies in the transaction's arena, or in `message`. Of users' own and of trusted
  * clients' mail nothing is asked. Negative: the message is refused (ERR_PERMANENT). */
 int mx_checks_run(struct mx_checks *checks, struct smtp_transaction *t, struct buf *message,
-	struct err *err) WARN_UNUSED;
+	struct mx_checked *ret_checked, struct err *err) WARN_UNUSED;
 /* After that, and before milters: takes out what others say of the message being junk, or of its
  * client, unless it comes from a trusted client. `message` as above. */
 int mx_checks_unmark(struct mx_checks *checks, struct smtp_transaction *t, struct buf *message,

@@ -28,7 +28,7 @@ static const char NODE_FILE[] = "node"; /* the id of this node's queue */
 struct mx_queue {
 	struct role *role;
 	struct smtp_client_pool *pool; /* to our store */
-	struct directory *directory;
+	struct mx_recipients *recipients;
 	struct dns *dns; /* NULL: there is none */
 	struct mx_outbound *outbound;
 	struct mirror_node *mirror; /* on which the queue's store lies */
@@ -136,15 +136,6 @@ static void close_peer(void *peer)
 	free(p);
 }
 
-/* 0: ours; DIRECTORY_UNKNOWN: elsewhere. */
-static int find_sender(struct mx_queue *q, struct slice sender, struct err *err)
-{
-	struct envelope_path path;
-	if (!envelope_parse_address(sender, &path))
-		return DIRECTORY_UNKNOWN;
-	return directory_domain(q->directory, path.domain, err);
-}
-
 static void describe(const struct mx_queue *q, enum queue_report_action action,
 	const struct queue_entry *e, const struct queue_outcome *o,
 	struct queue_report_recipient *ret)
@@ -169,16 +160,18 @@ static void describe(const struct mx_queue *q, enum queue_report_action action,
 				   (int64_t)q->role->settings->mx.queue.lifetime_ms / 1000;
 }
 
-static int add_report(struct mx_queue *q, const struct queue_entry *about, bool local, bool utf8,
-	struct slice text, struct err *err)
+int mx_queue_add_report(struct mx_queue *q, const struct mx_queue_report *report, struct err *err)
 {
-	struct queue_recipient sender = {.address = about->sender, .local = local};
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct queue_recipient *to;
 	struct queue_message message = {.body = ENVELOPE_8BITMIME,
-		.smtputf8 = utf8,
-		.session = about->session,
-		.recipients = &sender,
-		.count = 1,
-		.text = text};
+		.smtputf8 = report->smtputf8,
+		.session = report->session,
+		.text = report->text};
+	if (mx_recipients_of_report(
+		    q->recipients, report->sender, &arena, &to, &message.count, err) < 0)
+		return -1;
+	message.recipients = to;
 	return queue_add(q->queue, &message, err);
 }
 
@@ -189,9 +182,6 @@ static int report(void *context, enum queue_report_action action, const struct q
 	AUTO(buf_free) struct buf text = BUF(REPORT_MAX);
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	const struct queue_entry *first = &d->entries[0];
-	int where = find_sender(q, first->sender, err);
-	if (where < 0)
-		return where;
 	struct queue_report_recipient *recipients =
 		ARENA_ARRAY(&arena, struct queue_report_recipient, d->count);
 	for (size_t i = 0; i < d->count; i++)
@@ -208,8 +198,9 @@ static int report(void *context, enum queue_report_action action, const struct q
 	queue_report_write(&report, &text);
 	if (text.failed)
 		return err_temporary(err, ERR_LIMIT, "no memory for a report");
-	return add_report(
-		q, first, where == 0, queue_report_is_utf8(&report), buf_slice(&text), err);
+	struct mx_queue_report about = {
+		first->sender, first->session, buf_slice(&text), queue_report_is_utf8(&report)};
+	return mx_queue_add_report(q, &about, err);
 }
 
 static const struct queue_transport TRANSPORT = {
@@ -293,15 +284,14 @@ static void open_resolver(struct mx_queue *q)
 	log_error(NULL, "without a resolver no mail can leave", F_ERR(&err));
 }
 
-int mx_queue_open(struct role *role, struct smtp_client_pool *pool, struct directory *directory,
-	struct mx_queue **ret_queue, struct err *err)
+int mx_queue_open(struct role *role, struct smtp_client_pool *pool, struct mx_queue **ret_queue,
+	struct err *err)
 {
 	const struct conf_queue *conf = &role->settings->mx.queue;
 	struct mx_queue *q = ALLOC(struct mx_queue);
 	*ret_queue = q;
 	q->role = role;
 	q->pool = pool;
-	q->directory = directory;
 	struct queue_options options = {.loop = role->loop,
 		.transport = &TRANSPORT,
 		.context = q,
@@ -323,6 +313,11 @@ int mx_queue_open(struct role *role, struct smtp_client_pool *pool, struct direc
 	if (keys_open(q->store, &q->keys, err) < 0)
 		return -1;
 	return queue_open(&options, &q->queue, err);
+}
+
+void mx_queue_report_by(struct mx_queue *q, struct mx_recipients *recipients)
+{
+	q->recipients = recipients;
 }
 
 int mx_queue_start(struct mx_queue *q, struct err *err)
@@ -349,27 +344,33 @@ void mx_queue_close(struct mx_queue *q)
 	free(q);
 }
 
-int mx_queue_keep(struct mx_queue *q, const struct smtp_transaction *t,
-	const struct queue_recipient *recipients, size_t count, struct err *err)
-{
-	return mx_queue_hold(q, t, recipients, count, SLICE(""), err);
-}
-
 int mx_queue_hold(struct mx_queue *q, const struct smtp_transaction *t,
 	const struct queue_recipient *recipients, size_t count, struct slice why, struct err *err)
 {
-	struct queue_message message = {.sender = t->sender.path.address,
+	struct mx_queue_onward as_it_is = {.sender = t->sender.path.address,
+		.head = t->extra,
+		.why = why,
+		.smtputf8 = t->sender.smtputf8,
+		.recipients = recipients,
+		.count = count};
+	return mx_queue_send_on(q, t, &as_it_is, err);
+}
+
+int mx_queue_send_on(struct mx_queue *q, const struct smtp_transaction *t,
+	const struct mx_queue_onward *o, struct err *err)
+{
+	struct queue_message message = {.sender = o->sender,
 		.body = t->sender.body,
 		.ret = t->sender.ret,
-		.smtputf8 = t->sender.smtputf8,
+		.smtputf8 = o->smtputf8,
 		.requiretls = t->sender.require_tls,
 		.envid = t->sender.envid,
 		.user = t->user,
 		.session = slice_str(t->session),
-		.recipients = recipients,
-		.count = count,
-		.held = why,
-		.head = t->extra,
+		.recipients = o->recipients,
+		.count = o->count,
+		.held = o->why,
+		.head = o->head,
 		.text = t->message};
 	return queue_add(q->queue, &message, err);
 }

@@ -6,14 +6,17 @@
 #include "dns/dns.h"
 #include "keys/keys.h"
 #include "queue/queue.h"
+#include "roles/mx/recipients.h"
 #include "roles/role.h"
 #include "smtp/client.h"
 
 struct mx_queue;
 
-/* Opens it in the role's folder. `store` and `directory` are borrowed. */
-int mx_queue_open(struct role *role, struct smtp_client_pool *store, struct directory *directory,
-	struct mx_queue **ret_queue, struct err *err) WARN_UNUSED;
+/* Opens it in the role's folder. `store` is borrowed. */
+int mx_queue_open(struct role *role, struct smtp_client_pool *store, struct mx_queue **ret_queue,
+	struct err *err) WARN_UNUSED;
+/* Who knows where reports go; borrowed, and set before the start. */
+void mx_queue_report_by(struct mx_queue *queue, struct mx_recipients *recipients);
 /* From now on messages leave, and the other node of a mirror is looked for. */
 int mx_queue_start(struct mx_queue *queue, struct err *err) WARN_UNUSED;
 /* After the loop has ended. NULL is fine. */
@@ -32,12 +35,29 @@ struct keys *mx_queue_keys(struct mx_queue *queue);
 void mx_queue_store_is_away(struct mx_queue *queue);
 bool mx_queue_is_store_away(struct mx_queue *queue);
 
-/* These recipients of a message are kept: durable when 0. */
-int mx_queue_keep(struct mx_queue *queue, const struct smtp_transaction *t,
-	const struct queue_recipient *recipients, size_t count, struct err *err) WARN_UNUSED;
-/* As above, but held until an operator releases it, if `why` is not empty. */
+/* A report to a sender is in the queue when 0. */
+struct mx_queue_report {
+	struct slice sender, session, text;
+	bool smtputf8;
+};
+int mx_queue_add_report(
+	struct mx_queue *queue, const struct mx_queue_report *report, struct err *err) WARN_UNUSED;
+
+/* These recipients of a message are kept: durable when 0; held until an operator releases it, if
+ * `why` is not empty. */
 int mx_queue_hold(struct mx_queue *queue, const struct smtp_transaction *t,
 	const struct queue_recipient *recipients, size_t count, struct slice why,
 	struct err *err) WARN_UNUSED;
+
+/* The message in another envelope, and with these bytes in front of it: what goes on to elsewhere.
+ * Held as above. */
+struct mx_queue_onward {
+	struct slice sender, head, why;
+	bool smtputf8;
+	const struct queue_recipient *recipients;
+	size_t count;
+};
+int mx_queue_send_on(struct mx_queue *queue, const struct smtp_transaction *t,
+	const struct mx_queue_onward *onward, struct err *err) WARN_UNUSED;
 
 #endif

@@ -10,20 +10,27 @@
 #include "roles/mirrored.h"
 #include "roles/mx/checks.h"
 #include "roles/mx/clients.h"
+#include "roles/mx/forward.h"
 #include "roles/mx/greylist.h"
 #include "roles/mx/limits.h"
 #include "roles/mx/milter.h"
 #include "roles/mx/queue.h"
+#include "roles/mx/recipients.h"
+#include "roles/mx/report.h"
+#include "roles/mx/srs.h"
 #include "smtp/client.h"
-#include "smtp/dsn.h"
 
-enum { DSN_MAX = 4 << 20, SIGNATURES_MAX = 256 * 1024, HOUSE_MS = 60 * 1000 };
+enum { SIGNATURES_MAX = 256 * 1024, HOUSE_MS = 60 * 1000 };
 
 struct state {
 	const char *hostname;
 	struct directory *directory;
 	struct smtp_client_pool *store;
 	struct mx_queue *queue;
+	struct mx_srs srs;
+	struct mx_recipients recipients;
+	struct mx_report report;
+	struct mx_forward forward;
 	struct mx_checks checks;
 	struct mx_clients *clients;
 	struct mx_limits limits;
@@ -56,6 +63,10 @@ static uint16_t port(const struct conf_settings *settings)
 
 static int prepare(struct role *role, struct err *err)
 {
+	struct state *s = ALLOC(struct state);
+	role->state = s;
+	if (mx_srs_init(&s->srs, &role->settings->mx.srs, err) < 0)
+		return -1;
 	return role_listen_unix(role, role->settings->mx.control_socket, "control", "", err);
 }
 
@@ -82,50 +93,14 @@ static int check_sender(void *context, struct smtp_transaction *t, struct err *e
 	return check_address(s, t, err) < 0 ? -1 : mx_limits_message(&s->limits, t, err);
 }
 
-/* A recipient whose mailbox is not in our store has this for its `backend`. */
-static const char ELSEWHERE;
-
-/* Users and milters may send to other servers; other servers may not. */
-static int unknown(const struct state *s, bool may_leave, struct smtp_recipient *r, struct err *err)
-{
-	int ours = directory_domain(s->directory, r->envelope.path.domain, err);
-	if (ours < 0)
-		return -1;
-	if (ours == 0) {
-		(void)err_permanent(err, ERR_ABSENT, "No such user here");
-		return err_status(err, "5.1.1");
-	}
-	if (may_leave) {
-		r->backend = (void *)&ELSEWHERE;
-		return 0;
-	}
-	(void)err_permanent(err, ERR_DENIED, "Relaying is not allowed");
-	return err_status(err, "5.7.1");
-}
-
-static int route(const struct state *s, bool may_leave, struct smtp_recipient *r, struct err *err)
-{
-	/* Not the transaction's: an alias may be long, and its targets are the store's affair. */
-	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
-	struct directory_route route;
-	int found = directory_lookup(s->directory, r->envelope.path.address, &arena, &route, err);
-	if (found == DIRECTORY_UNKNOWN)
-		return unknown(s, may_leave, r, err);
-	if (found == DIRECTORY_DENIED) {
-		(void)err_permanent(err, ERR_DENIED, "This mailbox takes no mail");
-		return err_status(err, "5.2.1");
-	}
-	return found;
-}
-
 static int check_recipient(
 	void *context, struct smtp_transaction *t, struct smtp_recipient *r, struct err *err)
 {
 	struct state *s = context;
 	if (mx_limits_recipient(&s->limits, t, err) < 0)
 		return -1;
-	int found = route(s, t->user.len > 0, r, err);
-	if (found < 0 || mx_clients_recipient(s->clients, t, err) < 0 ||
+	if (mx_recipients_find(&s->recipients, t, r, t->user.len > 0, err) < 0 ||
+		mx_clients_recipient(s->clients, t, err) < 0 ||
 		mx_greylist_recipient(&s->greylist, t, r, err) < 0)
 		return -1;
 	return mx_milters_recipient(s->milters, t, r, err);
@@ -134,37 +109,12 @@ static int check_recipient(
 static int route_of_milter(
 	void *context, struct smtp_transaction *t, struct smtp_recipient *r, struct err *err)
 {
-	return route(context, true, r, err);
-}
-
-/* Who asked for it learns that his message is in the mailbox. */
-static void report_success(const struct state *s, const struct smtp_transaction *t)
-{
-	bool wanted = false;
-	for (size_t i = 0; i < t->count; i++)
-		wanted |= smtp_dsn_wanted(t, t->recipients[i], SMTP_DSN_DELIVERED);
-	if (!wanted)
-		return;
-	AUTO(buf_free) struct buf text = BUF(DSN_MAX);
-	struct err err = {0};
-	int where = directory_domain(s->directory, t->sender.path.domain, &err);
-	smtp_dsn_write(t, SMTP_DSN_DELIVERED, s->hostname, &text);
-	struct smtp_transaction report = {
-		.sender.path.address = SLICE(""),
-		.sender.body = ENVELOPE_8BITMIME,
-		.sender.smtputf8 = t->sender.smtputf8,
-		.session = t->session,
-		.log = t->log,
-		.message = buf_slice(&text),
-	};
-	struct queue_recipient sender = {.address = t->sender.path.address, .local = where == 0};
-	if (where < 0 || text.failed || mx_queue_keep(s->queue, &report, &sender, 1, &err) < 0)
-		log_warn(t->log, "delivery report not written",
-			F_SLICE("recipient", t->sender.path.address), F_ERR(&err));
+	struct state *s = context;
+	return mx_recipients_find(&s->recipients, t, r, true, err);
 }
 
 /* The message waits in the queue, all its recipients: the store is away, some are elsewhere, or a
- * milter wants it held (`why`). */
+ * milter wants it held (`why`). What goes on from here is not among them. */
 static int keep(
 	const struct state *s, struct smtp_transaction *t, struct slice why, struct err *err)
 {
@@ -175,7 +125,7 @@ static int keep(
 		recipients[i] = (struct queue_recipient){.address = r->path.address,
 			.notify = r->notify,
 			.orcpt = r->orcpt,
-			.local = t->recipients[i]->backend != &ELSEWHERE};
+			.local = mx_recipient_of(t->recipients[i])->stays};
 	}
 	int r = mx_queue_hold(s->queue, t, recipients, t->count, why, err);
 	for (size_t i = 0; r == 0 && i < t->count; i++)
@@ -211,12 +161,12 @@ static int hand_on(struct state *s, struct smtp_transaction *t, struct err *err)
 {
 	bool all_here = true;
 	for (size_t i = 0; i < t->count; i++)
-		all_here = all_here && t->recipients[i]->backend != &ELSEWHERE;
+		all_here = all_here && !mx_recipient_of(t->recipients[i])->relayed;
 	if (!all_here || mx_queue_is_store_away(s->queue))
 		return keep(s, t, SLICE(""), err);
 	int r = smtp_client_deliver(s->store, t, err);
 	if (r == 0)
-		report_success(s, t);
+		mx_report_delivered(&s->report, t);
 	if (r == SMTP_CLIENT_LOST) /* kept here it would surely come twice */
 		return -1;
 	if (r == 0 || err->class == ERR_PERMANENT)
@@ -226,13 +176,26 @@ static int hand_on(struct state *s, struct smtp_transaction *t, struct err *err)
 	return keep(s, t, SLICE(""), err);
 }
 
+/* What stays here first: it may be refused. Then what goes on. */
+static int pass(struct state *s, struct smtp_transaction *t, const struct mx_checked *checked,
+	struct slice why, struct err *err)
+{
+	if (mx_forward_check(&s->forward, t, err) < 0)
+		return -1;
+	size_t count = mx_forward_set_aside(t);
+	int r = t->count == 0 ? 0 : why.len > 0 ? keep(s, t, why, err) : hand_on(s, t, err);
+	mx_forward_rejoin(t, count);
+	return r < 0 ? r : mx_forward_queue(&s->forward, t, checked, why, err);
+}
+
 static int deliver(void *context, struct smtp_transaction *t, struct err *err)
 {
 	struct state *s = context;
 	AUTO(buf_free) struct buf message = BUF(t->message.len + 1);
+	struct mx_checked checked;
 	struct mx_milter_wish wish;
 	size_t extra = t->extra.len;
-	if (mx_checks_run(&s->checks, t, &message, err) < 0)
+	if (mx_checks_run(&s->checks, t, &message, &checked, err) < 0)
 		return -1;
 	mx_clients_mark(s->clients, t);
 	if (mx_checks_unmark(&s->checks, t, &message, err) < 0 ||
@@ -242,7 +205,7 @@ static int deliver(void *context, struct smtp_transaction *t, struct err *err)
 		return 0;
 	if (t->user.len > 0 && sign(s, t, err) < 0)
 		return -1;
-	return wish.why.len > 0 ? keep(s, t, wish.why, err) : hand_on(s, t, err);
+	return pass(s, t, &checked, wish.why, err);
 }
 
 static void forget(void *context, void *kept)
@@ -283,11 +246,21 @@ static struct smtp_service service(struct role *role, struct state *s, enum smtp
 	};
 }
 
+static void open_forward(struct state *s, const struct conf_mx *conf)
+{
+	s->srs.directory = s->directory;
+	s->srs.store = mx_queue_store(s->queue);
+	s->recipients = (struct mx_recipients){.directory = s->directory, .srs = &s->srs};
+	mx_queue_report_by(s->queue, &s->recipients);
+	s->report = (struct mx_report){s->hostname, s->queue};
+	s->forward = (struct mx_forward){
+		.conf = conf, .queue = s->queue, .srs = &s->srs, .report = &s->report};
+}
+
 static int open_role(struct role *role, struct err *err)
 {
 	const struct conf_mx *conf = &role->settings->mx;
-	struct state *s = ALLOC(struct state);
-	role->state = s;
+	struct state *s = role->state;
 	struct directory_authmod_options directory = {
 		.server.timeout_ms = (unsigned)conf->directory_timeout_ms};
 	struct smtp_client_options store = {
@@ -302,8 +275,9 @@ static int open_role(struct role *role, struct err *err)
 	s->directory = directory_cached_new(&cached);
 	s->hostname = role->settings->hostname;
 	s->store = smtp_client_pool_new(&store);
-	if (mx_queue_open(role, s->store, s->directory, &s->queue, err) < 0)
+	if (mx_queue_open(role, s->store, &s->queue, err) < 0)
 		return -1;
+	open_forward(s, conf);
 	s->admin = (struct admin){.queue = mx_queue_of(s->queue),
 		.keys = mx_queue_keys(s->queue),
 		.mirror = mx_queue_mirror(s->queue),
@@ -388,6 +362,11 @@ static void metrics(struct role *role, struct buf *to)
 	service_metrics(role, to, "submission", &s->submission.figures);
 	queue_metrics(role, s, to);
 	check_metrics(role, s, to);
+	mx_forward_metrics(&s->forward, role, to);
+	role_metric(
+		role, to, "srs_recipients_total", "result=\"led_back\"", s->recipients.led_back);
+	role_metric(
+		role, to, "srs_recipients_total", "result=\"refused\"", s->recipients.not_led_back);
 	mx_greylist_metrics(&s->greylist, role, to);
 	mx_limits_metrics(&s->limits, role, to);
 	mx_clients_metrics(s->clients, role, to);
@@ -410,6 +389,7 @@ static void close_role(struct role *role)
 	mx_checks_deinit(&s->checks);
 	mx_queue_close(s->queue);
 	smtp_client_pool_free(s->store);
+	mx_srs_deinit(&s->srs);
 	directory_throttle_free(s->throttle);
 	directory_free(s->directory);
 	free(s);
