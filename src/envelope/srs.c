@@ -166,7 +166,7 @@ bool envelope_srs_write(const struct envelope_path *sender, struct slice domain,
 	struct slice once = behind(sender->local, "SRS0"), twice = behind(sender->local, "SRS1");
 	if (once.ptr)
 		return write_again(sender->domain, once, domain, secret, to);
-	if (twice.ptr && cut_host(twice, &hash, &host, &rest))
+	if (twice.ptr && cut_host(twice, &hash, &host, &rest) && envelope_is_domain(host))
 		return write_again(host, rest, domain, secret, to);
 	return write_first(sender, domain, secret, now, to);
 }

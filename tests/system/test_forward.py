@@ -139,13 +139,20 @@ def test_a_user_forwards_with_or_without_a_copy(world: World) -> None:
     assert world.pair.store.run("user", "show", jim)["keep_copy"] is False
     assert world.give(jim, "without one").code == 250
     world.there.await_message("eve", b"without one")
-    kim = world.user("kim")  # as himself, though nothing for him stays here
-    with Client("127.0.0.1", world.pair.submission) as client:
+    kim = world.user("kim")
+    both = world.alias("both", jim, kim)
+    assert world.give(both, "for both").code == 250
+    assert b"for both" in await_first(world.pair, kim)
+    world.there.await_message("eve", b"for both")
+    with Client("127.0.0.1", world.pair.submission) as client:  # he is still himself, and of both
         assert client.command(b"AUTH PLAIN " + encode(f"\0{jim}\0{PASSWORD}".encode())).code == 235
-        client.begin(kim, f"x@{THERE}".replace("x", "bob"), sender=jim.encode())
-        assert client.data(b"Subject: from jim\r\n\r\nHello\r\n").code == 250
-    assert b"from jim" in await_first(world.pair, kim)
+        for sender in (both, jim):
+            client.begin(f"bob@{THERE}", f"nobody@{THERE}", sender=sender.encode())
+            assert client.data(b"Subject: from %s\r\n\r\nHello\r\n" % sender.encode()).code == 250
+    assert sender_of(world.there.await_message("bob", b"from both")) == both
     assert sender_of(world.there.await_message("bob", b"from jim")) == jim
+    report = world.there.await_message("eve", b"Subject: from jim")  # goes where his mail goes
+    assert sender_of(report) == "" and b"Status: 5.1.1" in report
     world.pair.store.run("user", "set", jim, "--forward", "")
     assert world.give(jim, "for himself").code == 250
     assert b"for himself" in await_first(world.pair, jim), "the first one that stayed"

@@ -43,6 +43,21 @@ def test_transactions_may_be_pipelined(node: Node, user: User, other_user: User)
         assert fetch(wait_for_mail(node, reader, 10), 10).endswith(samples.DOTS)
 
 
+def test_only_what_stays_here_is_for_the_store(shape: Shape, node: Node, user: User, other_user: User) -> None:
+    administer(shape, "alias", "add", "far@example.test", "x@elsewhere.test")
+    administer(shape, "alias", "add", "near@example.test", "x@elsewhere.test", user.name, other_user.name)
+    forward = ("--forward", "x@elsewhere.test", "--keep-copy", "no")
+    administer(shape, "user", "set", user.name, *forward)
+    with lmtp(node) as client:
+        client.begin("near@example.test")
+        assert client.command(b"RCPT TO:<far@example.test>").status == "5.4.4"
+        assert client.data(samples.PLAIN).code == 250
+        client.begin(user.name)  # it can't lead on, so it keeps what is for him alone
+        assert client.data(samples.DOTS).code == 250
+    wait_for_mail(node, other_user, 1)
+    assert fetch(wait_for_mail(node, user, 1), 1).endswith(samples.DOTS)
+
+
 def test_data_without_recipients_has_one_answer(node: Node) -> None:
     with lmtp(node) as client:
         client.send(b"MAIL FROM:<%s>\r\nRCPT TO:<nobody@example.test>\r\nDATA\r\n" % SENDER)
