@@ -55,6 +55,10 @@ int mx_srs_init(struct mx_srs *srs, const struct conf_srs *conf, struct err *err
 	struct buf text = BUF(2 * FILE_MAX);
 	size_t len;
 	*srs = (struct mx_srs){.conf = conf};
+	struct slice domain = slice_str(conf->domain);
+	if (domain.len > 0 && (domain.ptr[0] == '[' || !envelope_is_domain(domain)))
+		return err_permanent(
+			err, ERR_BAD_INPUT, "mx.srs.domain: \"%s\" is no domain", conf->domain);
 	if (!conf->secret_file[0])
 		return 0;
 	int r = read_file(conf->secret_file, &text, err);

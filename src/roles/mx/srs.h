@@ -19,7 +19,8 @@ struct mx_srs {
 	char *text;
 };
 
-/* Reads the file of secrets, if there is one: while the role may still read it. ERR_BAD_INPUT. */
+/* Reads the file of secrets, if there is one: while the role may still read it. ERR_BAD_INPUT: it,
+ * or the domain, makes no sense. */
 int mx_srs_init(struct mx_srs *srs, const struct conf_srs *conf, struct err *err) WARN_UNUSED;
 void mx_srs_deinit(struct mx_srs *srs);
 

@@ -236,6 +236,17 @@ static void the_file_has_secrets_a_line_each(void **state)
 	assert_true(mx_srs_init(&f->srs, &f->conf, &f->err) < 0);
 }
 
+static void the_domain_is_one(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const BAD[] = {"a b", "a@b.test", "[192.0.2.1]", "a..b"};
+	for (size_t i = 0; i < ARRAY_LEN(BAD); i++) {
+		f->conf.domain = BAD[i];
+		assert_true(mx_srs_init(&f->srs, &f->conf, &f->err) < 0);
+		assert_int_equal(f->err.kind, ERR_BAD_INPUT);
+	}
+}
+
 int main(void)
 {
 #define MX_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -247,6 +258,7 @@ int main(void)
 		MX_TEST(mail_to_them_is_led_back),
 		MX_TEST(a_report_goes_where_the_senders_mail_goes),
 		MX_TEST(the_file_has_secrets_a_line_each),
+		MX_TEST(the_domain_is_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
