@@ -92,7 +92,7 @@ class QueueRounds:
         over = self.begin(self.outside, number)
         moment = chance.uniform(0.1, 0.9) * SECONDS
         time.sleep(moment)
-        self.die(this, chance.choice(DEATHS[:2]), near_store=False)
+        self.die(this, chance.choice(DEATHS[:2]))
         time.sleep(max(SECONDS - moment, 0.1))
         self.end(this, self.outside, over)
         self.halves.store.start()
@@ -111,7 +111,7 @@ class QueueRounds:
         for _ in range(chance.choice([1, 1, 2, 3])):
             self.halves.mx.run("queue", "flush")
             time.sleep(chance.random() * waits / BACKLOG_RATE)
-            self.die(this, chance.choice(DEATHS), near_store=True)
+            self.die(this, chance.choice(DEATHS))
         if sends_on:
             self.end(this, self.outside, over)
 
@@ -130,7 +130,7 @@ class QueueRounds:
             self.sink.open()
             self.halves.mx.run("queue", "flush")
             time.sleep(chance.random() * 0.3)
-            self.die(this, chance.choice(DEATHS), near_store=True)
+            self.die(this, chance.choice(DEATHS))
         self.end(this, self.users, over)
 
     def remember(self) -> None:
@@ -157,17 +157,17 @@ class QueueRounds:
             this.wrong += client.problems
             client.problems = []
 
-    def die(self, this: Round, how: str, near_store: bool) -> None:
+    def die(self, this: Round, how: str) -> None:
         """SIGKILL, and it serves again when this returns."""
         mx, store = self.halves.mx, self.halves.store
         said = mx.said()
         if how == "role":
             mx.kill_role()
-            this.kills.note(time.monotonic(), near_store)
+            this.kills.note(time.monotonic())
             mx.await_ready(said)
         else:
             mx.kill()
-            this.kills.note(time.monotonic(), near_store)
+            this.kills.note(time.monotonic())
             if how == "all":
                 store.kill()
                 store.start()
