@@ -43,7 +43,7 @@ struct mail_delivery {
 	/* Filled: 0 delivered; negative: not, and why. */
 	int result;
 	struct err err;
-	uint32_t uid;
+	uint32_t uid;   /* 0: it was there */
 	bool was_there; /* it had been delivered before */
 };
 /* The same whenever this message is delivered for this recipient into this account. */

@@ -123,7 +123,7 @@ static int find_earlier(struct job *job, struct mail_delivery *delivery, struct 
 	int r = find_box(job, delivery, &box, err);
 	return r < 0 ? r
 		     : mail_delivered_find(job->mail, delivery->account, &box, delivery->id,
-			       &delivery->was_there, &delivery->uid, err);
+			       &delivery->was_there, err);
 }
 
 static int deliver_one(struct job *job, struct mail_delivery *delivery, struct err *err)

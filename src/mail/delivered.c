@@ -22,42 +22,46 @@ struct id mail_delivery_id(struct id message, struct slice recipient, struct id 
 	return id;
 }
 
-struct search {
-	struct id id;
-	bool found;
-	uint32_t number;
-};
-
 static bool see_object(void *context, const struct store_object *object)
 {
-	struct search *s = context;
-	s->found = id_eq(store_object_identity(object), s->id);
-	s->number = object->number;
-	return !s->found;
+	delivered_seen_add(context, store_object_identity(object));
+	return true;
 }
 
 static bool see_change(void *context, const struct store_change *change)
 {
-	struct search *s = context;
-	s->found = change->gone && id_eq(change->id, s->id);
-	s->number = change->number;
-	return !s->found;
+	if (change->gone)
+		delivered_seen_add(context, change->id);
+	return true;
 }
 
-int mail_delivered_find(struct mail *mail, struct id account, const struct mail_box *box,
-	struct id id, bool *ret_found, uint32_t *ret_uid, struct err *err)
+/* What came since the last time. */
+static int look(struct mail *mail, struct id account, const struct store_collection *c,
+	struct delivered_seen *seen, struct err *err)
 {
-	const struct store_collection *c = box->collection;
-	struct search s = {.id = id};
 	uint32_t first =
 		c->next_number > MAIL_DELIVERED_UIDS ? c->next_number - MAIL_DELIVERED_UIDS : 1;
 	uint64_t since =
 		c->change > MAIL_DELIVERED_CHANGES ? c->change - MAIL_DELIVERED_CHANGES : 0;
-	int r = store_scan_objects(
-		mail->store, account, c->id, first, UINT32_MAX, see_object, &s, err);
-	if (r == 0 && !s.found)
-		r = store_scan_changes(mail->store, account, c->id, since, see_change, &s, err);
-	*ret_found = s.found;
-	*ret_uid = s.number;
+	int r = store_scan_objects(mail->store, account, c->id, MAX(first, seen->next_number),
+		UINT32_MAX, see_object, seen, err);
+	if (r == 0)
+		r = store_scan_changes(mail->store, account, c->id, MAX(since, seen->change),
+			see_change, seen, err);
+	if (r == 0) {
+		seen->next_number = c->next_number;
+		seen->change = c->change;
+	}
 	return r < 0 ? r : 0; /* absent: it is made by this write */
+}
+
+int mail_delivered_find(struct mail *mail, struct id account, const struct mail_box *box,
+	struct id id, bool *ret_found, struct err *err)
+{
+	struct mail_key key = {account, box->collection->id};
+	struct delivered_seen seen = delivered_table_take(mail->delivered, &key);
+	int r = look(mail, account, box->collection, &seen, err);
+	*ret_found = r == 0 && delivered_seen_has(&seen, id);
+	delivered_table_put(mail->delivered, &seen);
+	return r;
 }

@@ -1,4 +1,5 @@
 /* A message that is delivered once more is there once. */
+#include "mail/delivered_internal.h"
 #include "mail/test_support.h"
 
 static const char MESSAGE[] = "Subject: one\r\n\r\nbody\r\n";
@@ -32,10 +33,8 @@ static void one_that_is_there_is_not_added(void **state)
 {
 	struct fixture *f = fixture_open(0);
 	struct id message = id_new();
-	uint32_t uid = try_it(f, message, false).uid;
-	struct mail_delivery again = try_it(f, message, true);
-	assert_true(again.was_there);
-	assert_int_equal(again.uid, uid);
+	assert_int_equal(try_it(f, message, false).uid, 1);
+	assert_true(try_it(f, message, true).was_there);
 	assert_count(f, f->inbox, 1);
 	fixture_close(f);
 }
@@ -130,12 +129,47 @@ static void one_of_long_ago_is_beyond_what_is_looked_through(void **state)
 	(void)try_it(f, message, false);
 	for (size_t i = 0; i < MORE; i++)
 		filler[i].bytes = slice_str(MESSAGE);
-	assert_ok(mail_append(
-		f->mail, f->account, f->inbox, &no_limits, filler, MORE - 2, &added, &err));
-	assert_true(try_it(f, message, true).was_there);
-	assert_ok(mail_append(f->mail, f->account, f->inbox, &no_limits, filler, 2, &added, &err));
+	assert_ok(
+		mail_append(f->mail, f->account, f->inbox, &no_limits, filler, MORE, &added, &err));
 	assert_false(try_it(f, message, true).was_there);
 	free(filler);
+	fixture_close(f);
+}
+
+/* What came since the mailbox was looked through is seen, and what was seen is not forgotten. */
+static void a_backlog_in_doubt_sees_what_comes_meanwhile(void **state)
+{
+	enum { MESSAGES = 300 };
+	struct fixture *f = fixture_open(0);
+	struct id messages[MESSAGES];
+	for (size_t i = 0; i < MESSAGES; i++) {
+		messages[i] = id_new();
+		assert_int_equal(try_it(f, messages[i], i % 3 == 0).was_there, false);
+		if (i % 7 == 0)
+			fixture_expunge(f, f->inbox, "1:*");
+	}
+	for (size_t i = 0; i < MESSAGES; i++)
+		assert_true(try_it(f, messages[i], true).was_there);
+	assert_false(try_it(f, id_new(), true).was_there);
+	fixture_close(f);
+}
+
+/* More mailboxes than the table keeps. */
+static void many_mailboxes_take_turns(void **state)
+{
+	enum { ACCOUNTS = 40 };
+	struct fixture *f = fixture_open(0);
+	struct id first = f->account, accounts[ACCOUNTS], message = id_new();
+	for (size_t i = 0; i < ACCOUNTS; i++) {
+		accounts[i] = f->account = id_new();
+		assert_ok(mail_account_prepare(f->mail, f->account, &err));
+		assert_false(try_it(f, message, true).was_there);
+	}
+	for (size_t i = 0; i < ACCOUNTS; i++) {
+		f->account = accounts[i];
+		assert_true(try_it(f, message, true).was_there);
+	}
+	f->account = first;
 	fixture_close(f);
 }
 
@@ -148,6 +182,8 @@ int main(void)
 		cmocka_unit_test(one_that_was_filed_as_junk_is_looked_for_there),
 		cmocka_unit_test(who_has_it_keeps_it_and_who_has_not_gets_it),
 		cmocka_unit_test(ids_follow_from_message_recipient_and_account),
+		cmocka_unit_test(a_backlog_in_doubt_sees_what_comes_meanwhile),
+		cmocka_unit_test(many_mailboxes_take_turns),
 		cmocka_unit_test(one_of_long_ago_is_beyond_what_is_looked_through),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
