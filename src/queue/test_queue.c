@@ -1,5 +1,6 @@
 /* The queue on a store in memory, with a transport that the test tells what to say. */
 #include "queue/queue.h"
+#include "queue/underway.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -24,7 +25,7 @@ struct fixture {
 	struct queue_options options;
 	pthread_mutex_t lock;
 	enum answer answer;
-	size_t delivered, transactions, reports[QUEUE_REPORT_DELIVERED + 1];
+	size_t delivered, transactions, again, reports[QUEUE_REPORT_DELIVERED + 1];
 	char recipients[DELIVERIES][64], reported[256];
 	size_t lengths[DELIVERIES]; /* of what each recipient got */
 	char message[64];
@@ -63,6 +64,7 @@ static int send_to_peer(void *peer, struct queue_delivery *d, struct err *err)
 	(void)pthread_mutex_lock(&f->lock);
 	enum answer answer = f->answer;
 	f->transactions++;
+	f->again += d->again;
 	if (answer == GOES_AWAY)
 		f->answer = TAKES; /* next time */
 	(void)snprintf(f->message, sizeof(f->message), "%.*s", SLICE_ARG(d->message));
@@ -288,6 +290,7 @@ static void what_is_put_off_is_tried_again(void **state)
 	await_empty(f);
 	assert_int_equal(f->delivered, 1);
 	assert_int_equal(queue_figures(f->queue).delayed, f->transactions - 1);
+	assert_int_equal(f->again, f->transactions - 1); /* some of it may have arrived */
 }
 
 static void a_connection_that_ends_after_each_message_is_made_anew(void **state)
@@ -309,6 +312,7 @@ static void what_a_destination_said_nothing_about_waits_without_an_attempt(void 
 	assert_int_equal(f->delivered, 1);
 	assert_int_equal(f->transactions, 2);
 	assert_int_equal(queue_figures(f->queue).delayed, 0);
+	assert_int_equal(f->again, 0);
 }
 
 static void what_waits_for_too_long_is_reported(void **state)
@@ -335,11 +339,60 @@ static void what_waits_is_there_after_a_restart(void **state)
 	for (int i = 0; i < 100; i++)
 		add(f, recipients, 2);
 	stop(f);
+	(void)usleep(2000); /* what arrives later is new */
 	set_answer(f, TAKES);
 	start(f);
 	await_empty(f);
 	assert_int_equal(f->delivered, 200);
+	assert_int_equal(f->again, f->transactions); /* nobody knows what was tried before */
 	assert_int_equal(entries_in_store(f), 0);
+}
+
+static bool sees_message(void *context, struct queue_place place, const struct queue_entry *entry,
+	uint64_t bytes, bool here)
+{
+	*(struct id *)context = entry->message;
+	return false;
+}
+
+static void what_was_under_way_at_a_kill_is_in_doubt(void **state)
+{
+	struct fixture *f = *state;
+	char path[] = "/tmp/underway-XXXXXX";
+	struct queue_underway *underway;
+	struct err err;
+	struct id message;
+	int fd = mkstemp(path);
+	assert_true(fd >= 0 && close(fd) == 0);
+	stop(f);
+	f->options.underway = path;
+	f->options.boot = "boot";
+	set_answer(f, IS_AWAY);
+	start(f);
+	for (int i = 0; i < 20; i++)
+		add_one(f, "a@here", true);
+	done(queue_scan(f->queue, sees_message, &message, &err));
+	stop(f);
+	done(queue_underway_open(path, "boot", &underway, &err));
+	queue_underway_begin(underway, message);
+	queue_underway_close(underway);
+	set_answer(f, TAKES);
+	start(f);
+	await_empty(f);
+	assert_int_equal(f->delivered, 20);
+	assert_int_equal(f->again, 1);
+	(void)unlink(path);
+}
+
+static void an_address_that_is_named_twice_is_kept_once(void **state)
+{
+	struct fixture *f = *state;
+	const struct queue_recipient recipients[] = {{.address = SLICE("b@one.example")},
+		{.address = SLICE("a@one.example")}, {.address = SLICE("b@one.example")},
+		{.address = SLICE("B@one.example")}};
+	add(f, recipients, 4);
+	await_empty(f);
+	assert_int_equal(f->delivered, 3);
 }
 
 static void a_destination_that_comes_back_gets_all(void **state)
@@ -538,6 +591,8 @@ int main(void)
 		QUEUE_TEST(what_a_destination_said_nothing_about_waits_without_an_attempt),
 		QUEUE_TEST(what_waits_for_too_long_is_reported),
 		QUEUE_TEST(what_waits_is_there_after_a_restart),
+		QUEUE_TEST(what_was_under_way_at_a_kill_is_in_doubt),
+		QUEUE_TEST(an_address_that_is_named_twice_is_kept_once),
 		QUEUE_TEST(a_destination_that_comes_back_gets_all),
 		QUEUE_TEST(one_that_is_held_waits_until_it_is_released),
 		QUEUE_TEST(what_comes_to_be_held_says_why_and_waits),

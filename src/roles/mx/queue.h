@@ -52,6 +52,7 @@ int mx_queue_hold(struct mx_queue *queue, const struct smtp_transaction *t,
 /* The message in another envelope, and with these bytes in front of it: what goes on to elsewhere.
  * Held as above. */
 struct mx_queue_onward {
+	struct id id; /* that it went out under already; ID_NONE: it did not */
 	struct slice sender, head, why;
 	bool smtputf8;
 	const struct queue_recipient *recipients;
