@@ -38,8 +38,10 @@ class World:
     there: Postfix
     sink: Sink
 
-    def give(self, to: str, subject: str, sender: str = SUE, more: str = "", rcpt: bytes = b"") -> Reply:
-        text = (f"From: Sue <{SUE}>\r\nTo: {to}\r\nSubject: {subject}\r\nMessage-ID: <1@origin.test>\r\n"
+    def give(
+        self, to: str, subject: str, sender: str = SUE, more: str = "", rcpt: bytes = b"", author: str = SUE
+    ) -> Reply:
+        text = (f"From: Sue <{author}>\r\nTo: {to}\r\nSubject: {subject}\r\nMessage-ID: <1@origin.test>\r\n"
                 f"Date: Fri, 27 Nov 2026 04:00:00 +0000\r\n{more}\r\nHello\r\n").encode()  # fmt: skip
         with Client("127.0.0.1", self.pair.mx.port, b"EHLO mail.origin.test") as client:
             assert client.command(b"MAIL FROM:<%s>" % sender.encode()).code == 250
@@ -72,7 +74,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     for name in ("names", "sink"):
         (folder / name).mkdir()
     names = NameServer(folder / "names")
-    names.add("test", 'origin TXT "v=spf1 ip4:127.0.0.1 -all"\n')
+    names.add("test", 'origin TXT "v=spf1 ip4:127.0.0.1 -all"\n_dmarc.halves TXT "v=DMARC1; p=quarantine"\n'
+              '_dmarc.strict TXT "v=DMARC1; p=reject"\n')  # fmt: skip
     names.start()
     sink = Sink(folder / "sink")
     port = free_port()
@@ -223,6 +226,18 @@ def test_what_goes_on_is_sealed(world: World) -> None:
     assert re.search(rb"ARC-Authentication-Results: i=1; mail.halves.test; spf=pass", unfolded)
     status, _, why = dkim.arc_verify(message, dnsfunc=lambda name, timeout=5: record.encode())
     assert status == b"pass", why
+
+
+def test_who_pretends_to_be_one_of_us_is_not_passed_on(world: World) -> None:
+    """From us it would pass DMARC there."""
+    boss = f"boss@{DOMAIN}"
+    spoofed = world.alias("spoofed", f"bob@{THERE}")
+    for sender in (SUE, boss):
+        reply = world.give(spoofed, "spoofed", sender=sender, author=boss)
+        assert (reply.code, reply.status) == (550, "5.7.1"), reply
+    assert world.give(world.user("may"), "only here", author=boss).code == 250
+    assert world.give(spoofed, "of others", author="x@strict.test").code == 250
+    world.there.await_message("bob", b"Subject: of others")
 
 
 def test_who_asks_hears_of_each_way(world: World) -> None:

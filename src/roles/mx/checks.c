@@ -158,6 +158,10 @@ static void write_field(struct check *k, struct mx_checked *checked)
 		return;
 	k->t->extra = arena_copy(&k->t->arena, buf_slice(&field));
 	*checked = (struct mx_checked){.results = slice_trim(value), .arc = k->arc};
+	if (k->dmarc.disposal == FILTER_DMARC_NONE)
+		return;
+	checked->unwanted_author = arena_copy(&k->t->arena, k->dmarc.author);
+	checked->unwanted_by = arena_copy(&k->t->arena, k->dmarc.policy_domain);
 }
 
 /* The message has another header now; it may have lain in `message` before. */

@@ -29,6 +29,9 @@ void mx_checks_deinit(struct mx_checks *checks);
 struct mx_checked {
 	struct slice results; /* value of Authentication-Results; empty: nothing was asked */
 	struct filter_arc_result arc;
+	/* DMARC fails, and its author's domain wants it rejected or put into quarantine, by the
+	 * record of its own or a domain above; both empty: no such thing. */
+	struct slice unwanted_author, unwanted_by;
 };
 /* Puts Authentication-Results in front of the message, and takes out those that pretend to be ours;
  * what it writes lies in the transaction's arena, or in `message`. Of users' own and of trusted

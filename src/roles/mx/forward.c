@@ -34,7 +34,27 @@ static struct slice address_of(struct slice value)
 	return value;
 }
 
-int mx_forward_check(struct mx_forward *f, const struct smtp_transaction *t, struct err *err)
+/* Its author's domain is ours, and DMARC says that he is not: sent on from here, with a sender in a
+ * domain of ours, it would pass DMARC. */
+static int check_author(struct mx_forward *f, const struct mx_checked *checked, struct err *err)
+{
+	const struct slice domains[] = {checked->unwanted_author, checked->unwanted_by};
+	for (size_t i = 0; i < ARRAY_LEN(domains); i++) {
+		int ours = domains[i].len > 0 ? directory_domain(f->directory, domains[i], err)
+					      : DIRECTORY_UNKNOWN;
+		if (ours < 0)
+			return ours;
+		if (ours > 0)
+			continue;
+		(void)err_permanent(err, ERR_DENIED,
+			"This message is not by %.*s, so it is not passed on (DMARC)",
+			SLICE_ARG(checked->unwanted_author));
+		return err_status(err, "5.7.1");
+	}
+	return 0;
+}
+
+static int check_circle(struct mx_forward *f, const struct smtp_transaction *t, struct err *err)
 {
 	struct slice known[DELIVERED_MAX], rest = t->message;
 	struct message_field field;
@@ -51,6 +71,17 @@ int mx_forward_check(struct mx_forward *f, const struct smtp_transaction *t, str
 				return in_a_circle(f, t, r->forwarder, err);
 	}
 	return 0;
+}
+
+int mx_forward_check(struct mx_forward *f, const struct smtp_transaction *t,
+	const struct mx_checked *checked, struct err *err)
+{
+	bool goes_on = false;
+	for (size_t i = 0; i < t->count; i++)
+		goes_on |= mx_recipient_of(t->recipients[i])->count > 0;
+	if (!goes_on)
+		return 0;
+	return check_circle(f, t, err) < 0 ? -1 : check_author(f, checked, err);
 }
 
 size_t mx_forward_set_aside(struct smtp_transaction *t)

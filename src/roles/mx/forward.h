@@ -12,14 +12,17 @@
 struct mx_forward {
 	const struct conf_mx *conf;
 	struct mx_queue *queue;
+	struct directory *directory;
 	struct mx_srs *srs;
 	const struct mx_report *report;
 	atomic_uint_fast64_t forwarded, sealed, looped;
 };
 
-/* A message that one of its recipients has forwarded before is in a circle: ERR_PERMANENT. */
-int mx_forward_check(
-	struct mx_forward *forward, const struct smtp_transaction *t, struct err *err) WARN_UNUSED;
+/* Whether what one of the recipients forwards may go on. A message that he has forwarded before is
+ * in a circle, and one that pretends to be by us, which our own sender would make it seem to be, is
+ * not passed on: ERR_PERMANENT. */
+int mx_forward_check(struct mx_forward *forward, const struct smtp_transaction *t,
+	const struct mx_checked *checked, struct err *err) WARN_UNUSED;
 
 /* Takes recipients out of the transaction of whom nothing stays here and nothing is relayed, until
  * mx_forward_rejoin(); how many there were. */

@@ -182,7 +182,7 @@ static int hand_on(struct state *s, struct smtp_transaction *t, struct err *err)
 static int pass(struct state *s, struct smtp_transaction *t, const struct mx_checked *checked,
 	struct slice why, struct err *err)
 {
-	if (mx_forward_check(&s->forward, t, err) < 0)
+	if (mx_forward_check(&s->forward, t, checked, err) < 0)
 		return -1;
 	size_t count = mx_forward_set_aside(t);
 	int r = t->count == 0 ? 0 : why.len > 0 ? keep(s, t, why, err) : hand_on(s, t, err);
@@ -255,8 +255,11 @@ static void open_forward(struct state *s, const struct conf_mx *conf)
 	s->recipients = (struct mx_recipients){.directory = s->directory, .srs = &s->srs};
 	mx_queue_report_by(s->queue, &s->recipients);
 	s->report = (struct mx_report){s->hostname, s->queue};
-	s->forward = (struct mx_forward){
-		.conf = conf, .queue = s->queue, .srs = &s->srs, .report = &s->report};
+	s->forward = (struct mx_forward){.directory = s->directory,
+		.conf = conf,
+		.queue = s->queue,
+		.srs = &s->srs,
+		.report = &s->report};
 }
 
 static int open_role(struct role *role, struct err *err)
