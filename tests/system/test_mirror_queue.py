@@ -215,14 +215,36 @@ def test_keys_and_secrets_that_are_made_at_one_node_hold_at_the_other(begin: Beg
     two.b.mx.run("dkim", "retire", DOMAIN, "here")
     (key,) = two.a.mx.run("dkim", "list")["rows"]
     assert not key["signs"]
-    two.a.store.run("alias", "add", f"away@{DOMAIN}", "x@elsewhere.test")
-    with Client("127.0.0.1", two.a.mx.port) as client:
-        client.begin(f"away@{DOMAIN}", sender=b"sue@origin.test")
-        assert client.data(samples.numbered(2)).code == 250
-    await_sent(sink, 2)
+
+
+def forward(node: Halves, sink: Sink, number: int) -> str:
+    """The sender under which it goes on."""
+    before = len(sink.messages())
+    node.store.run("alias", "add", f"away{number}@{DOMAIN}", "x@elsewhere.test")
+    with Client("127.0.0.1", node.mx.port) as client:
+        client.begin(f"away{number}@{DOMAIN}", sender=b"sue@origin.test")
+        assert client.data(samples.numbered(number)).code == 250
+    await_sent(sink, before + 1)
     time.sleep(0.1)
-    sent = b"".join(sink.messages())
-    (rewritten,) = re.findall(rb"X-Mail-Args: <(SRS0=\S+)>", sent)
-    with Client("127.0.0.1", two.b.mx.port) as client:
-        client.begin(rewritten.decode(), sender=b"")
-        assert client.command(b"RCPT TO:<%s>" % rewritten.replace(b"sue", b"eve")).code == 550
+    sent = (text for text in sink.messages() if b"number %d\n" % number in text)
+    return re.findall(r"X-Mail-Args: <(SRS0=\S+)>", next(sent).decode())[0]
+
+
+def test_both_nodes_lead_back_what_either_has_written(tmp_path: Path) -> None:
+    """Before they were a pair, too, when each had a secret of its own."""
+    two = Two(tmp_path, "1h")
+    try:
+        two.start()
+        sink = two.open_sink()
+        written = [forward(node, sink, number) for number, node in enumerate((two.a, two.b))]
+        assert written[0] != written[1]
+        two.pair(two.a.mx, two.b.mx)
+        written += [forward(node, sink, 2 + number) for number, node in enumerate((two.a, two.b))]
+        assert written[2] == written[3] and written[2] in written[:2], "one of them signs at both"
+        for node in (two.a, two.b):
+            with Client("127.0.0.1", node.mx.port) as client:
+                client.begin(*written, sender=b"")
+                forged = written[0].replace("sue", "eve")
+                assert client.command(b"RCPT TO:<%s>" % forged.encode()).code == 550
+    finally:
+        two.stop()

@@ -221,6 +221,10 @@ def test_a_message_is_held_until_it_is_released(start: Start, told: Daemon) -> N
     assert boxes(pair, bob)["INBOX"] == []
     pair.mx.run("queue", "release", rows[0]["entry"])
     assert b"\r\nSubject: hold it smells\r\n" in await_first(pair, bob)
+    pair.store.run("alias", "add", f"team@{DOMAIN}", bob, "x@elsewhere.test", "y@elsewhere.test")
+    assert give(pair, f"team@{DOMAIN}", text_of("hold it smells")).code == 250
+    rows = pair.mx.run("queue", "list", "--held")["rows"]  # what goes on, too
+    assert {row["recipient"] for row in rows} == {f"team@{DOMAIN}", "x@elsewhere.test", "y@elsewhere.test"}
 
 
 @needs_libmilter
