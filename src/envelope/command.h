@@ -46,8 +46,8 @@ struct envelope_sender {
 	struct slice envid;   /* xtext, as written; empty: none */
 	struct slice auth;    /* AUTH=, as written */
 	struct slice session; /* XSESSION= of a trusted peer: its session id */
-	/* XDELIVERY= of a trusted peer: what it knows the message by, the same whenever it sends it;
-	 * ID_NONE: not said. `again` ("id,again"): it may have arrived before. */
+	/* XDELIVERY= of a trusted peer: what it knows the message by, the same whenever it sends
+	 * it; ID_NONE: not said. `again` ("id,again"): it may have arrived before. */
 	struct id delivery;
 	bool again;
 };

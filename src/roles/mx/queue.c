@@ -344,6 +344,8 @@ int mx_queue_open(struct role *role, struct smtp_client_pool *pool, struct mx_qu
 	options.store = q->store;
 	options.node = q->node;
 	q->house = (struct mirrored_house){.store = q->store,
+		.node = q->mirror,
+		.forgetting = store_forgetting_new(q->store),
 		.stopping = &role->stopping,
 		.interval_ms = role->settings->store.compact_interval_ms};
 	if (keys_open(q->store, &q->keys, err) < 0)
@@ -372,6 +374,7 @@ void mx_queue_close(struct mx_queue *q)
 		return;
 	queue_close(q->queue);
 	keys_close(q->keys);
+	store_forgetting_free(q->house.forgetting);
 	if (q->store)
 		store_close(q->store);
 	mirror_node_free(q->mirror);
