@@ -67,7 +67,11 @@ class TakeOverRounds(QueueRounds):
         time.sleep(chance.random() * waits / BACKLOG_RATE)
         self.lose(this, lost, chance.choice(["mx", "all"]))
         self.halves = left
-        self.await_taken_over(this, left)
+        if chance.random() < 0.5:
+            self.await_taken_over(this, left)
+        else:  # it comes back in the middle
+            self.sink.open()
+            time.sleep(TAKE_OVER + chance.uniform(0.5, 2.5))
         for half in (lost.store, lost.mx):
             if not half.is_running():
                 half.start()
