@@ -99,6 +99,13 @@ const struct conf_block conf_blocks[] = {
 			"\"*\", a smart host that takes all mail for elsewhere. The domain's own "
 			"block goes before those of longer and shorter names above it. May be "
 			"repeated."},
+	{.path = "mx.xclient",
+		.on = CONF_NO_OFFSET,
+		.help = "Front ends of ours (filters, load balancers, Postfix, nginx) that pass "
+			"their "
+			"clients on by SMTP and say by XCLIENT who they are: then all checks, "
+			"limits "
+			"and logs are about the client, not about the front end."},
 	{.path = "store",
 		.on = offsetof(struct conf_settings, store.on),
 		.help = "The role that keeps mailboxes and serves them. This machine has the role "

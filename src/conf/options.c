@@ -372,6 +372,13 @@ const struct conf_option conf_options[] = {
 			"may "
 			"go out twice. 0s: never by itself, but after \"rookery mirror replace\" "
 			"or \"unpair\"."},
+	{"mx.xclient", "from", CONF_NETWORKS, CONF_RESTART, FIELD(mx.xclient.from), .fallback = "",
+		.example = "192.0.2.10 2001:db8:1::/64",
+		.help = "Networks of front ends who may say XCLIENT, on all listeners of the role; "
+			"it "
+			"is offered to them alone. Who may say it may also say who is logged in, "
+			"and "
+			"send as he."},
 
 	{"store", "user", CONF_TEXT, CONF_RESTART, 1, 32, FIELD(store.user), .fallback = "<user>",
 		.example = "rookery-store",
@@ -414,7 +421,9 @@ const struct conf_option conf_options[] = {
 		.fallback = "", .example = "192.0.2.10",
 		.help = "Networks of mx machines of ours that deliver by LMTP over the network: "
 			"what "
-			"they say of junk is believed as if they were on this machine."},
+			"they say of junk, and of who their clients are, is believed as if they "
+			"were "
+			"on this machine."},
 	{"store", "quota", CONF_SIZE, CONF_RESTART, 0, 1024 * TIB, FIELD(store.quota),
 		.fallback = "0",
 		.help = "Bytes that an account may hold where neither user nor domain says "

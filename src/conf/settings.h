@@ -173,6 +173,11 @@ struct conf_greylist {
 	enum conf_greylist_spare spare;
 };
 
+/* Front ends that pass clients on. */
+struct conf_xclient {
+	struct conf_list from;
+};
+
 struct conf_mx {
 	bool on; /* the block is there: this machine has the role */
 	const char *user;
@@ -191,6 +196,7 @@ struct conf_mx {
 	struct conf_checks checks;
 	struct conf_mx_limits limits;
 	struct conf_greylist greylist;
+	struct conf_xclient xclient;
 	const struct conf_dns_list *dns_lists;
 	size_t dns_list_count;
 	const struct conf_milter *milters; /* in the order in which they are asked */

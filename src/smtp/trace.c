@@ -11,7 +11,7 @@
 static void write_keyword(const struct smtp_session *s, struct buf *to)
 {
 	bool utf8 = s->transaction->sender.smtputf8;
-	if (!s->extended) {
+	if (!s->extended || s->client_is_plain) {
 		buf_add_str(to, "SMTP");
 		return;
 	}

@@ -8,6 +8,7 @@
 #include "dns/dane.h"
 #include "dns/name.h"
 #include "net/layer.h"
+#include "queue/destination.h"
 #include "roles/fetch.h"
 #include "roles/mx/sending.h"
 #include "roles/mx/sts.h"
@@ -124,12 +125,38 @@ static int open_hop(
 struct demands {
 	struct dns_route route;
 	struct dns_mta_sts_policy policy;
+	enum queue_tls tls;
 };
+
+static int verify(const struct mx_outbound *o, const char *by, struct smtp_hop *hop)
+{
+	hop->tls = SMTP_TLS_REQUIRED;
+	hop->trust = o->verifies;
+	hop->verified_by = by;
+	return 0;
+}
+
+/* RFC 8689 section 4.2.1: the host's name must be vouched for, by DNSSEC or by a policy in whatever
+ * mode, and its certificate must fit it. */
+static int choose_for_requiretls(const struct mx_outbound *o, const struct demands *demands,
+	const struct dns_exchanger *host, struct smtp_hop *hop, struct err *err)
+{
+	if (demands->policy.mode != DNS_MTA_STS_NONE &&
+		dns_mta_sts_has_mx(&demands->policy, host->name))
+		return verify(o, "sts", hop);
+	if (demands->route.secure && !demands->route.literal)
+		return verify(o, "name", hop);
+	(void)err_permanent(err, ERR_DENIED,
+		"REQUIRETLS: nothing vouches for %s as the domain's host", hop->host);
+	return err_status(err, "5.7.30");
+}
 
 /* Where DANE has no word, the domain's policy counts (RFC 8461 section 2). */
 static int choose_by_policy(const struct mx_outbound *o, const struct demands *demands,
 	const struct dns_exchanger *host, struct smtp_hop *hop, struct err *err)
 {
+	if (demands->tls == QUEUE_TLS_REQUIRED)
+		return choose_for_requiretls(o, demands, host, hop, err);
 	if (demands->policy.mode != DNS_MTA_STS_ENFORCE)
 		return 0;
 	if (!dns_mta_sts_has_mx(&demands->policy, host->name)) {
@@ -137,10 +164,7 @@ static int choose_by_policy(const struct mx_outbound *o, const struct demands *d
 			err, ERR_DENIED, "%s is no host of the domain's MTA-STS policy", hop->host);
 		return err_status(err, "4.7.5");
 	}
-	hop->tls = SMTP_TLS_REQUIRED;
-	hop->trust = o->verifies;
-	hop->verified_by = "sts";
-	return 0;
+	return verify(o, "sts", hop);
 }
 
 /* What the DNS asks for at this host. */
@@ -151,10 +175,13 @@ static int choose_tls(struct mx_outbound *o, const struct demands *demands,
 	struct dns_dane *dane = ARENA_NEW(arena, struct dns_dane);
 	hop->tls = SMTP_TLS_OPPORTUNISTIC;
 	hop->trust = o->any;
+	if (demands->tls == QUEUE_TLS_WAIVED)
+		return 0;
 	int r = dns_find_dane(o->dns, &demands->route, host, o->port, arena, dane, err);
 	if (r < 0)
 		return r;
-	if (dane->demand == DNS_DANE_NONE)
+	if (dane->demand == DNS_DANE_NONE ||
+		(dane->demand != DNS_DANE_VERIFY && demands->tls == QUEUE_TLS_REQUIRED))
 		return choose_by_policy(o, demands, host, hop, err);
 	hop->tls = SMTP_TLS_REQUIRED;
 	if (dane->demand == DNS_DANE_VERIFY) {
@@ -181,34 +208,41 @@ static int open_host(struct mx_outbound *o, const struct demands *demands,
 	return -1;
 }
 
-/* No host takes mail. Only what the DNS says is for good. */
-static int unreachable(struct err *err)
+/* No host takes mail. Only what the DNS says is for good, and that a message which demands TLS
+ * can't have it (RFC 8689 section 4.2.1). */
+static int unreachable(enum queue_tls tls, struct err *err)
 {
+	if (tls == QUEUE_TLS_REQUIRED && slice_ends(slice_str(err->status), SLICE(".7.4"))) {
+		err->class = ERR_PERMANENT;
+		return err_status(err, "5.7.30");
+	}
+	if (slice_eq(slice_str(err->status), SLICE("5.7.30")))
+		return -1;
 	err->class = ERR_TEMPORARY;
 	if (err->status[0] == '\0')
 		(void)err_status(err, "4.4.1");
 	return -1;
 }
 
-static int open_route(struct mx_outbound *o, struct slice destination,
+static int open_route(struct mx_outbound *o, struct slice domain, enum queue_tls tls,
 	struct mx_outbound_peer *peer, struct err *err)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	const struct dns_route_options options = {
 		.port = o->port, .own_names = &o->own_name, .own_name_count = 1};
-	struct demands demands = {.policy.mode = DNS_MTA_STS_NONE};
+	struct demands demands = {.policy.mode = DNS_MTA_STS_NONE, .tls = tls};
 	const struct dns_route *route = &demands.route;
 	if (!o->dns)
 		return err_temporary(err, ERR_UNAVAILABLE, "this server has no resolver");
-	if (dns_find_route(o->dns, destination, &options, &arena, &demands.route, err) < 0)
+	if (dns_find_route(o->dns, domain, &options, &arena, &demands.route, err) < 0)
 		return -1;
-	if (o->role->settings->mx.outbound.mta_sts && !route->literal &&
+	if (o->role->settings->mx.outbound.mta_sts && !route->literal && tls != QUEUE_TLS_WAIVED &&
 		mx_sts_find(&o->sts, route->domain, &arena, &demands.policy, err) < 0)
-		return unreachable(err);
+		return unreachable(tls, err);
 	for (size_t i = 0; i < route->count; i++)
 		if (open_host(o, &demands, &route->hosts[i], &arena, peer, err) == 0)
 			return 0;
-	return unreachable(err);
+	return unreachable(tls, err);
 }
 
 /* The domain's own one; else that of the longest name above it; else that for all. */
@@ -236,7 +270,7 @@ static const struct conf_transport *find_transport(
 	return best ? best : o->smart_host.host ? &o->smart_host : NULL;
 }
 
-static int open_address(struct mx_outbound *o, const struct conf_transport *t,
+static int open_address(struct mx_outbound *o, const struct conf_transport *t, enum queue_tls tls,
 	const struct net_address *address, struct mx_outbound_peer *peer, struct err *err)
 {
 	static const enum smtp_tls_mode TLS[] = {
@@ -245,14 +279,14 @@ static int open_address(struct mx_outbound *o, const struct conf_transport *t,
 		[CONF_TRANSPORT_VERIFY] = SMTP_TLS_REQUIRED,
 		[CONF_TRANSPORT_NONE] = SMTP_TLS_NONE,
 	};
-	bool verify = t->tls == CONF_TRANSPORT_VERIFY;
 	struct smtp_hop hop = {.host = t->host,
 		.address = *address,
 		.tls = TLS[t->tls],
-		.trust = verify ? o->verifies : o->any,
-		.verified_by = verify ? "name" : NULL,
+		.trust = o->any,
 		.user = slice_str(t->user),
 		.password = slice_str(t->password)};
+	if (t->tls == CONF_TRANSPORT_VERIFY || tls == QUEUE_TLS_REQUIRED)
+		(void)verify(o, "name", &hop);
 	return open_hop(o, &hop, peer, err);
 }
 
@@ -267,7 +301,7 @@ static bool is_ip(const struct conf_transport *t, struct net_address *ret_addres
 	       net_address_parse(slice_str(text), ret_address, &ignored) == 0;
 }
 
-static int open_transport(struct mx_outbound *o, const struct conf_transport *t,
+static int open_transport(struct mx_outbound *o, const struct conf_transport *t, enum queue_tls tls,
 	struct mx_outbound_peer *peer, struct err *err)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
@@ -275,24 +309,26 @@ static int open_transport(struct mx_outbound *o, const struct conf_transport *t,
 	struct dns_route route;
 	struct net_address address;
 	if (is_ip(t, &address))
-		return open_address(o, t, &address, peer, err) < 0 ? unreachable(err) : 0;
+		return open_address(o, t, tls, &address, peer, err) < 0 ? unreachable(tls, err) : 0;
 	if (!o->dns)
 		return err_temporary(err, ERR_UNAVAILABLE, "this server has no resolver");
 	/* A name that is not there is a slip in the config: mail waits until it is mended. */
 	if (dns_find_host(o->dns, slice_str(t->host), &options, &arena, &route, err) < 0)
-		return unreachable(err);
+		return unreachable(tls, err);
 	for (size_t i = 0; i < route.hosts[0].count; i++)
-		if (open_address(o, t, &route.hosts[0].addresses[i], peer, err) == 0)
+		if (open_address(o, t, tls, &route.hosts[0].addresses[i], peer, err) == 0)
 			return 0;
-	return unreachable(err);
+	return unreachable(tls, err);
 }
 
 int mx_outbound_open(struct mx_outbound *o, struct slice destination,
 	struct mx_outbound_peer **ret_peer, struct err *err)
 {
 	struct mx_outbound_peer *peer = ALLOC(struct mx_outbound_peer);
-	const struct conf_transport *t = find_transport(o, destination);
-	int r = t ? open_transport(o, t, peer, err) : open_route(o, destination, peer, err);
+	struct slice domain;
+	enum queue_tls tls = queue_destination_read(destination, &domain);
+	const struct conf_transport *t = find_transport(o, domain);
+	int r = t ? open_transport(o, t, tls, peer, err) : open_route(o, domain, tls, peer, err);
 	if (r < 0)
 		free(peer);
 	else

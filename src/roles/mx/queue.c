@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/errno_here.h"
 #include "base/log.h"
+#include "message/header.h"
 #include "roles/mirrored.h"
 #include "roles/mx/greylist.h"
 #include "roles/mx/outbound.h"
@@ -175,6 +176,7 @@ static int add_report(struct mx_queue *q, const struct queue_entry *about, bool 
 	struct queue_recipient sender = {.address = about->sender, .local = local};
 	struct queue_message message = {.body = ENVELOPE_8BITMIME,
 		.smtputf8 = utf8,
+		.requiretls = about->flags & QUEUE_REQUIRETLS,
 		.session = about->session,
 		.recipients = &sender,
 		.count = 1,
@@ -199,7 +201,8 @@ static int report(void *context, enum queue_report_action action, const struct q
 	struct queue_report report = {.hostname = q->role->settings->hostname,
 		.sender = first->sender,
 		.envid = first->envid,
-		.ret = first->ret,
+		/* What needs TLS does not come back whole (RFC 8689 section 5). */
+		.ret = first->flags & QUEUE_REQUIRETLS ? ENVELOPE_RET_HDRS : first->ret,
 		.smtputf8 = first->smtputf8,
 		.arrival = first->arrived_ms / 1000,
 		.recipients = recipients,
@@ -355,6 +358,16 @@ int mx_queue_keep(struct mx_queue *q, const struct smtp_transaction *t,
 	return mx_queue_hold(q, t, recipients, count, SLICE(""), err);
 }
 
+/* Its sender asks for delivery, whatever TLS the other side demands (RFC 8689 section 3). */
+static bool is_tls_waived(struct slice message)
+{
+	struct message_field field;
+	while (message_next_field(&message, &field))
+		if (slice_eq_nocase(field.name, SLICE("TLS-Required")))
+			return slice_eq_nocase(slice_trim(field.value), SLICE("No"));
+	return false;
+}
+
 int mx_queue_hold(struct mx_queue *q, const struct smtp_transaction *t,
 	const struct queue_recipient *recipients, size_t count, struct slice why, struct err *err)
 {
@@ -363,6 +376,7 @@ int mx_queue_hold(struct mx_queue *q, const struct smtp_transaction *t,
 		.ret = t->sender.ret,
 		.smtputf8 = t->sender.smtputf8,
 		.requiretls = t->sender.require_tls,
+		.tls_optional = is_tls_waived(t->message),
 		.envid = t->sender.envid,
 		.user = t->user,
 		.session = slice_str(t->session),

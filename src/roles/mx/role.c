@@ -31,6 +31,7 @@ struct state {
 	struct mx_milters *milters;
 	struct admin admin;
 	struct directory_throttle *throttle;
+	struct net_trusted front_ends;
 	struct smtp_service exchanger, submission;
 };
 
@@ -153,6 +154,7 @@ static void report_success(const struct state *s, const struct smtp_transaction 
 		.sender.path.address = SLICE(""),
 		.sender.body = ENVELOPE_8BITMIME,
 		.sender.smtputf8 = t->sender.smtputf8,
+		.sender.require_tls = t->sender.require_tls,
 		.session = t->session,
 		.log = t->log,
 		.message = buf_slice(&text),
@@ -280,7 +282,16 @@ static struct smtp_service service(struct role *role, struct state *s, enum smtp
 		.command_timeout_ms = (unsigned)conf->command_timeout_ms,
 		.data_timeout_ms = (unsigned)conf->data_timeout_ms,
 		.errors_max = (uint32_t)conf->errors_max,
+		.front_ends = &s->front_ends,
 	};
+}
+
+static int trust_front_ends(struct state *s, const struct conf_list *from, struct err *err)
+{
+	for (size_t i = 0; i < from->count; i++)
+		if (net_trusted_add(&s->front_ends, slice_str(from->items[i]), err) < 0)
+			return err_prefix(err, "mx.xclient.from");
+	return 0;
 }
 
 static int open_role(struct role *role, struct err *err)
@@ -308,7 +319,8 @@ static int open_role(struct role *role, struct err *err)
 		.keys = mx_queue_keys(s->queue),
 		.mirror = mx_queue_mirror(s->queue),
 		.hostname = s->hostname};
-	if (mx_checks_init(&s->checks, role, mx_queue_dns(s->queue), err) < 0 ||
+	if (trust_front_ends(s, &conf->xclient.from, err) < 0 ||
+		mx_checks_init(&s->checks, role, mx_queue_dns(s->queue), err) < 0 ||
 		mx_clients_new(role, mx_queue_dns(s->queue), &s->checks.trusted, &s->clients, err) <
 			0 ||
 		mx_milters_new(role, mx_queue_dns(s->queue), route_of_milter, s, &s->milters, err) <
@@ -407,6 +419,7 @@ static void close_role(struct role *role)
 	mx_milters_free(s->milters);
 	mx_clients_free(s->clients);
 	mx_limits_deinit(&s->limits);
+	net_trusted_free(&s->front_ends);
 	mx_checks_deinit(&s->checks);
 	mx_queue_close(s->queue);
 	smtp_client_pool_free(s->store);
