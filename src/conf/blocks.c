@@ -43,6 +43,12 @@ const struct conf_block conf_blocks[] = {
 		.on = offsetof(struct conf_settings, mx.on),
 		.help = "The role that takes mail in: SMTP from other servers, submission from "
 			"users. This machine has the role when the block is there."},
+	{.path = "mx.backup",
+		.on = CONF_NO_OFFSET,
+		.help = "Domains for which this machine is a backup MX: their mail is taken from "
+			"anybody, kept in the queue, and passed to the domain's better hosts, as "
+			"the "
+			"DNS (or a transport) has them, never to ourselves."},
 	{.path = "mx.checks",
 		.on = CONF_NO_OFFSET,
 		.help = "What is asked about mail from other servers: SPF, DKIM, ARC and DMARC. "

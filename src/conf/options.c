@@ -211,6 +211,20 @@ const struct conf_option conf_options[] = {
 	{"mx", "control_socket", CONF_ADDRESS, CONF_RESTART, FIELD(mx.control_socket),
 		.fallback = "unix:<run>/mx-control", .example = "unix:/run/rookery/mx-control",
 		.help = "Where the rookery command reaches the running mx role: its queue."},
+	{"mx.backup", "for", CONF_HOSTS, CONF_RESTART, FIELD(mx.backup.domains), .fallback = "",
+		.example = "example.net *.example.net",
+		.help = "The domains; *.example.net stands for all names below it, not for itself. "
+			"Domains of our own directory need not be here."},
+	{"mx.backup", "verify_recipients", CONF_BOOL, CONF_RESTART,
+		FIELD(mx.backup.verify_recipients), .fallback = "yes",
+		.help = "Whether the domain's own server is asked about a recipient before mail is "
+			"taken: whom it refuses is refused here, too, so that nobody gets bounces "
+			"for mail that he did not send. When it can't tell, mail is taken. Answers "
+			"are remembered: an hour, refusals 10 minutes."},
+	{"mx.backup", "verify_timeout", CONF_DURATION, CONF_RESTART, 100, MINUTE,
+		FIELD(mx.backup.verify_timeout_ms), .fallback = "10s",
+		.help = "How long its connection and each of its answers are waited for; then it "
+			"can't tell, and is not asked again for a minute."},
 	{"mx.checks", "on", CONF_BOOL, CONF_RESTART, FIELD(mx.checks.on), .fallback = "yes",
 		.help = "Whether anything is asked."},
 	{"mx.checks", "trusted", CONF_NETWORKS, CONF_RESTART, FIELD(mx.checks.trusted),
@@ -358,6 +372,20 @@ const struct conf_option conf_options[] = {
 	{"mx.queue", "delay_warning", CONF_DURATION, CONF_RESTART, MINUTE, 30 * (uint64_t)DAY,
 		FIELD(mx.queue.delay_warning_ms), .fallback = "4h",
 		.help = "After that time its sender hears once that it takes long."},
+	{"mx.queue", "retry", CONF_DURATIONS, CONF_RESTART, SECOND, 5 * (uint64_t)DAY,
+		FIELD(mx.queue.retry), .fallback = "5m 15m 30m 1h 2h 4h",
+		.help = "When a server says \"later\" about a recipient: how long after the first "
+			"attempt, the second one and so on it is tried again; the last one holds "
+			"for "
+			"all that follow."},
+	{"mx.queue", "reach_first", CONF_DURATION, CONF_RESTART, SECOND, DAY,
+		FIELD(mx.queue.reach_first_ms), .fallback = "1m",
+		.help = "How long a destination that can't be reached is left alone at first, with "
+			"all that waits for it; then twice as long each time, up to reach_max."},
+	{"mx.queue", "reach_max", CONF_DURATION, CONF_RESTART, SECOND, 5 * (uint64_t)DAY,
+		FIELD(mx.queue.reach_max_ms), .fallback = "1h",
+		.help = "How long it is left alone at most. Our own store is tried again after 5 "
+			"seconds at most in any case."},
 	{"mx.queue", "connections", CONF_NUMBER, CONF_RESTART, 1, 10000,
 		FIELD(mx.queue.connections), .fallback = "200",
 		.help = "Connections to all destinations at the same time."},

@@ -17,6 +17,12 @@ struct conf_list {
 	size_t count;
 };
 
+enum { CONF_DURATIONS_MAX = 16 };
+struct conf_durations {
+	const uint64_t *items; /* milliseconds */
+	size_t count;
+};
+
 enum conf_protocol {
 	CONF_SMTP,
 	CONF_SUBMISSION,
@@ -92,6 +98,8 @@ struct conf_metrics {
 struct conf_queue {
 	uint64_t lifetime_ms, delay_warning_ms, take_over_ms;
 	uint64_t connections, connections_per_destination;
+	struct conf_durations retry; /* between attempts, the last one for all that follow */
+	uint64_t reach_first_ms, reach_max_ms;
 };
 
 enum conf_dmarc { CONF_DMARC_MARK, CONF_DMARC_REJECT };
@@ -173,6 +181,13 @@ struct conf_greylist {
 	enum conf_greylist_spare spare;
 };
 
+/* Domains whose mail we take for their better exchangers. */
+struct conf_backup {
+	struct conf_list domains; /* "example.net", "*.example.net": all below it */
+	bool verify_recipients;
+	uint64_t verify_timeout_ms;
+};
+
 /* Front ends that pass clients on. */
 struct conf_xclient {
 	struct conf_list from;
@@ -197,6 +212,7 @@ struct conf_mx {
 	struct conf_mx_limits limits;
 	struct conf_greylist greylist;
 	struct conf_xclient xclient;
+	struct conf_backup backup;
 	const struct conf_dns_list *dns_lists;
 	size_t dns_list_count;
 	const struct conf_milter *milters; /* in the order in which they are asked */

@@ -6,13 +6,16 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "dns/dane.h"
-#include "dns/name.h"
+#include "dns/idn.h"
 #include "net/layer.h"
 #include "queue/destination.h"
 #include "roles/fetch.h"
 #include "roles/mx/sending.h"
 #include "roles/mx/sts.h"
 #include "smtp/outbound.h"
+
+#include <ifaddrs.h>
+#include <netinet/in.h>
 
 enum { HOST_MAX = 256 };
 
@@ -24,8 +27,14 @@ struct mx_outbound {
 	struct mx_sts sts;
 	struct smtp_outbound_options options;
 	struct slice own_name;
-	uint16_t port; /* of others */
+	struct net_address
+		*own_addresses; /* where others reach us as they are reached themselves */
+	size_t own_address_count;
+	size_t addresses_max; /* that are tried; 0: as many as usual */
+	uint16_t port;        /* of others */
 	struct conf_transport smart_host;
+	struct slice *domains; /* of transports, in A-labels; in `arena` */
+	struct arena arena;
 	char smart_address[NET_ADDRESS_TEXT];
 };
 
@@ -48,6 +57,81 @@ static int set_smart_host(struct mx_outbound *o, const char *text, struct err *e
 		.port = net_address_port(&address),
 		.user = "",
 		.password = ""};
+	return 0;
+}
+
+static void add_own(struct mx_outbound *o, const struct net_address *address)
+{
+	o->own_addresses =
+		alloc_resize(o->own_addresses, o->own_address_count + 1, sizeof(*o->own_addresses));
+	o->own_addresses[o->own_address_count] = *address;
+	net_address_normalise(&o->own_addresses[o->own_address_count++]);
+}
+
+static socklen_t size_of(const struct sockaddr *address)
+{
+	return address->sa_family == AF_INET    ? sizeof(struct sockaddr_in)
+	       : address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+						: 0;
+}
+
+static void add_interfaces(struct mx_outbound *o)
+{
+	struct ifaddrs *all;
+	if (getifaddrs(&all) < 0) {
+		log_warn(NULL, "the addresses of this machine can't be told");
+		return;
+	}
+	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
+		struct net_address address = {.len = i->ifa_addr ? size_of(i->ifa_addr) : 0};
+		memcpy(&address.storage, i->ifa_addr, address.len);
+		if (address.len > 0)
+			add_own(o, &address);
+	}
+	freeifaddrs(all);
+}
+
+static bool is_any(const struct net_address *address)
+{
+	static const uint8_t V4[16] = {[10] = 0xff, [11] = 0xff}, V6[16] = {0};
+	uint8_t ip[16];
+	return net_address_bytes(address, ip) &&
+	       (memcmp(ip, V4, sizeof(ip)) == 0 || memcmp(ip, V6, sizeof(ip)) == 0);
+}
+
+/* Where other servers are reached at the port on which we listen, a host with an address of ours is
+ * we (RFC 5321 section 5.1). */
+static void find_own_addresses(struct mx_outbound *o)
+{
+	for (size_t i = 0; i < o->role->listener_count; i++) {
+		const struct role_listener *l = &o->role->listeners[i];
+		struct net_address address = {.len = sizeof(address.storage)};
+		if (l->is_unix || l->protocol != CONF_SMTP ||
+			getsockname(l->fd, (struct sockaddr *)&address.storage, &address.len) < 0 ||
+			net_address_port(&address) != o->port)
+			continue;
+		if (is_any(&address))
+			add_interfaces(o);
+		else
+			add_own(o, &address);
+	}
+}
+
+/* As destinations are called, so that they can be compared. ".example.net" has its dot in front. */
+static int name_transports(struct mx_outbound *o, struct err *err)
+{
+	const struct conf_mx *conf = &o->role->settings->mx;
+	o->domains = ARENA_ARRAY(&o->arena, struct slice, conf->transport_count + 1);
+	for (size_t i = 0; i < conf->transport_count; i++) {
+		struct slice domain = slice_str(conf->transports[i].domain), name = domain;
+		bool below = slice_starts(domain, SLICE("."));
+		if (!dns_name_to_ascii(slice_from(domain, below), &o->arena, &name))
+			return err_permanent(err, ERR_BAD_INPUT,
+				"mx.transport \"%s\": its label must be a domain",
+				conf->transports[i].domain);
+		o->domains[i] =
+			below ? slice_str(arena_printf(&o->arena, ".%.*s", SLICE_ARG(name))) : name;
+	}
 	return 0;
 }
 
@@ -75,7 +159,8 @@ int mx_outbound_new(struct role *role, struct dns *dns, struct store *store,
 	o->own_name = slice_str(role->settings->hostname);
 	o->options = (struct smtp_outbound_options){
 		.hostname = role->settings->hostname, .spool_dir_fd = role->spool_fd};
-	if (set_smart_host(o, conf->smart_host, err) < 0)
+	find_own_addresses(o);
+	if (name_transports(o, err) < 0 || set_smart_host(o, conf->smart_host, err) < 0)
 		return -1;
 	if (conf->mta_sts)
 		fetch_begin();
@@ -88,6 +173,8 @@ void mx_outbound_free(struct mx_outbound *o)
 		return;
 	net_tls_client_free(o->any);
 	net_tls_client_free(o->verifies);
+	free(o->own_addresses);
+	arena_free(&o->arena);
 	free(o);
 }
 
@@ -228,8 +315,12 @@ static int open_route(struct mx_outbound *o, struct slice domain, enum queue_tls
 	struct mx_outbound_peer *peer, struct err *err)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
-	const struct dns_route_options options = {
-		.port = o->port, .own_names = &o->own_name, .own_name_count = 1};
+	const struct dns_route_options options = {.port = o->port,
+		.own_names = &o->own_name,
+		.own_name_count = 1,
+		.own_addresses = o->own_addresses,
+		.own_address_count = o->own_address_count,
+		.addresses_max = o->addresses_max};
 	struct demands demands = {.policy.mode = DNS_MTA_STS_NONE, .tls = tls};
 	const struct dns_route *route = &demands.route;
 	if (!o->dns)
@@ -253,7 +344,7 @@ static const struct conf_transport *find_transport(
 	const struct conf_transport *best = NULL;
 	size_t best_len = 0;
 	for (size_t i = 0; i < conf->transport_count; i++) {
-		struct slice domain = slice_str(conf->transports[i].domain);
+		struct slice domain = o->domains[i];
 		bool all = slice_eq(domain, SLICE("*"));
 		bool below = !all && slice_starts(domain, SLICE(".")) &&
 			     destination.len > domain.len &&
@@ -333,6 +424,22 @@ int mx_outbound_open(struct mx_outbound *o, struct slice destination,
 		free(peer);
 	else
 		*ret_peer = peer;
+	return r;
+}
+
+/* A client waits for what comes of it: so nobody else is asked, and not for long. */
+int mx_outbound_probe(struct mx_outbound *o, struct slice domain,
+	const struct envelope_path *recipient, unsigned timeout_ms, struct err *err)
+{
+	struct mx_outbound hasty = *o;
+	struct mx_outbound_peer *peer;
+	hasty.addresses_max = 2;
+	hasty.options.patience = (struct smtp_patience){
+		.connect = timeout_ms, .greeting = timeout_ms, .command = timeout_ms};
+	if (mx_outbound_open(&hasty, domain, &peer, err) < 0)
+		return -1;
+	int r = smtp_outbound_probe(peer->connection, recipient, err);
+	mx_outbound_close(peer);
 	return r;
 }
 

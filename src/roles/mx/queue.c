@@ -62,6 +62,11 @@ struct mirror_node *mx_queue_mirror(struct mx_queue *q)
 	return q->mirror;
 }
 
+struct mx_outbound *mx_queue_outbound(struct mx_queue *q)
+{
+	return q->outbound;
+}
+
 struct keys *mx_queue_keys(struct mx_queue *q)
 {
 	return q->keys;
@@ -309,11 +314,17 @@ int mx_queue_open(struct role *role, struct smtp_client_pool *pool, struct direc
 		.transport = &TRANSPORT,
 		.context = q,
 		.schedule = {.connections_max = (unsigned)conf->connections,
-			.per_destination_max = (unsigned)conf->connections_per_destination},
+			.per_destination_max = (unsigned)conf->connections_per_destination,
+			.backoff_first_ms = (unsigned)conf->reach_first_ms,
+			.backoff_max_ms = (unsigned)MAX(conf->reach_max_ms, conf->reach_first_ms)},
 		.lifetime_ms = (int64_t)conf->lifetime_ms,
 		.delay_ms = (int64_t)conf->delay_warning_ms,
 		.works_on = works_on,
 		.is_ready = is_ready};
+	_Static_assert(
+		(int)QUEUE_RETRIES_MAX >= (int)CONF_DURATIONS_MAX, "all of `retry` has room");
+	for (size_t i = 0; i < conf->retry.count; i++)
+		options.retry_ms[options.retry_count++] = (unsigned)conf->retry.items[i];
 	open_resolver(q);
 	if (load_node(role->folder_fd, &q->node, err) < 0 || open_store(q, err) < 0 ||
 		mx_outbound_new(role, q->dns, q->store, &q->outbound, err) < 0)

@@ -10,6 +10,7 @@
 #include "smtp/client.h"
 
 struct mx_queue;
+struct mx_outbound;
 
 /* Opens it in the role's folder. `store` and `directory` are borrowed. */
 int mx_queue_open(struct role *role, struct smtp_client_pool *store, struct directory *directory,
@@ -25,6 +26,8 @@ struct mirror_node *mx_queue_mirror(struct mx_queue *queue);
 struct store *mx_queue_store(struct mx_queue *queue);
 /* NULL: there is no resolver. */
 struct dns *mx_queue_dns(struct mx_queue *queue);
+/* How mail leaves. */
+struct mx_outbound *mx_queue_outbound(struct mx_queue *queue);
 /* Of our domains; they lie in the queue's store. */
 struct keys *mx_queue_keys(struct mx_queue *queue);
 

@@ -8,6 +8,7 @@
 #include "directory/authmod.h"
 #include "directory/cached.h"
 #include "roles/mirrored.h"
+#include "roles/mx/backup.h"
 #include "roles/mx/checks.h"
 #include "roles/mx/clients.h"
 #include "roles/mx/greylist.h"
@@ -26,6 +27,7 @@ struct state {
 	struct mx_queue *queue;
 	struct mx_checks checks;
 	struct mx_clients *clients;
+	struct mx_backup *backup;
 	struct mx_limits limits;
 	struct mx_greylist greylist;
 	struct mx_milters *milters;
@@ -83,10 +85,17 @@ static int check_sender(void *context, struct smtp_transaction *t, struct err *e
 	return check_address(s, t, err) < 0 ? -1 : mx_limits_message(&s->limits, t, err);
 }
 
-/* A recipient whose mailbox is not in our store has this for its `backend`. */
+/* A recipient whose mailbox is not in our store has one of these for its `backend`. */
 static const char ELSEWHERE;
+static const char AT_PRIMARY; /* the same, in a domain for which we are a backup */
 
-/* Users and milters may send to other servers; other servers may not. */
+static bool is_elsewhere(const struct smtp_recipient *r)
+{
+	return r->backend == &ELSEWHERE || r->backend == &AT_PRIMARY;
+}
+
+/* Users and milters may send to other servers; other servers may not, but to domains whose backup
+ * we are. */
 static int unknown(const struct state *s, bool may_leave, struct smtp_recipient *r, struct err *err)
 {
 	int ours = directory_domain(s->directory, r->envelope.path.domain, err);
@@ -96,8 +105,8 @@ static int unknown(const struct state *s, bool may_leave, struct smtp_recipient 
 		(void)err_permanent(err, ERR_ABSENT, "No such user here");
 		return err_status(err, "5.1.1");
 	}
-	if (may_leave) {
-		r->backend = (void *)&ELSEWHERE;
+	if (may_leave || mx_backup_has(s->backup, r->envelope.path.domain)) {
+		r->backend = (void *)(may_leave ? &ELSEWHERE : &AT_PRIMARY);
 		return 0;
 	}
 	(void)err_permanent(err, ERR_DENIED, "Relaying is not allowed");
@@ -127,7 +136,8 @@ static int check_recipient(
 		return -1;
 	int found = route(s, t->user.len > 0, r, err);
 	if (found < 0 || mx_clients_recipient(s->clients, t, err) < 0 ||
-		mx_greylist_recipient(&s->greylist, t, r, err) < 0)
+		mx_greylist_recipient(&s->greylist, t, r, err) < 0 ||
+		(r->backend == &AT_PRIMARY && mx_backup_verify(s->backup, t, r, err) < 0))
 		return -1;
 	return mx_milters_recipient(s->milters, t, r, err);
 }
@@ -177,7 +187,7 @@ static int keep(
 		recipients[i] = (struct queue_recipient){.address = r->path.address,
 			.notify = r->notify,
 			.orcpt = r->orcpt,
-			.local = t->recipients[i]->backend != &ELSEWHERE};
+			.local = !is_elsewhere(t->recipients[i])};
 	}
 	int r = mx_queue_hold(s->queue, t, recipients, t->count, why, err);
 	for (size_t i = 0; r == 0 && i < t->count; i++)
@@ -213,7 +223,7 @@ static int hand_on(struct state *s, struct smtp_transaction *t, struct err *err)
 {
 	bool all_here = true;
 	for (size_t i = 0; i < t->count; i++)
-		all_here = all_here && t->recipients[i]->backend != &ELSEWHERE;
+		all_here = all_here && !is_elsewhere(t->recipients[i]);
 	if (!all_here || mx_queue_is_store_away(s->queue))
 		return keep(s, t, SLICE(""), err);
 	int r = smtp_client_deliver(s->store, t, err);
@@ -326,6 +336,7 @@ static int open_role(struct role *role, struct err *err)
 		mx_milters_new(role, mx_queue_dns(s->queue), route_of_milter, s, &s->milters, err) <
 			0)
 		return -1;
+	s->backup = mx_backup_new(role, mx_queue_outbound(s->queue));
 	s->greylist = (struct mx_greylist){.conf = &conf->greylist,
 		.store = mx_queue_store(s->queue),
 		.dns = mx_queue_dns(s->queue),
@@ -403,6 +414,7 @@ static void metrics(struct role *role, struct buf *to)
 	mx_greylist_metrics(&s->greylist, role, to);
 	mx_limits_metrics(&s->limits, role, to);
 	mx_clients_metrics(s->clients, role, to);
+	mx_backup_metrics(s->backup, role, to);
 	mx_milters_metrics(s->milters, role, to);
 	mirrored_metrics(role, mx_queue_mirror(s->queue), to);
 }
@@ -418,6 +430,7 @@ static void close_role(struct role *role)
 	struct state *s = role->state;
 	mx_milters_free(s->milters);
 	mx_clients_free(s->clients);
+	mx_backup_free(s->backup);
 	mx_limits_deinit(&s->limits);
 	net_trusted_free(&s->front_ends);
 	mx_checks_deinit(&s->checks);
