@@ -61,7 +61,8 @@ const struct conf_block conf_blocks[] = {
 		.items = offsetof(struct conf_settings, mx.dns_lists),
 		.count = offsetof(struct conf_settings, mx.dns_list_count),
 		.help = "A list in the DNS (RFC 5782) of clients or domains that send what nobody "
-			"wants. Who is on it has a higher score; mx.checks says what comes of "
+			"wants, or of domains to which such mail links. Who is on it has a higher "
+			"score; mx.checks says what comes of "
 			"that. Nobody in mx.checks.trusted, no user and nobody on this machine is "
 			"asked about. May be repeated."},
 	{.path = "mx.greylist",

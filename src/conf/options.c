@@ -261,10 +261,12 @@ const struct conf_option conf_options[] = {
 		FIELD(mx.checks.ask_timeout_ms), .fallback = "3s",
 		.help = "How long all questions about a client may take, which are asked at the "
 			"same time; what is not answered then counts nothing."},
-	{"mx.dns_list", "of", CONF_CHOICE, CONF_RESTART, .choices = "client domain", LIST(of),
+	{"mx.dns_list", "of", CONF_CHOICE, CONF_RESTART, .choices = "client domain url", LIST(of),
 		.fallback = "client",
 		.help = "What is looked for in the list. client: the client's IP address. domain: "
-			"the domains of the sender's address and of HELO."},
+			"the domains of the sender's address and of HELO. url: the domains that "
+			"the "
+			"message links to, asked for when it is here whole."},
 	{"mx.dns_list", "score", CONF_NUMBER, CONF_RESTART, 0, 1000000, LIST(score),
 		.fallback = "5",
 		.help = "What it adds to a client's score. A list of good clients is no use here: "

@@ -113,7 +113,7 @@ struct conf_checks {
 };
 
 /* A list in the DNS of what sends unwanted mail. */
-enum conf_dns_list_of { CONF_DNS_LIST_OF_CLIENT, CONF_DNS_LIST_OF_DOMAIN };
+enum conf_dns_list_of { CONF_DNS_LIST_OF_CLIENT, CONF_DNS_LIST_OF_DOMAIN, CONF_DNS_LIST_OF_URL };
 struct conf_dns_list {
 	const char *zone; /* "" when the block has none */
 	enum conf_dns_list_of of;

@@ -244,7 +244,8 @@ static int deliver(void *context, struct smtp_transaction *t, struct err *err)
 	AUTO(buf_free) struct buf message = BUF(t->message.len + 1);
 	struct mx_milter_wish wish;
 	size_t extra = t->extra.len;
-	if (mx_checks_run(&s->checks, t, &message, err) < 0)
+	if (mx_clients_message(s->clients, t, err) < 0 ||
+		mx_checks_run(&s->checks, t, &message, err) < 0)
 		return -1;
 	mx_clients_mark(s->clients, t);
 	if (mx_checks_unmark(&s->checks, t, &message, err) < 0 ||
