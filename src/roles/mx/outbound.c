@@ -10,12 +10,10 @@
 #include "net/layer.h"
 #include "queue/destination.h"
 #include "roles/fetch.h"
+#include "roles/mx/own.h"
 #include "roles/mx/sending.h"
 #include "roles/mx/sts.h"
 #include "smtp/outbound.h"
-
-#include <ifaddrs.h>
-#include <netinet/in.h>
 
 enum { HOST_MAX = 256 };
 
@@ -27,9 +25,7 @@ struct mx_outbound {
 	struct mx_sts sts;
 	struct smtp_outbound_options options;
 	struct slice own_name;
-	struct net_address
-		*own_addresses; /* where others reach us as they are reached themselves */
-	size_t own_address_count;
+	struct mx_own own;
 	size_t addresses_max; /* that are tried; 0: as many as usual */
 	uint16_t port;        /* of others */
 	struct conf_transport smart_host;
@@ -58,63 +54,6 @@ static int set_smart_host(struct mx_outbound *o, const char *text, struct err *e
 		.user = "",
 		.password = ""};
 	return 0;
-}
-
-static void add_own(struct mx_outbound *o, const struct net_address *address)
-{
-	o->own_addresses =
-		alloc_resize(o->own_addresses, o->own_address_count + 1, sizeof(*o->own_addresses));
-	o->own_addresses[o->own_address_count] = *address;
-	net_address_normalise(&o->own_addresses[o->own_address_count++]);
-}
-
-static socklen_t size_of(const struct sockaddr *address)
-{
-	return address->sa_family == AF_INET    ? sizeof(struct sockaddr_in)
-	       : address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-						: 0;
-}
-
-static void add_interfaces(struct mx_outbound *o)
-{
-	struct ifaddrs *all;
-	if (getifaddrs(&all) < 0) {
-		log_warn(NULL, "the addresses of this machine can't be told");
-		return;
-	}
-	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
-		struct net_address address = {.len = i->ifa_addr ? size_of(i->ifa_addr) : 0};
-		memcpy(&address.storage, i->ifa_addr, address.len);
-		if (address.len > 0)
-			add_own(o, &address);
-	}
-	freeifaddrs(all);
-}
-
-static bool is_any(const struct net_address *address)
-{
-	static const uint8_t V4[16] = {[10] = 0xff, [11] = 0xff}, V6[16] = {0};
-	uint8_t ip[16];
-	return net_address_bytes(address, ip) &&
-	       (memcmp(ip, V4, sizeof(ip)) == 0 || memcmp(ip, V6, sizeof(ip)) == 0);
-}
-
-/* Where other servers are reached at the port on which we listen, a host with an address of ours is
- * we (RFC 5321 section 5.1). */
-static void find_own_addresses(struct mx_outbound *o)
-{
-	for (size_t i = 0; i < o->role->listener_count; i++) {
-		const struct role_listener *l = &o->role->listeners[i];
-		struct net_address address = {.len = sizeof(address.storage)};
-		if (l->is_unix || l->protocol != CONF_SMTP ||
-			getsockname(l->fd, (struct sockaddr *)&address.storage, &address.len) < 0 ||
-			net_address_port(&address) != o->port)
-			continue;
-		if (is_any(&address))
-			add_interfaces(o);
-		else
-			add_own(o, &address);
-	}
 }
 
 /* As destinations are called, so that they can be compared. ".example.net" has its dot in front. */
@@ -159,7 +98,7 @@ int mx_outbound_new(struct role *role, struct dns *dns, struct store *store,
 	o->own_name = slice_str(role->settings->hostname);
 	o->options = (struct smtp_outbound_options){
 		.hostname = role->settings->hostname, .spool_dir_fd = role->spool_fd};
-	find_own_addresses(o);
+	mx_own_find(&o->own, role, o->port);
 	if (name_transports(o, err) < 0 || set_smart_host(o, conf->smart_host, err) < 0)
 		return -1;
 	if (conf->mta_sts)
@@ -173,7 +112,7 @@ void mx_outbound_free(struct mx_outbound *o)
 		return;
 	net_tls_client_free(o->any);
 	net_tls_client_free(o->verifies);
-	free(o->own_addresses);
+	mx_own_deinit(&o->own);
 	arena_free(&o->arena);
 	free(o);
 }
@@ -318,8 +257,8 @@ static int open_route(struct mx_outbound *o, struct slice domain, enum queue_tls
 	const struct dns_route_options options = {.port = o->port,
 		.own_names = &o->own_name,
 		.own_name_count = 1,
-		.own_addresses = o->own_addresses,
-		.own_address_count = o->own_address_count,
+		.own_addresses = o->own.addresses,
+		.own_address_count = o->own.count,
 		.addresses_max = o->addresses_max};
 	struct demands demands = {.policy.mode = DNS_MTA_STS_NONE, .tls = tls};
 	const struct dns_route *route = &demands.route;
