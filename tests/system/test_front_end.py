@@ -3,6 +3,7 @@ of another one's checks."""
 
 import re
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,6 +117,17 @@ def test_what_the_front_end_says_of_helo_and_protocol_holds(world: World) -> Non
         become(client, "ADDR=203.0.113.10 HELO=their.test PROTO=SMTP DESTADDR=192.0.2.25 DESTPORT=25")
         give(client, user)
     assert re.search(r"Received: from their.test \(\[203.0.113.10\]\) by \S+ \(Rookery\) with SMTP id", header(world, user))
+
+
+def test_swaks_as_a_front_end(world: World) -> None:
+    """A program that others wrote says it the same way."""
+    user = next(world.users)
+    words = ["swaks", "--server", f"127.0.0.1:{world.pair.mx.port}", "--to", user, "--from", "x@one.test",
+             "--ehlo", "front.test", "--xclient-addr", "203.0.113.20", "--xclient-helo", "swaks.test",
+             "--xclient-name", "[UNAVAILABLE]", "--xclient-proto", "ESMTP"]  # fmt: skip
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stdout
+    assert "Received: from swaks.test ([203.0.113.20])" in header(world, user)
 
 
 def test_attributes_hold_until_others_are_given(world: World) -> None:

@@ -96,6 +96,12 @@ def test_a_local_part_in_utf8_comes_back(world: World) -> None:
     assert b"Status: 5.6.7" in report and "björn".encode() in report
 
 
+def test_operators_may_write_either_form(world: World) -> None:
+    route = world.pair.mx.run("dns", "route", THEIRS)
+    assert route["domain"] == THEIRS_ASCII and route["rows"]
+    assert world.pair.mx.run("dns", "lookup", THEIRS, "MX")["rows"][0]["name"] == THEIRS_ASCII
+
+
 def test_our_own_domain_is_known_in_both_forms(world: World) -> None:
     world.pair.store.run("user", "add", f"bob@{OURS_ASCII}", text=f"{PASSWORD}\n")
     with Client("127.0.0.1", world.pair.mx.port) as client:

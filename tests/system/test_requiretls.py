@@ -43,6 +43,7 @@ class World:
         self.names.add(
             "safe.test",
             f"@ MX 10 mx\nmx A 127.0.0.1\n_{port}._tcp.mx TLSA 3 1 1 {digest}\n"
+            "two MX 10 old\ntwo MX 20 mx\n"
             f"lacks MX 10 old\nold A 127.0.0.2\n_{port}._tcp.old TLSA 3 1 1 {digest}\n"
             f"wrong MX 10 bad\nbad A 127.0.0.1\n_{port}._tcp.bad TLSA 3 1 1 {'0' * 64}\n"
             "pkix MX 10 named\nnamed A 127.0.0.1\nother MX 10 another\nanother A 127.0.0.1\n",
@@ -131,9 +132,10 @@ def test_it_is_offered_and_taken_within_tls_only(world: World) -> None:
     assert b"Return-Path: <x@plain.test>" in world.await_report("to our own store")
 
 
-@pytest.mark.parametrize("domain", ["safe.test", "pkix.safe.test"])
+@pytest.mark.parametrize("domain", ["safe.test", "pkix.safe.test", "two.safe.test"])
 def test_it_goes_on_to_a_host_that_is_verified(world: World, domain: str) -> None:
-    """By DANE; or by the host's certificate where DNSSEC vouches for the MX record."""
+    """By DANE; or by the host's certificate where DNSSEC vouches for the MX record; past one that does
+    not offer it."""
     world.submit(domain, f"x@{domain}")
     mail, secure = world.await_one(world.offers, domain)
     assert mail.endswith(b" REQUIRETLS") and secure
@@ -158,6 +160,7 @@ def test_a_certificate_that_does_not_fit_stops_it(world: World) -> None:
         assert time.monotonic() < end
         time.sleep(0.05)
     assert rows[0]["name"] == "other.safe.test requiretls"
+    assert [row["tls"] for row in world.pair.mx.run("queue", "list")["rows"]] == ["required"]
     assert not any(b"Subject: never" in text for _, text in world.offers.messages)
 
 

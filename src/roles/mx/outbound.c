@@ -217,6 +217,16 @@ static int choose_tls(struct mx_outbound *o, const struct demands *demands,
 	return 0;
 }
 
+/* What demands TLS goes only to hosts that pass the demand on; another one may do so. */
+static int check_offer(enum queue_tls tls, struct mx_outbound_peer *peer, struct err *err)
+{
+	if (tls != QUEUE_TLS_REQUIRED || smtp_outbound_has(peer->connection, SMTP_HAS_REQUIRETLS))
+		return 0;
+	smtp_outbound_close(peer->connection);
+	(void)err_permanent(err, ERR_DENIED, "REQUIRETLS: %s does not offer it", peer->host);
+	return err_status(err, "5.7.30");
+}
+
 static int open_host(struct mx_outbound *o, const struct demands *demands,
 	const struct dns_exchanger *host, struct arena *arena, struct mx_outbound_peer *peer,
 	struct err *err)
@@ -229,21 +239,28 @@ static int open_host(struct mx_outbound *o, const struct demands *demands,
 		hop.address = host->addresses[i];
 		hop.tls = tls;
 		if (open_hop(o, &hop, peer, err) == 0)
-			return 0;
+			return check_offer(demands->tls, peer, err);
 	}
 	return -1;
+}
+
+/* The host has no TLS, or not what is demanded of it, and will not have it for being asked again.
+ */
+static bool is_hopeless(enum queue_tls tls, const struct err *err)
+{
+	struct slice status = slice_str(err->status);
+	return tls == QUEUE_TLS_REQUIRED &&
+	       (slice_ends(status, SLICE(".7.4")) || slice_eq(status, SLICE("5.7.30")));
 }
 
 /* No host takes mail. Only what the DNS says is for good, and that a message which demands TLS
  * can't have it (RFC 8689 section 4.2.1). */
 static int unreachable(enum queue_tls tls, struct err *err)
 {
-	if (tls == QUEUE_TLS_REQUIRED && slice_ends(slice_str(err->status), SLICE(".7.4"))) {
+	if (is_hopeless(tls, err)) {
 		err->class = ERR_PERMANENT;
 		return err_status(err, "5.7.30");
 	}
-	if (slice_eq(slice_str(err->status), SLICE("5.7.30")))
-		return -1;
 	err->class = ERR_TEMPORARY;
 	if (err->status[0] == '\0')
 		(void)err_status(err, "4.4.1");
@@ -269,9 +286,15 @@ static int open_route(struct mx_outbound *o, struct slice domain, enum queue_tls
 	if (o->role->settings->mx.outbound.mta_sts && !route->literal && tls != QUEUE_TLS_WAIVED &&
 		mx_sts_find(&o->sts, route->domain, &arena, &demands.policy, err) < 0)
 		return unreachable(tls, err);
-	for (size_t i = 0; i < route->count; i++)
+	struct err later = {0}; /* why a host can't be used now that may be tried again */
+	for (size_t i = 0; i < route->count; i++) {
 		if (open_host(o, &demands, &route->hosts[i], &arena, peer, err) == 0)
 			return 0;
+		if (!is_hopeless(tls, err))
+			later = *err;
+	}
+	if (later.text[0])
+		*err = later;
 	return unreachable(tls, err);
 }
 
@@ -317,7 +340,7 @@ static int open_address(struct mx_outbound *o, const struct conf_transport *t, e
 		.password = slice_str(t->password)};
 	if (t->tls == CONF_TRANSPORT_VERIFY || tls == QUEUE_TLS_REQUIRED)
 		(void)verify(o, "name", &hop);
-	return open_hop(o, &hop, peer, err);
+	return open_hop(o, &hop, peer, err) < 0 ? -1 : check_offer(tls, peer, err);
 }
 
 static bool is_ip(const struct conf_transport *t, struct net_address *ret_address)
