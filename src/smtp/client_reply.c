@@ -35,6 +35,7 @@ static void read_extension(struct slice line, struct smtp_offer *offer)
 		{"AUTH", SMTP_HAS_AUTH, read_mechanisms},
 		{"REQUIRETLS", SMTP_HAS_REQUIRETLS, NULL},
 		{"XADDR", SMTP_HAS_XADDR, NULL},
+		{"XDELIVERY", SMTP_HAS_XDELIVERY, NULL},
 	};
 	struct slice word = slice_cut(&line, ' ');
 	for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)

@@ -16,7 +16,8 @@ enum smtp_client_extension {
 	SMTP_HAS_STARTTLS = 256,
 	SMTP_HAS_AUTH = 512,
 	SMTP_HAS_REQUIRETLS = 1024,
-	SMTP_HAS_XADDR = 2048,
+	SMTP_HAS_XDELIVERY = 2048,
+	SMTP_HAS_XADDR = 4096,
 };
 
 /* Said behind EHLO or LHLO. */

@@ -39,7 +39,7 @@ static void write_extensions(struct smtp_session *s)
 	if (takes_require_tls(s))
 		buf_add_str(out, "250-REQUIRETLS\r\n");
 	if (smtp_is_ours(s))
-		buf_add_str(out, "250-XSESSION\r\n250-XADDR\r\n");
+		buf_add_str(out, "250-XSESSION\r\n250-XADDR\r\n250-XDELIVERY\r\n");
 	if (smtp_xclient_offered(s))
 		buf_add_str(out, "250-XCLIENT " ENVELOPE_XCLIENT_OFFER "\r\n");
 	buf_add_str(out, "250 ENHANCEDSTATUSCODES\r\n");
@@ -104,7 +104,9 @@ static enum smtp_run mail(struct smtp_session *s, struct slice arguments)
 	enum envelope_parsed r = envelope_parse_mail(arguments, &sender);
 	if (r != ENVELOPE_PARSED)
 		return parse_trouble(s, r, "5.1.7");
-	if ((sender.session.len > 0 || sender.client.len > 0) && !smtp_is_ours(s))
+	bool of_peer =
+		sender.session.len > 0 || sender.client.len > 0 || !id_is_none(sender.delivery);
+	if (of_peer && !smtp_is_ours(s))
 		return parse_trouble(s, ENVELOPE_BAD_PARAMETER, NULL);
 	if (sender.require_tls && !takes_require_tls(s))
 		return smtp_reply(s, 555, "5.5.4", "REQUIRETLS is for TLS only: STARTTLS first");

@@ -37,6 +37,11 @@ void smtp_exchange_write_mail(const struct smtp_exchange *x, const struct smtp_t
 		buf_printf(to, " XSESSION=%s", t->session);
 	if (x->lmtp && (x->extensions & SMTP_HAS_XADDR) && t->client)
 		write_client(t->client, to);
+	if (x->lmtp && (x->extensions & SMTP_HAS_XDELIVERY) && !id_is_none(s->delivery)) {
+		char id[ID_TEXT_SIZE + 1];
+		id_to_text(s->delivery, id);
+		buf_printf(to, " XDELIVERY=%s%s", id, s->again ? ",again" : "");
+	}
 	buf_add_str(to, "\r\n");
 }
 
