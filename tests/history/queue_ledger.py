@@ -27,7 +27,9 @@ class Kills:
         self.times.append(when)
 
     def between(self, first: Copy, second: Copy) -> float | None:
-        return next((when for when in self.times if first.begun - SLACK <= when <= second.begun), None)
+        """The first one behind the first copy; or one just before it, which the sink may have read late."""
+        fit = [when for when in self.times if first.begun - SLACK <= when <= second.begun]
+        return min(fit, key=lambda when: (when < first.begun, when), default=None)
 
 
 class Ledger:

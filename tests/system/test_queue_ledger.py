@@ -93,6 +93,16 @@ def test_a_kill_explains_no_more_than_was_under_way(story: Story) -> None:
     assert story.end() == [f"{ELSEWHERE_MAX + 1} went to one.test twice for one kill, at 1.00"]
 
 
+def test_of_two_kills_each_explains_its_own(story: Story) -> None:
+    for when in (1.0, 1.5):
+        story.kills.note(when)
+        for number in range(ELSEWHERE_MAX):
+            text = story.send(f"away{when}{number}", AWAY)
+            story.goes_out(text, when - 0.1)
+            story.goes_out(text, when + 0.4)
+    assert story.end() == []
+
+
 def test_nothing_explains_that_it_is_twice_in_a_mailbox(story: Story) -> None:
     story.kills.note(1)
     text = story.send("a", HERE)
