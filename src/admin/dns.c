@@ -3,6 +3,7 @@
 
 #include "admin/values.h"
 #include "dns/dane.h"
+#include "dns/idn.h"
 #include "dns/mta_sts.h"
 #include "dns/records.h"
 #include "dns/text.h"
@@ -38,6 +39,7 @@ int admin_dns_lookup(
 		return err_permanent(err, ERR_BAD_INPUT,
 			"\"%.*s\" is none of A, AAAA, CNAME, MX, NS, PTR, SRV, TLSA, TXT",
 			SLICE_ARG(type_name));
+	(void)!dns_name_to_ascii(name, &arena, &name);
 	int r = dns_lookup(admin->dns, name, type, &arena, &answer, err);
 	if (r != 0)
 		return r < 0 ? -1 : absent(name, type, r, &answer, err);
@@ -143,7 +145,9 @@ int admin_dns_route(
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct dns_route_options options = {0};
 	struct dns_route route;
-	if (dns_find_route(admin->dns, admin_argument(call, 0), &options, &arena, &route, err) < 0)
+	struct slice domain = admin_argument(call, 0);
+	(void)!dns_name_to_ascii(domain, &arena, &domain);
+	if (dns_find_route(admin->dns, domain, &options, &arena, &route, err) < 0)
 		return err_prefix(err, "%s", err->status);
 	json_t *rows = json_array();
 	for (size_t i = 0; i < route.count; i++)

@@ -47,6 +47,12 @@ const struct conf_block conf_blocks[] = {
 		.on = CONF_NO_OFFSET,
 		.help = "What is found about mail on its way in is sealed (ARC, RFC 8617) when the "
 			"mail goes on to elsewhere, so that the server there can believe it."},
+	{.path = "mx.backup",
+		.on = CONF_NO_OFFSET,
+		.help = "Domains for which this machine is a backup MX: their mail is taken from "
+			"anybody, kept in the queue, and passed to the domain's better hosts, as "
+			"the "
+			"DNS (or a transport) has them, never to ourselves."},
 	{.path = "mx.checks",
 		.on = CONF_NO_OFFSET,
 		.help = "What is asked about mail from other servers: SPF, DKIM, ARC and DMARC. "
@@ -59,7 +65,8 @@ const struct conf_block conf_blocks[] = {
 		.items = offsetof(struct conf_settings, mx.dns_lists),
 		.count = offsetof(struct conf_settings, mx.dns_list_count),
 		.help = "A list in the DNS (RFC 5782) of clients or domains that send what nobody "
-			"wants. Who is on it has a higher score; mx.checks says what comes of "
+			"wants, or of domains to which such mail links. Who is on it has a higher "
+			"score; mx.checks says what comes of "
 			"that. Nobody in mx.checks.trusted, no user and nobody on this machine is "
 			"asked about. May be repeated."},
 	{.path = "mx.greylist",
@@ -108,6 +115,13 @@ const struct conf_block conf_blocks[] = {
 			"\"*\", a smart host that takes all mail for elsewhere. The domain's own "
 			"block goes before those of longer and shorter names above it. May be "
 			"repeated."},
+	{.path = "mx.xclient",
+		.on = CONF_NO_OFFSET,
+		.help = "Front ends of ours (filters, load balancers, Postfix, nginx) that pass "
+			"their "
+			"clients on by SMTP and say by XCLIENT who they are: then all checks, "
+			"limits "
+			"and logs are about the client, not about the front end."},
 	{.path = "store",
 		.on = offsetof(struct conf_settings, store.on),
 		.help = "The role that keeps mailboxes and serves them. This machine has the role "

@@ -211,6 +211,20 @@ const struct conf_option conf_options[] = {
 	{"mx", "control_socket", CONF_ADDRESS, CONF_RESTART, FIELD(mx.control_socket),
 		.fallback = "unix:<run>/mx-control", .example = "unix:/run/rookery/mx-control",
 		.help = "Where the rookery command reaches the running mx role: its queue."},
+	{"mx.backup", "for", CONF_HOSTS, CONF_RESTART, FIELD(mx.backup.domains), .fallback = "",
+		.example = "example.net *.example.net",
+		.help = "The domains; *.example.net stands for all names below it, not for itself. "
+			"Domains of our own directory need not be here."},
+	{"mx.backup", "verify_recipients", CONF_BOOL, CONF_RESTART,
+		FIELD(mx.backup.verify_recipients), .fallback = "yes",
+		.help = "Whether the domain's own server is asked about a recipient before mail is "
+			"taken: whom it refuses is refused here, too, so that nobody gets bounces "
+			"for mail that he did not send. When it can't tell, mail is taken. Answers "
+			"are remembered: an hour, refusals 10 minutes."},
+	{"mx.backup", "verify_timeout", CONF_DURATION, CONF_RESTART, 100, MINUTE,
+		FIELD(mx.backup.verify_timeout_ms), .fallback = "10s",
+		.help = "How long its connection and each of its answers are waited for; then it "
+			"can't tell, and is not asked again for a minute."},
 	{"mx.checks", "on", CONF_BOOL, CONF_RESTART, FIELD(mx.checks.on), .fallback = "yes",
 		.help = "Whether anything is asked."},
 	{"mx.checks", "trusted", CONF_NETWORKS, CONF_RESTART, FIELD(mx.checks.trusted),
@@ -247,10 +261,12 @@ const struct conf_option conf_options[] = {
 		FIELD(mx.checks.ask_timeout_ms), .fallback = "3s",
 		.help = "How long all questions about a client may take, which are asked at the "
 			"same time; what is not answered then counts nothing."},
-	{"mx.dns_list", "of", CONF_CHOICE, CONF_RESTART, .choices = "client domain", LIST(of),
+	{"mx.dns_list", "of", CONF_CHOICE, CONF_RESTART, .choices = "client domain url", LIST(of),
 		.fallback = "client",
 		.help = "What is looked for in the list. client: the client's IP address. domain: "
-			"the domains of the sender's address and of HELO."},
+			"the domains of the sender's address and of HELO. url: the domains that "
+			"the "
+			"message links to, asked for when it is here whole."},
 	{"mx.dns_list", "score", CONF_NUMBER, CONF_RESTART, 0, 1000000, LIST(score),
 		.fallback = "5",
 		.help = "What it adds to a client's score. A list of good clients is no use here: "
@@ -377,6 +393,20 @@ const struct conf_option conf_options[] = {
 	{"mx.queue", "delay_warning", CONF_DURATION, CONF_RESTART, MINUTE, 30 * (uint64_t)DAY,
 		FIELD(mx.queue.delay_warning_ms), .fallback = "4h",
 		.help = "After that time its sender hears once that it takes long."},
+	{"mx.queue", "retry", CONF_DURATIONS, CONF_RESTART, SECOND, 5 * (uint64_t)DAY,
+		FIELD(mx.queue.retry), .fallback = "5m 15m 30m 1h 2h 4h",
+		.help = "When a server says \"later\" about a recipient: how long after the first "
+			"attempt, the second one and so on it is tried again; the last one holds "
+			"for "
+			"all that follow."},
+	{"mx.queue", "reach_first", CONF_DURATION, CONF_RESTART, SECOND, DAY,
+		FIELD(mx.queue.reach_first_ms), .fallback = "1m",
+		.help = "How long a destination that can't be reached is left alone at first, with "
+			"all that waits for it; then twice as long each time, up to reach_max."},
+	{"mx.queue", "reach_max", CONF_DURATION, CONF_RESTART, SECOND, 5 * (uint64_t)DAY,
+		FIELD(mx.queue.reach_max_ms), .fallback = "1h",
+		.help = "How long it is left alone at most. Our own store is tried again after 5 "
+			"seconds at most in any case."},
 	{"mx.queue", "connections", CONF_NUMBER, CONF_RESTART, 1, 10000,
 		FIELD(mx.queue.connections), .fallback = "200",
 		.help = "Connections to all destinations at the same time."},
@@ -391,6 +421,13 @@ const struct conf_option conf_options[] = {
 			"may "
 			"go out twice. 0s: never by itself, but after \"rookery mirror replace\" "
 			"or \"unpair\"."},
+	{"mx.xclient", "from", CONF_NETWORKS, CONF_RESTART, FIELD(mx.xclient.from), .fallback = "",
+		.example = "192.0.2.10 2001:db8:1::/64",
+		.help = "Networks of front ends who may say XCLIENT, on all listeners of the role; "
+			"it "
+			"is offered to them alone. Who may say it may also say who is logged in, "
+			"and "
+			"send as he."},
 
 	{"store", "user", CONF_TEXT, CONF_RESTART, 1, 32, FIELD(store.user), .fallback = "<user>",
 		.example = "rookery-store",
@@ -433,7 +470,9 @@ const struct conf_option conf_options[] = {
 		.fallback = "", .example = "192.0.2.10",
 		.help = "Networks of mx machines of ours that deliver by LMTP over the network: "
 			"what "
-			"they say of junk is believed as if they were on this machine."},
+			"they say of junk, and of who their clients are, is believed as if they "
+			"were "
+			"on this machine."},
 	{"store", "quota", CONF_SIZE, CONF_RESTART, 0, 1024 * TIB, FIELD(store.quota),
 		.fallback = "0",
 		.help = "Bytes that an account may hold where neither user nor domain says "

@@ -6,21 +6,22 @@
 
 #include "conf/settings.h"
 
-enum conf_type {       /* type of the field in the struct */
-	CONF_BOOL,     /* bool */
-	CONF_NUMBER,   /* uint64_t */
-	CONF_SIZE,     /* uint64_t, bytes */
-	CONF_DURATION, /* uint64_t, milliseconds */
-	CONF_CHOICE,   /* an enum; the place in `choices`, from 0 */
-	CONF_TEXT,     /* const char *; least and most count its bytes */
-	CONF_PATH,     /* const char *; absolute */
-	CONF_HOST,     /* const char * */
-	CONF_ADDRESS,  /* const char *; IP and port, or Unix socket */
-	CONF_HOSTS,    /* struct conf_list */
-	CONF_NETWORKS, /* struct conf_list */
-	CONF_SERVERS,  /* struct conf_list; IP addresses with ports */
-	CONF_RANGES,   /* struct conf_list; IPv4 addresses, or two with "-" between */
-	CONF_LISTEN,   /* struct conf_listens; `choices` are the protocols allowed */
+enum conf_type {        /* type of the field in the struct */
+	CONF_BOOL,      /* bool */
+	CONF_NUMBER,    /* uint64_t */
+	CONF_SIZE,      /* uint64_t, bytes */
+	CONF_DURATION,  /* uint64_t, milliseconds */
+	CONF_CHOICE,    /* an enum; the place in `choices`, from 0 */
+	CONF_TEXT,      /* const char *; least and most count its bytes */
+	CONF_PATH,      /* const char *; absolute */
+	CONF_HOST,      /* const char * */
+	CONF_ADDRESS,   /* const char *; IP and port, or Unix socket */
+	CONF_HOSTS,     /* struct conf_list */
+	CONF_NETWORKS,  /* struct conf_list */
+	CONF_SERVERS,   /* struct conf_list; IP addresses with ports */
+	CONF_DURATIONS, /* struct conf_durations */
+	CONF_RANGES,    /* struct conf_list; IPv4 addresses, or two with "-" between */
+	CONF_LISTEN,    /* struct conf_listens; `choices` are the protocols allowed */
 };
 
 enum conf_effect { CONF_RELOAD, CONF_RESTART };
@@ -30,7 +31,7 @@ struct conf_option {
 	const char *key;
 	enum conf_type type;
 	enum conf_effect effect; /* what a change needs */
-	uint64_t least, most;    /* of numbers, sizes, durations, lengths */
+	uint64_t least, most;    /* of numbers, sizes, durations (of each), lengths */
 	const char *choices;     /* names, one space between */
 	/* As in the file; statements of lists have "; " between. <data>, <run>, <user> stand for
 	 * those options, <host> for the system's name. NULL: the option must be given. */

@@ -17,6 +17,12 @@ struct conf_list {
 	size_t count;
 };
 
+enum { CONF_DURATIONS_MAX = 16 };
+struct conf_durations {
+	const uint64_t *items; /* milliseconds */
+	size_t count;
+};
+
 enum conf_protocol {
 	CONF_SMTP,
 	CONF_SUBMISSION,
@@ -92,6 +98,8 @@ struct conf_metrics {
 struct conf_queue {
 	uint64_t lifetime_ms, delay_warning_ms, take_over_ms;
 	uint64_t connections, connections_per_destination;
+	struct conf_durations retry; /* between attempts, the last one for all that follow */
+	uint64_t reach_first_ms, reach_max_ms;
 };
 
 enum conf_dmarc { CONF_DMARC_MARK, CONF_DMARC_REJECT };
@@ -105,7 +113,7 @@ struct conf_checks {
 };
 
 /* A list in the DNS of what sends unwanted mail. */
-enum conf_dns_list_of { CONF_DNS_LIST_OF_CLIENT, CONF_DNS_LIST_OF_DOMAIN };
+enum conf_dns_list_of { CONF_DNS_LIST_OF_CLIENT, CONF_DNS_LIST_OF_DOMAIN, CONF_DNS_LIST_OF_URL };
 struct conf_dns_list {
 	const char *zone; /* "" when the block has none */
 	enum conf_dns_list_of of;
@@ -185,6 +193,18 @@ struct conf_greylist {
 	enum conf_greylist_spare spare;
 };
 
+/* Domains whose mail we take for their better exchangers. */
+struct conf_backup {
+	struct conf_list domains; /* "example.net", "*.example.net": all below it */
+	bool verify_recipients;
+	uint64_t verify_timeout_ms;
+};
+
+/* Front ends that pass clients on. */
+struct conf_xclient {
+	struct conf_list from;
+};
+
 struct conf_mx {
 	bool on; /* the block is there: this machine has the role */
 	const char *user;
@@ -205,6 +225,8 @@ struct conf_mx {
 	struct conf_srs srs;
 	struct conf_arc arc;
 	struct conf_greylist greylist;
+	struct conf_xclient xclient;
+	struct conf_backup backup;
 	const struct conf_dns_list *dns_lists;
 	size_t dns_list_count;
 	const struct conf_milter *milters; /* in the order in which they are asked */

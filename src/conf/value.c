@@ -40,11 +40,12 @@ static void write_with_unit(struct buf *to, uint64_t value, const struct unit *u
 static bool read_number(const struct conf_option *option, struct slice text, uint64_t *ret_value)
 {
 	bool ok;
+	bool duration = option->type == CONF_DURATION || option->type == CONF_DURATIONS;
 	if (option->type == CONF_SIZE)
 		ok = read_with_unit(text, sizes, ARRAY_LEN(sizes), ret_value);
-	else if (option->type == CONF_DURATION && slice_eq(text, SLICE("0")))
+	else if (duration && slice_eq(text, SLICE("0")))
 		ok = (*ret_value = 0, true);
-	else if (option->type == CONF_DURATION)
+	else if (duration)
 		ok = read_with_unit(text, durations, ARRAY_LEN(durations), ret_value);
 	else
 		ok = slice_to_u64(text, UINT64_MAX, ret_value);
@@ -55,7 +56,7 @@ static void write_number(const struct conf_option *option, uint64_t value, struc
 {
 	if (option->type == CONF_SIZE)
 		write_with_unit(to, value, sizes, ARRAY_LEN(sizes));
-	else if (option->type == CONF_DURATION)
+	else if (option->type == CONF_DURATION || option->type == CONF_DURATIONS)
 		write_with_unit(to, value, durations, ARRAY_LEN(durations));
 	else
 		buf_add_u64(to, value);
@@ -155,6 +156,24 @@ static int add_words(struct arena *arena, const struct conf_option *option,
 	return 0;
 }
 
+static int add_durations(struct arena *arena, const struct conf_option *option,
+	const struct conf_node *node, struct conf_durations *list, struct conf_faults *faults)
+{
+	for (const struct conf_word *word = node->values; word; word = word->next) {
+		uint64_t value;
+		if (!read_number(option, word->text, &value))
+			return wrong_value(option, word, faults);
+		if (list->count == CONF_DURATIONS_MAX)
+			return conf_fault(faults, word->place, "more than %d values for \"%s\"",
+				(int)CONF_DURATIONS_MAX, option->key);
+		uint64_t *grown = grow(arena, list->items, list->count, sizeof(value));
+		if (grown)
+			list->items = grown;
+		((uint64_t *)list->items)[list->count++] = value;
+	}
+	return 0;
+}
+
 /* <protocol> <address> [proxy] */
 static int add_listen(struct arena *arena, const struct conf_option *option,
 	const struct conf_node *node, struct conf_listens *list, struct conf_faults *faults)
@@ -223,7 +242,7 @@ bool conf_value_is_list(const struct conf_option *option)
 {
 	return option->type == CONF_LISTEN || option->type == CONF_HOSTS ||
 	       option->type == CONF_NETWORKS || option->type == CONF_SERVERS ||
-	       option->type == CONF_RANGES;
+	       option->type == CONF_RANGES || option->type == CONF_DURATIONS;
 }
 
 int conf_value_set(struct arena *arena, const struct conf_option *option,
@@ -237,6 +256,8 @@ int conf_value_set(struct arena *arena, const struct conf_option *option,
 	}
 	if (option->type == CONF_LISTEN)
 		return add_listen(arena, option, node, field, faults);
+	if (option->type == CONF_DURATIONS)
+		return add_durations(arena, option, node, field, faults);
 	if (conf_value_is_list(option))
 		return add_words(arena, option, node, field, faults);
 	const struct conf_word *second = node->values->next;
@@ -284,6 +305,19 @@ static void write_list(const struct conf_option *option, const struct conf_list 
 	buf_add_str(to, ";\n");
 }
 
+static void write_durations(const struct conf_option *option, const struct conf_durations *list,
+	const char *indent, struct buf *to)
+{
+	if (list->count > 0)
+		buf_printf(to, "%s%s", indent, option->key);
+	for (size_t i = 0; i < list->count; i++) {
+		buf_add_byte(to, ' ');
+		write_number(option, list->items[i], to);
+	}
+	if (list->count > 0)
+		buf_add_str(to, ";\n");
+}
+
 static void write_listens(const struct conf_option *option, const struct conf_listens *list,
 	const char *indent, struct buf *to)
 {
@@ -301,6 +335,10 @@ void conf_value_write(
 	unsigned choice;
 	if (option->type == CONF_LISTEN) {
 		write_listens(option, field, indent, to);
+		return;
+	}
+	if (option->type == CONF_DURATIONS) {
+		write_durations(option, field, indent, to);
 		return;
 	}
 	if (conf_value_is_list(option)) {
@@ -361,6 +399,10 @@ void conf_value_expected(const struct conf_option *option, struct buf *to)
 	case CONF_DURATION:
 		add_range(option, "a duration", to);
 		buf_add_str(to, ", like 30s, 5m, 1h or 7d");
+		break;
+	case CONF_DURATIONS:
+		add_range(option, "durations", to);
+		buf_printf(to, ", like 5m 30m 1h, %d at most", (int)CONF_DURATIONS_MAX);
 		break;
 	case CONF_CHOICE:
 		add_choices(option->choices, to);

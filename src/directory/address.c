@@ -163,6 +163,8 @@ static bool plain_domain(struct slice s, char *to)
 
 bool directory_domain_parse(struct slice text, struct directory_domain_name *ret_name)
 {
+	if (slice_ends(text, SLICE(".")))
+		text.len--;
 	if (text.len == 0 || text.len > INPUT_MAX)
 		return false;
 	if (plain_domain(text, ret_name->text)) {

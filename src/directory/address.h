@@ -2,7 +2,7 @@
  *
  * Local parts (RFC 5321 section 4.1.2, RFC 6531): in NFC and case folded; quoted only where they
  * must be, then with no more backslashes than needed. Domains: lower-case A-labels (UTS 46,
- * nontransitional). Address literals ("[192.0.2.1]") are no names. */
+ * nontransitional), a final dot left out. Address literals ("[192.0.2.1]") are no names. */
 #ifndef DIRECTORY_ADDRESS_H
 #define DIRECTORY_ADDRESS_H
 

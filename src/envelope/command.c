@@ -20,6 +20,7 @@ static const struct {
 	{"VRFY", ENVELOPE_VRFY},
 	{"EXPN", ENVELOPE_EXPN},
 	{"HELP", ENVELOPE_HELP},
+	{"XCLIENT", ENVELOPE_XCLIENT},
 };
 
 enum envelope_verb envelope_cut_verb(struct slice line, struct slice *ret_rest)
@@ -145,6 +146,10 @@ static bool mail_parameter(
 	}
 	if (slice_eq_nocase(name, SLICE("XSESSION"))) {
 		s->session = value;
+		return is_xtext(value, ENVELOPE_ENVID_MAX);
+	}
+	if (slice_eq_nocase(name, SLICE("XADDR"))) {
+		s->client = value;
 		return is_xtext(value, ENVELOPE_ENVID_MAX);
 	}
 	if (slice_eq_nocase(name, SLICE("XDELIVERY")))

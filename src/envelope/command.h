@@ -29,6 +29,7 @@ enum envelope_verb {
 	ENVELOPE_RSET,
 	ENVELOPE_STARTTLS,
 	ENVELOPE_VRFY,
+	ENVELOPE_XCLIENT,
 };
 /* Cuts the verb off a line (without its line end); *ret_rest is what follows, spaces trimmed. */
 enum envelope_verb envelope_cut_verb(struct slice line, struct slice *ret_rest);
@@ -46,6 +47,7 @@ struct envelope_sender {
 	struct slice envid;   /* xtext, as written; empty: none */
 	struct slice auth;    /* AUTH=, as written */
 	struct slice session; /* XSESSION= of a trusted peer: its session id */
+	struct slice client;  /* XADDR= of the same: the IP of its client */
 	/* XDELIVERY= of a trusted peer: what it knows the message by, the same whenever it sends
 	 * it; ID_NONE: not said. `again` ("id,again"): it may have arrived before. */
 	struct id delivery;

@@ -27,6 +27,7 @@ static void check_mail(struct slice arguments)
 	check_xtext(s.envid);
 	check_xtext(s.auth);
 	check_xtext(s.session);
+	check_xtext(s.client);
 }
 
 static void check_rcpt(struct slice arguments)

@@ -3,7 +3,7 @@
 #ifndef FILTER_NAME_H
 #define FILTER_NAME_H
 
-#include "dns/name.h"
+#include "dns/idn.h"
 
 /* Can it be asked for? A good name that is not the root. */
 bool filter_name_is_valid(struct slice name);
@@ -12,8 +12,11 @@ size_t filter_name_labels(struct slice name);
 struct slice filter_name_parent(struct slice name);
 /* Equal to `parent`, or below it. */
 bool filter_name_is_within(struct slice name, struct slice parent);
-/* Lower case, A-labels for U-labels (RFC 5890), no final dot, in the arena. False when that makes
- * no valid name. */
-WARN_UNUSED bool filter_name_to_ascii(struct slice name, struct arena *arena, struct slice *ret);
+/* Of what people wrote (addresses in headers and envelopes): as dns_name_to_ascii(). */
+WARN_UNUSED static inline bool filter_name_to_ascii(
+	struct slice name, struct arena *arena, struct slice *ret_name)
+{
+	return dns_name_to_ascii(name, arena, ret_name);
+}
 
 #endif

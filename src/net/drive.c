@@ -64,7 +64,7 @@ static bool enter_limits(struct net_session *s)
 	return false;
 }
 
-static void tag_client(struct net_session *s)
+void net_session_tag_client(struct net_session *s)
 {
 	char host[NET_ADDRESS_TEXT];
 	net_address_host(&s->peer, host);
@@ -100,7 +100,7 @@ static enum step step_connect(struct net_session *s)
 	if (number != 0)
 		return STEP_WAIT;
 	net_session_learn_local(s);
-	tag_client(s);
+	net_session_tag_client(s);
 	/* TLS is on top already; both have to be done by stage_ends. */
 	s->stage = s->top == &s->socket.layer ? NET_STAGE_OPEN : NET_STAGE_HANDSHAKE;
 	return STEP_AGAIN;
@@ -108,7 +108,7 @@ static enum step step_connect(struct net_session *s)
 
 static enum step step_proxied(struct net_session *s)
 {
-	tag_client(s);
+	net_session_tag_client(s);
 	if ((!s->peer_trusted || s->proxied) && !enter_limits(s))
 		return STEP_GONE;
 	if (s->options->tls_at_once)

@@ -58,6 +58,12 @@ const struct net_address *net_local(const struct net_session *session)
 void net_set_peer(struct net_session *session, const struct net_address *address)
 {
 	session->peer = *address;
+	net_session_tag_client(session);
+}
+
+void net_set_local(struct net_session *session, const struct net_address *address)
+{
+	session->local = *address;
 }
 
 bool net_peer_is_trusted(const struct net_session *session)

@@ -78,8 +78,10 @@ const struct net_address *net_local(const struct net_session *session); /* after
 /* The connection itself (before PROXY) comes from an address in the listener's `trusted`: it may
  * speak for others. */
 bool net_peer_is_trusted(const struct net_session *session);
-/* Replaces the client's address (XCLIENT, IMAP ID from a trusted peer). */
+/* Replaces the client's address, in the log too, or ours that it connected to (XCLIENT, IMAP ID
+ * from a trusted peer). */
 void net_set_peer(struct net_session *session, const struct net_address *address);
+void net_set_local(struct net_session *session, const struct net_address *address);
 
 /* Input. */
 struct slice net_input(struct net_session *session); /* valid until consume or return */

@@ -90,6 +90,8 @@ struct net_session *net_session_new(struct net_loop *loop,
 /* session_life.c: into its slot, claimed and queued; the loop's from then on. False: there is no
  * room, and it is the caller's still. */
 WARN_UNUSED bool net_session_begin(struct net_session *session);
+/* drive.c: who the client is, for the log. */
+void net_session_tag_client(struct net_session *session);
 /* session_life.c: closes and frees one that was not begun. */
 void net_session_drop(struct net_session *session);
 /* session_life.c: of a connected socket. */

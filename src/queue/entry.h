@@ -19,6 +19,9 @@ enum queue_entry_flag {
 	QUEUE_HELD = 2,       /* by an operator: not tried */
 	QUEUE_DELAY_TOLD = 4, /* its sender has heard that it takes long */
 	QUEUE_REQUIRETLS = 8, /* RFC 8689 */
+	/* Its sender wants it delivered, whatever the other side demands of TLS (RFC 8689 section
+	 * 3). Never together with the one above. */
+	QUEUE_TLS_OPTIONAL = 16,
 };
 
 struct queue_entry {

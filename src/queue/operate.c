@@ -2,6 +2,8 @@
 #include "queue/queue_internal.h"
 
 #include "base/clock.h"
+#include "dns/idn.h"
+#include "queue/destination.h"
 
 void queue_place_name(struct queue_place place, char ret_name[QUEUE_NAME_SIZE])
 {
@@ -109,7 +111,7 @@ static int change_entry(struct store_write *write, struct store_collection *c,
 static void tell(struct queue *q, struct queue_place place, const struct queue_entry *entry,
 	enum queue_change change, bool was_held)
 {
-	char room[ENVELOPE_DOMAIN_MAX];
+	char room[QUEUE_DESTINATION_MAX];
 	bool taken, waits = !(entry->flags & QUEUE_HELD);
 	if (was_held && (change == QUEUE_RELEASE || change == QUEUE_REMOVE))
 		queue_share_release(q, place.shard);
@@ -163,8 +165,17 @@ int queue_change(
 
 uint64_t queue_flush(struct queue *q, struct slice destination)
 {
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	char room[QUEUE_DESTINATION_MAX];
+	int64_t now = clock_mono_ms();
+	if (destination.len > 0)
+		(void)!dns_name_to_ascii(destination, &arena, &destination);
 	(void)pthread_mutex_lock(&q->lock);
-	uint64_t count = queue_schedule_flush(q->schedule, destination, clock_mono_ms());
+	uint64_t count = queue_schedule_flush(q->schedule, destination, now);
+	if (destination.len > 0) /* a domain's, whatever is special about it */
+		for (enum queue_tls tls = QUEUE_TLS_REQUIRED; tls <= QUEUE_TLS_WAIVED; tls++)
+			count += queue_schedule_flush(
+				q->schedule, queue_destination_with(destination, tls, room), now);
 	(void)pthread_mutex_unlock(&q->lock);
 	queue_dispatch(q);
 	return count;

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/must.h"
+#include "queue/destination.h"
 
 enum {
 	MINUTE_MS = 60 * 1000,
@@ -27,23 +28,10 @@ static void set_defaults(struct queue_options *o)
 	o->delay_ms = o->delay_ms ? o->delay_ms : (int64_t)DELAY_HOURS * HOUR_MS;
 }
 
-struct slice queue_destination_of(const struct queue_entry *entry, char room[ENVELOPE_DOMAIN_MAX])
-{
-	size_t len = 0;
-	if (entry->flags & QUEUE_LOCAL)
-		return SLICE("");
-	struct envelope_path path;
-	if (!envelope_parse_address(entry->recipient, &path))
-		return SLICE("invalid");
-	for (; len < path.domain.len && len < ENVELOPE_DOMAIN_MAX; len++)
-		room[len] = slice_lower(path.domain.ptr[len]);
-	return slice(room, len);
-}
-
 void queue_schedule_entry(
 	struct queue *q, struct queue_place place, const struct queue_entry *entry, int64_t due_ms)
 {
-	char room[ENVELOPE_DOMAIN_MAX];
+	char room[QUEUE_DESTINATION_MAX];
 	int64_t due = clock_mono_ms() + due_ms - clock_wall_ms();
 	struct slice destination = queue_destination_of(entry, room);
 	(void)pthread_mutex_lock(&q->lock);
@@ -178,6 +166,7 @@ static void fill(
 	entry->notify = r->notify;
 	entry->orcpt = r->orcpt;
 	entry->flags = (r->local ? QUEUE_LOCAL : 0u) | (m->requiretls ? QUEUE_REQUIRETLS : 0u) |
+		       (m->tls_optional && !m->requiretls ? QUEUE_TLS_OPTIONAL : 0u) |
 		       (m->held.len > 0 ? QUEUE_HELD : 0u);
 }
 

@@ -49,8 +49,8 @@ enum { QUEUE_PEER_GONE = 1 };
 
 /* How messages leave, and how senders hear of them. Calls may wait; from many threads at once. */
 struct queue_transport {
-	/* To a destination; "" is our own store. Negative: it can't be reached; ERR_PERMANENT: it
-	 * never will (no such domain). */
+	/* To a destination, by its name (queue/destination.h). Negative: it can't be reached;
+	 * ERR_PERMANENT: it never will (no such domain). */
 	int (*open)(void *context, struct slice destination, void **ret_peer, struct err *err);
 	/* 0 or QUEUE_PEER_GONE: all outcomes are filled. Negative: the connection broke before
 	 * anything was said about the message; it waits with its destination. */
@@ -111,7 +111,7 @@ struct queue_message {
 	struct slice sender; /* empty: a report */
 	enum envelope_body body;
 	enum envelope_ret ret;
-	bool smtputf8, requiretls;
+	bool smtputf8, requiretls, tls_optional;
 	struct slice envid, user, session;
 	const struct queue_recipient *recipients; /* one that is there twice is kept once */
 	size_t count;
@@ -143,7 +143,8 @@ enum queue_change { QUEUE_HOLD, QUEUE_RELEASE, QUEUE_REMOVE, QUEUE_RETRY };
  * works on can be held and removed here (ERR_UNAVAILABLE). */
 int queue_change(struct queue *queue, struct queue_place place, enum queue_change change,
 	struct err *err) WARN_UNUSED;
-/* All that waits for a destination, or (ptr NULL) for any, is tried now. How many. */
+/* All that waits for a destination ("": our store; a domain's with all that is special, see
+ * queue/destination.h), or (ptr NULL) for any, is tried now. How many. */
 uint64_t queue_flush(struct queue *queue, struct slice destination);
 void queue_list_destinations(struct queue *queue,
 	void (*visit)(void *context, const struct queue_destination_figures *figures),

@@ -157,6 +157,21 @@ static int send_batch(struct queue *q, void *peer, const struct queue_place *pla
 	return r;
 }
 
+/* What a report returns of it; without it the report goes all the same. */
+static void fail_one(struct queue *q, struct batch *b, size_t i, const struct err *why)
+{
+	AUTO(buf_free) struct buf message = BUF(MESSAGE_MAX);
+	struct queue_delivery d = {
+		.entries = &b->entries[i], .outcomes = &b->outcomes[i], .count = 1};
+	struct err err;
+	set_all(&d, -1, why);
+	if (store_read_blob(q->options.store, b->blobs[i], 0, b->blob_lens[i], &message, &err) ==
+			0 &&
+		!message.failed)
+		d.message = buf_slice(&message);
+	queue_settle(q, &b->places[i], &d);
+}
+
 /* Why a destination can't be reached is the outcome of entries that are over their time, or whose
  * senders are to hear of it; the others wait on. For good: of all. */
 static void fail_batch(
@@ -170,7 +185,6 @@ static void fail_batch(
 			log_error(NULL, "a queue entry can't be read", F_ERR(&err));
 	for (size_t i = 0; i < b->count; i++) {
 		const struct queue_entry *e = &b->entries[i];
-		struct queue_delivery d = {.entries = e, .outcomes = &b->outcomes[i], .count = 1};
 		bool late = now - e->arrived_ms >= q->options.delay_ms &&
 			    !(e->flags & QUEUE_DELAY_TOLD);
 		if (why->class != ERR_PERMANENT && !late &&
@@ -178,8 +192,7 @@ static void fail_batch(
 			queue_schedule_entry(q, b->places[i], e, now + LATER_MS);
 			continue;
 		}
-		set_all(&d, -1, why);
-		queue_settle(q, &b->places[i], &d);
+		fail_one(q, b, i, why);
 	}
 	arena_free(&b->arena);
 	free(b);

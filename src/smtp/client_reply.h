@@ -17,6 +17,7 @@ enum smtp_client_extension {
 	SMTP_HAS_AUTH = 512,
 	SMTP_HAS_REQUIRETLS = 1024,
 	SMTP_HAS_XDELIVERY = 2048,
+	SMTP_HAS_XADDR = 4096,
 };
 
 /* Said behind EHLO or LHLO. */

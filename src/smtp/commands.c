@@ -2,6 +2,7 @@
 #include "smtp/session_internal.h"
 
 #include "base/alloc.h"
+#include "envelope/xclient.h"
 #include "net/tls.h"
 
 enum { DEFAULT_RECIPIENTS_MAX = 1000 };
@@ -9,6 +10,12 @@ enum { DEFAULT_RECIPIENTS_MAX = 1000 };
 static enum smtp_run bad_sequence(struct smtp_session *s, const char *text)
 {
 	return smtp_reply(s, 503, "5.5.1", text);
+}
+
+/* RFC 8689 section 4.1: within TLS; and what never leaves the machine needs none. */
+static bool takes_require_tls(const struct smtp_session *s)
+{
+	return net_is_tls(s->net) || smtp_is_ours(s);
 }
 
 static void write_extensions(struct smtp_session *s)
@@ -29,8 +36,12 @@ static void write_extensions(struct smtp_session *s)
 		sasl_list(&offer, " ", out);
 		buf_add_str(out, "\r\n");
 	}
-	if (s->service->trust_session)
-		buf_add_str(out, "250-XSESSION\r\n250-XDELIVERY\r\n");
+	if (takes_require_tls(s))
+		buf_add_str(out, "250-REQUIRETLS\r\n");
+	if (smtp_is_ours(s))
+		buf_add_str(out, "250-XSESSION\r\n250-XADDR\r\n250-XDELIVERY\r\n");
+	if (smtp_xclient_offered(s))
+		buf_add_str(out, "250-XCLIENT " ENVELOPE_XCLIENT_OFFER "\r\n");
 	buf_add_str(out, "250 ENHANCEDSTATUSCODES\r\n");
 }
 
@@ -43,7 +54,7 @@ static enum smtp_run hello(struct smtp_session *s, struct slice name, bool exten
 	smtp_transaction_end(s);
 	smtp_forget(s);
 	free(s->helo);
-	s->helo = slice_dup(name);
+	s->helo = slice_dup(s->client_helo ? slice_str(s->client_helo) : name);
 	s->extended = extended;
 	if (!extended)
 		return smtp_reply(s, 250, NULL, s->service->hostname);
@@ -93,10 +104,12 @@ static enum smtp_run mail(struct smtp_session *s, struct slice arguments)
 	enum envelope_parsed r = envelope_parse_mail(arguments, &sender);
 	if (r != ENVELOPE_PARSED)
 		return parse_trouble(s, r, "5.1.7");
-	/* REQUIRETLS is not offered: nothing carries it yet. */
-	bool of_peer = sender.session.len > 0 || !id_is_none(sender.delivery);
-	if ((of_peer && !s->service->trust_session) || sender.require_tls)
+	bool of_peer =
+		sender.session.len > 0 || sender.client.len > 0 || !id_is_none(sender.delivery);
+	if (of_peer && !smtp_is_ours(s))
 		return parse_trouble(s, ENVELOPE_BAD_PARAMETER, NULL);
+	if (sender.require_tls && !takes_require_tls(s))
+		return smtp_reply(s, 555, "5.5.4", "REQUIRETLS is for TLS only: STARTTLS first");
 	if (sender.path.address.len > 0 && sender.path.domain.len == 0)
 		return smtp_reply(s, 501, "5.1.7", "A domain is missing");
 	if (sender.path.is_utf8 && !sender.smtputf8)
@@ -227,6 +240,8 @@ enum smtp_run smtp_command(struct smtp_session *s, struct slice line)
 		return smtp_reply(s, 502, "5.5.1", "Lists are not told");
 	case ENVELOPE_HELP:
 		return smtp_reply(s, 214, "2.0.0", "See RFC 5321");
+	case ENVELOPE_XCLIENT:
+		return smtp_cmd_xclient(s, arguments);
 	case ENVELOPE_UNKNOWN:
 		break;
 	}

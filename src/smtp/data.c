@@ -69,14 +69,28 @@ static enum smtp_run give_up(struct smtp_session *s)
 	return SMTP_CLOSE;
 }
 
+static void log_accepted(
+	struct smtp_session *s, const struct smtp_transaction *t, const struct smtp_recipient *r)
+{
+	char origin[NET_ADDRESS_TEXT];
+	struct log_field id = F_STR("id", t->session),
+			 sender = F_SLICE("sender", t->sender.path.address),
+			 recipient = F_SLICE("recipient", r->envelope.path.address),
+			 size = F_UINT("size", t->message.len + t->extra.len);
+	if (!t->origin) {
+		log_info(net_log(s->net), "message accepted", id, sender, recipient, size);
+		return;
+	}
+	net_address_host(t->origin, origin);
+	log_info(net_log(s->net), "message accepted", id, sender, recipient, size,
+		F_STR("origin", origin));
+}
+
 static void log_outcome(struct smtp_session *s, const struct smtp_recipient *r)
 {
 	struct smtp_transaction *t = s->transaction;
 	if (r->result == 0)
-		log_info(net_log(s->net), "message accepted", F_STR("id", t->session),
-			F_SLICE("sender", t->sender.path.address),
-			F_SLICE("recipient", r->envelope.path.address),
-			F_UINT("size", t->message.len + t->extra.len));
+		log_accepted(s, t, r);
 	else
 		log_warn(net_log(s->net), "message not accepted", F_STR("id", t->session),
 			F_SLICE("sender", t->sender.path.address),

@@ -2,6 +2,17 @@
  */
 #include "smtp/exchange_internal.h"
 
+/* An IP is its own xtext. */
+static void write_client(const struct net_address *client, struct buf *to)
+{
+	uint8_t ignored[16];
+	char ip[NET_ADDRESS_TEXT];
+	if (!net_address_bytes(client, ignored))
+		return;
+	net_address_host(client, ip);
+	buf_printf(to, " XADDR=%s", ip);
+}
+
 void smtp_exchange_write_mail(const struct smtp_exchange *x, const struct smtp_transaction *t,
 	uint64_t size, struct buf *to)
 {
@@ -24,6 +35,8 @@ void smtp_exchange_write_mail(const struct smtp_exchange *x, const struct smtp_t
 		buf_printf(to, " ENVID=%.*s", SLICE_ARG(s->envid));
 	if (x->lmtp && (x->extensions & SMTP_HAS_XSESSION))
 		buf_printf(to, " XSESSION=%s", t->session);
+	if (x->lmtp && (x->extensions & SMTP_HAS_XADDR) && t->client)
+		write_client(t->client, to);
 	if (x->lmtp && (x->extensions & SMTP_HAS_XDELIVERY) && !id_is_none(s->delivery)) {
 		char id[ID_TEXT_SIZE + 1];
 		id_to_text(s->delivery, id);

@@ -2,6 +2,7 @@
  * most messages turn out to need nothing. Only then a copy is made. */
 #include "smtp/fit.h"
 
+#include "dns/idn.h"
 #include "message/crlf.h"
 #include "message/seven_bit.h"
 
@@ -28,11 +29,31 @@ static int check_tls(const struct smtp_fit *fit, const struct smtp_transaction *
 	return 0;
 }
 
+static bool is_ascii(struct slice s)
+{
+	return !message_octets(s).eight_bit;
+}
+
+bool smtp_path_to_ascii(struct envelope_path *path, struct arena *arena)
+{
+	struct slice domain;
+	if (!path->is_utf8)
+		return true;
+	if (!is_ascii(path->local) || !dns_name_to_ascii(path->domain, arena, &domain))
+		return false;
+	path->address = slice_str(
+		arena_printf(arena, "%.*s@%.*s", SLICE_ARG(path->local), SLICE_ARG(domain)));
+	path->domain = slice_from(path->address, path->local.len + 1);
+	path->local = slice_sub(path->address, 0, path->local.len);
+	path->is_utf8 = false;
+	return true;
+}
+
 static int fit_addresses(const struct smtp_fit *fit, struct smtp_exchange *x,
 	struct smtp_transaction *t, struct err *err)
 {
 	static const char WORDS[] = "The server takes no address or header in UTF-8";
-	const struct envelope_sender *sender = &t->sender;
+	struct envelope_sender *sender = &t->sender;
 	bool needed = sender->smtputf8 || sender->path.is_utf8;
 	for (size_t i = 0; i < t->count; i++)
 		needed |= t->recipients[i]->envelope.path.is_utf8;
@@ -40,13 +61,13 @@ static int fit_addresses(const struct smtp_fit *fit, struct smtp_exchange *x,
 	if (!needed || (fit->offer->extensions & SMTP_HAS_SMTPUTF8))
 		return 0;
 	x->smtputf8 = false;
-	if (sender->path.is_utf8 ||
-		(sender->smtputf8 && !(message_headers_are_ascii(t->message) &&
-					     !message_octets(t->extra).eight_bit)))
+	if (!smtp_path_to_ascii(&sender->path, &t->arena) ||
+		(sender->smtputf8 &&
+			!(message_headers_are_ascii(t->message) && is_ascii(t->extra))))
 		return refuse(err, "5.6.7", WORDS);
 	for (size_t i = 0; i < t->count; i++) {
 		struct smtp_recipient *r = t->recipients[i];
-		if (r->envelope.path.is_utf8)
+		if (!smtp_path_to_ascii(&r->envelope.path, &t->arena))
 			r->result = refuse(&r->err, "5.6.7", WORDS);
 	}
 	return 0;

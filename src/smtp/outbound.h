@@ -88,6 +88,13 @@ enum smtp_sent {
  * smtp_outbound_has(). */
 enum smtp_sent smtp_outbound_send(struct smtp_outbound *o, struct smtp_transaction *t) WARN_UNUSED;
 
+/* Positive outcome: the server refuses the recipient for good; err has its words. */
+enum { SMTP_PROBE_REFUSED = 1 };
+/* Would it take mail for that recipient? 0: yes. Negative: it can't be told now. Once a connection,
+ * which is to be closed then. */
+int smtp_outbound_probe(struct smtp_outbound *o, const struct envelope_path *recipient,
+	struct err *err) WARN_UNUSED;
+
 /* With QUIT while the connection is whole, and does not wait for its answer. NULL is fine. */
 void smtp_outbound_close(struct smtp_outbound *o);
 

@@ -36,6 +36,8 @@ struct smtp_transaction {
 	struct slice user;   /* who is logged in; empty: nobody */
 	const char *session; /* session id, from accept to delivery */
 	const struct net_address *client;
+	const struct net_address
+		*origin;                 /* the client of our own role that is it; NULL: not told */
 	const struct net_address *local; /* ours, that it connected to */
 	struct slice helo;               /* as the client said it */
 	const struct net_tls_info *tls;  /* NULL: in the clear */
@@ -80,9 +82,12 @@ struct smtp_service {
 	unsigned command_timeout_ms; /* 0: 5 minutes */
 	unsigned data_timeout_ms;    /* for the next piece of a message; 0: 3 minutes */
 	uint32_t errors_max;         /* 5xx answers since the last message; 0: 20 */
-	/* Peers are our own roles: XSESSION is taken, and errors have no limit, since what others
-	 * sent causes them. */
+	/* Peers are our own roles, all of them: XSESSION and XADDR are taken, and errors have no
+	 * limit, since what others sent causes them. */
 	bool trust_session;
+	/* Who else may speak for others: by XCLIENT; by LMTP they are our own roles. NULL: nobody.
+	 */
+	const struct net_trusted *front_ends;
 	atomic_uint messages_open; /* on their way in */
 	struct smtp_figures {
 		atomic_uint_fast64_t connections, accepted, refused, recipients_refused, logins,

@@ -32,6 +32,27 @@ uint64_t smtp_message_max(const struct smtp_session *s)
 	return smtp_is_lmtp(s) ? max + SMTP_FIELDS_MAX : max;
 }
 
+static void greet(struct smtp_session *s)
+{
+	net_printf(s->net, "220 %s %s Rookery\r\n", s->service->hostname,
+		smtp_is_lmtp(s) ? "LMTP" : "ESMTP");
+}
+
+static void forget_greeting(struct smtp_session *s)
+{
+	free(s->helo);
+	s->helo = NULL;
+	s->extended = false;
+	smtp_transaction_end(s);
+	smtp_forget(s);
+}
+
+void smtp_greet_anew(struct smtp_session *s)
+{
+	forget_greeting(s);
+	greet(s);
+}
+
 static enum net_next open_session(struct net_session *net)
 {
 	struct smtp_session *s = net_state(net);
@@ -39,15 +60,15 @@ static enum net_next open_session(struct net_session *net)
 	s->service = net_service(net);
 	net_set_timeout(net, timeout_ms(s));
 	atomic_fetch_add_explicit(&s->service->figures.connections, 1, memory_order_relaxed);
-	net_printf(net, "220 %s %s Rookery\r\n", s->service->hostname,
-		smtp_is_lmtp(s) ? "LMTP" : "ESMTP");
+	s->is_front_end = net_trusted_has(s->service->front_ends, net_peer(net));
+	greet(s);
 	return NET_WAIT_INPUT;
 }
 
 static bool too_many_errors(const struct smtp_session *s)
 {
 	uint32_t max = s->service->errors_max ? s->service->errors_max : DEFAULT_ERRORS_MAX;
-	return s->errors >= max && !s->service->trust_session;
+	return s->errors >= max && !smtp_is_ours(s);
 }
 
 static bool is_auth(const struct smtp_session *s, struct slice line)
@@ -114,13 +135,8 @@ static enum net_next run(struct net_session *net, unsigned events)
 		(void)smtp_reply(s, 421, "4.4.2", "Timed out");
 		return NET_CLOSE;
 	}
-	if (events & NET_SECURED) { /* RFC 3207 section 4.2: nothing is known any more */
-		free(s->helo);
-		s->helo = NULL;
-		s->extended = false;
-		smtp_transaction_end(s);
-		smtp_forget(s);
-	}
+	if (events & NET_SECURED) /* RFC 3207 section 4.2: nothing is known any more */
+		forget_greeting(s);
 	/* Outside commands a step may have to follow though no input is left. */
 	for (unsigned steps = 0; steps < CALL_STEPS || s->phase != SMTP_COMMANDS; steps++) {
 		enum smtp_run r = step(s);
@@ -147,6 +163,7 @@ static void close_session(struct net_session *net)
 	smtp_auth_end(s);
 	smtp_transaction_end(s);
 	smtp_forget(s);
+	smtp_xclient_end(s);
 	free(s->helo);
 	free(s->user);
 }

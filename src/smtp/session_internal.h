@@ -26,9 +26,12 @@ struct smtp_session {
 	struct net_session *net;
 	struct smtp_service *service;
 	enum smtp_phase phase;
-	char *helo;    /* NULL: not yet */
-	bool extended; /* EHLO or LHLO */
-	char *user;    /* logged in; NULL: no */
+	char *helo;           /* NULL: not yet */
+	bool extended;        /* EHLO or LHLO */
+	char *user;           /* logged in; NULL: no */
+	bool is_front_end;    /* it may speak for others */
+	char *client_helo;    /* of the client for whom it speaks; NULL: as it says itself */
+	bool client_is_plain; /* that client said HELO */
 	uint32_t errors;
 	unsigned login_refusals;
 	struct smtp_transaction *transaction; /* since MAIL; NULL: none */
@@ -48,6 +51,12 @@ struct smtp_session {
 static inline bool smtp_is_lmtp(const struct smtp_session *s)
 {
 	return s->service->kind == SMTP_LMTP;
+}
+/* A role of ours: what it says of sessions and clients is believed, and errors have no limit, since
+ * what others sent causes them. */
+static inline bool smtp_is_ours(const struct smtp_session *s)
+{
+	return s->service->trust_session || (smtp_is_lmtp(s) && s->is_front_end);
 }
 /* What a message may have. LMTP takes SMTP_FIELDS_MAX more than it is told: what mx has accepted
  * comes with the fields that mx added. */
@@ -86,6 +95,16 @@ enum smtp_run smtp_auth_line(struct smtp_session *s, struct slice line);
 enum smtp_run smtp_auth_pause(struct smtp_session *s);
 void smtp_auth_end(struct smtp_session *s);
 bool smtp_auth_offered(const struct smtp_session *s);
+
+/* session.c: as if the connection had just been made. */
+void smtp_greet_anew(struct smtp_session *s);
+
+/* xclient.c */
+enum smtp_run smtp_cmd_xclient(struct smtp_session *s, struct slice arguments);
+bool smtp_xclient_offered(const struct smtp_session *s);
+void smtp_xclient_end(struct smtp_session *s);
+/* An IP as text, IPv6 without brackets. */
+WARN_UNUSED bool smtp_read_ip(struct slice ip, uint16_t port, struct net_address *ret_address);
 
 /* commands.c */
 enum smtp_run smtp_command(struct smtp_session *s, struct slice line);

@@ -158,6 +158,34 @@ static void without_smtputf8_ascii_is_sent(void **state)
 	refused(w, "5.6.7");
 }
 
+static void set_path(struct envelope_path *path, const char *address)
+{
+	assert_true(envelope_parse_address(slice_str(address), path));
+}
+
+static void without_smtputf8_a_domain_goes_as_a_labels(void **state)
+{
+	struct world *w = make(ALL & ~SMTP_HAS_SMTPUTF8, "Subject: x\r\n\r\nx\r\n");
+	w->t.sender.smtputf8 = true;
+	set_path(&w->t.sender.path, "ann@b\u00fccher.example");
+	set_path(&w->recipients[0].envelope.path, "x+y@M\u00dcNCHEN.example");
+	set_path(&w->recipients[1].envelope.path, "bj\u00f6rn@b\u00fccher.example");
+	assert_int_equal(fit(w), 0);
+	assert_false(w->x.smtputf8);
+	assert_slice(w->t.sender.path.address, "ann@xn--bcher-kva.example");
+	assert_slice(w->t.sender.path.local, "ann");
+	assert_slice(w->recipients[0].envelope.path.address, "x+y@xn--mnchen-3ya.example");
+	assert_slice(w->recipients[0].envelope.path.domain, "xn--mnchen-3ya.example");
+	assert_int_equal(w->recipients[0].result, 0);
+	assert_string_equal(w->recipients[1].err.status, "5.6.7");
+	arena_free(&w->t.arena);
+	w = make(ALL, "Subject: x\r\n\r\nx\r\n");
+	set_path(&w->t.sender.path, "ann@b\u00fccher.example");
+	assert_int_equal(fit(w), 0);
+	assert_slice(w->t.sender.path.address, "ann@b\u00fccher.example");
+	assert_true(w->x.smtputf8);
+}
+
 static void a_recipient_in_utf8_fails_by_itself(void **state)
 {
 	struct world *w = make(ALL & ~SMTP_HAS_SMTPUTF8, "Subject: x\r\n\r\nx\r\n");
@@ -195,6 +223,7 @@ int main(void)
 		cmocka_unit_test(large_messages_are_converted_too),
 		cmocka_unit_test(a_size_that_is_too_small_is_told_before),
 		cmocka_unit_test(without_smtputf8_ascii_is_sent),
+		cmocka_unit_test(without_smtputf8_a_domain_goes_as_a_labels),
 		cmocka_unit_test(a_recipient_in_utf8_fails_by_itself),
 		cmocka_unit_test(no_room_is_temporary),
 	};

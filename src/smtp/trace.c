@@ -6,12 +6,13 @@
 #include "message/date.h"
 #include "message/header.h"
 #include "net/tls.h"
+#include "smtp/fit.h"
 
 /* RFC 3848, RFC 6531 section 4.3: "ESMTPSA", "UTF8LMTP", … */
 static void write_keyword(const struct smtp_session *s, struct buf *to)
 {
 	bool utf8 = s->transaction->sender.smtputf8;
-	if (!s->extended) {
+	if (!s->extended || s->client_is_plain) {
 		buf_add_str(to, "SMTP");
 		return;
 	}
@@ -26,6 +27,14 @@ static void write_now(struct buf *to)
 	int64_t now = clock_wall();
 	message_write_date(to, (struct message_date){.seconds = now,
 				       .zone_minutes = (int16_t)(clock_local_offset(now) / 60)});
+}
+
+/* In ASCII where it has such a form: servers without SMTPUTF8 take no other header. */
+static void write_recipient(struct smtp_session *s, struct buf *to)
+{
+	struct envelope_path path = s->transaction->recipients[0]->envelope.path;
+	(void)!smtp_path_to_ascii(&path, &s->transaction->arena);
+	buf_printf(to, "\r\n\tfor <%.*s>", SLICE_ARG(path.address));
 }
 
 static void write_received(struct smtp_session *s, struct buf *to)
@@ -43,8 +52,7 @@ static void write_received(struct smtp_session *s, struct buf *to)
 	buf_printf(to, " id %s", t->session);
 	/* With several recipients none is named: they need not know of each other. */
 	if (t->count == 1)
-		buf_printf(
-			to, "\r\n\tfor <%.*s>", SLICE_ARG(t->recipients[0]->envelope.path.address));
+		write_recipient(s, to);
 	buf_add_str(to, ";\r\n\t");
 	write_now(to);
 	buf_add_str(to, "\r\n");

@@ -4,13 +4,25 @@
 #include "base/alloc.h"
 #include "net/tls.h"
 
+/* The client of our own role that is the client here. */
+static const struct net_address *origin_of(struct smtp_session *s, struct smtp_transaction *t)
+{
+	struct net_address *origin = ARENA_NEW(&t->arena, struct net_address);
+	struct slice ip;
+	bool told = t->sender.client.len > 0 && smtp_is_ours(s) &&
+		    envelope_from_xtext(t->sender.client, &t->arena, &ip) &&
+		    smtp_read_ip(ip, 0, origin);
+	return told ? origin : NULL;
+}
+
 void smtp_transaction_begin(struct smtp_session *s, const struct envelope_sender *sender)
 {
 	smtp_transaction_end(s);
 	struct smtp_transaction *t = ALLOC(struct smtp_transaction);
 	t->sender = *sender;
 	struct slice *const owned[] = {&t->sender.path.address, &t->sender.path.local,
-		&t->sender.path.domain, &t->sender.envid, &t->sender.auth, &t->sender.session};
+		&t->sender.path.domain, &t->sender.envid, &t->sender.auth, &t->sender.session,
+		&t->sender.client};
 	for (size_t i = 0; i < ARRAY_LEN(owned); i++)
 		*owned[i] = arena_copy(&t->arena, *owned[i]);
 	t->user = slice_str(s->user);
@@ -20,9 +32,9 @@ void smtp_transaction_begin(struct smtp_session *s, const struct envelope_sender
 	t->helo = slice_str(s->helo);
 	t->tls = net_tls_info(s->net);
 	t->kept = &s->kept;
-	t->session = s->service->trust_session && t->sender.session.len > 0
-			     ? t->sender.session.ptr
-			     : net_session_id(s->net);
+	t->origin = origin_of(s, t);
+	t->session = smtp_is_ours(s) && t->sender.session.len > 0 ? t->sender.session.ptr
+								  : net_session_id(s->net);
 	s->transaction = t;
 }
 

@@ -134,7 +134,8 @@ int store_forget_gone(struct store_forgetting *f, bool in_step, store_progress *
 		free(now.list);
 		return r;
 	}
-	qsort(now.list, now.count, sizeof(*now.list), by_account);
+	if (now.count > 0)
+		qsort(now.list, now.count, sizeof(*now.list), by_account);
 	free(f->seen);
 	f->seen = now.list;
 	f->count = now.count;

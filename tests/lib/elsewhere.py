@@ -89,14 +89,16 @@ class Sink:
 
 
 class TlsServer:
-    """An SMTP server that takes everything and offers STARTTLS."""
+    """An SMTP server that takes everything and offers STARTTLS, and within TLS these extensions."""
 
-    def __init__(self, chain: Path) -> None:
+    def __init__(self, chain: Path, *offers: str, host: str = "127.0.0.1", port: int = 0) -> None:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(chain)
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.offers = b"".join(b"250-%s\r\n" % offer.encode() for offer in offers)
+        self.listener = socket.create_server((host, port))
         self.port = self.listener.getsockname()[1]
         self.messages: list[tuple[bool, bytes]] = []  # by TLS or not
+        self.envelopes: list[list[bytes]] = []  # MAIL and RCPTs of each, as they were said
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self) -> None:
@@ -112,13 +114,14 @@ class TlsServer:
 
     def talk(self, connection: socket.socket) -> None:
         secure = False
+        envelope: list[bytes] = []
         wire = connection.makefile("rwb", buffering=0)
         wire.write(b"220 mx.safe.test ready\r\n")
         while line := wire.readline():
             verb = line[:4].upper()
             if verb == b"EHLO":
                 wire.write(b"250-mx.safe.test\r\n250-8BITMIME\r\n"
-                           + (b"" if secure else b"250-STARTTLS\r\n") + b"250 OK\r\n")  # fmt: skip
+                           + (self.offers if secure else b"250-STARTTLS\r\n") + b"250 OK\r\n")  # fmt: skip
             elif verb == b"STAR":
                 wire.write(b"220 go on\r\n")
                 connection = self.context.wrap_socket(connection, server_side=True)
@@ -129,10 +132,13 @@ class TlsServer:
                 text = b""
                 while not text.endswith(b"\r\n.\r\n"):
                     text += wire.readline()
+                self.envelopes.append(envelope)
                 self.messages.append((secure, text))
+                envelope = []
                 wire.write(b"250 2.0.0 kept\r\n")
             elif verb == b"QUIT":
                 wire.write(b"221 bye\r\n")
                 return
             else:
+                envelope += [line.strip()] if verb in (b"MAIL", b"RCPT") else []
                 wire.write(b"250 2.0.0 fine\r\n")

@@ -25,6 +25,7 @@ ZONES = {
     "list.test": f"9.113.0.203 A 127.0.0.2\n{NIBBLES} A 127.0.0.4\n10.113.0.203 A 127.0.0.99\n"
     "11.113.0.203 A 127.255.255.254\n",
     "domains.test": "bad.example A 127.0.1.2\nmail.spam.example A 127.0.1.2\n",
+    "urls.test": "bad.example A 127.0.0.2\nworse.co.uk A 127.0.0.2\n7.2.0.192 A 127.0.0.2\n",
     "113.0.203.in-addr.arpa": "9 PTR mail.clients.test.\n10 PTR mail.clients.test.\n12 PTR mail.clients.test.\n",
     "8.b.d.0.1.0.0.2.ip6.arpa": f"{NIBBLES.removesuffix('.8.b.d.0.1.0.0.2')} PTR mail.clients.test.\n",
     "clients.test": f"mail A {LISTED}\nmail A {CLEAN}\nmail AAAA {LISTED_6}\n",
@@ -193,6 +194,46 @@ def test_scores_of_zero_turn_a_check_off(start: Start) -> None:
     pair = start(checks=f"        reject_score 1;\n{off}")
     bob = pair.add_user("bob")
     assert ask(pair, NAMELESS, bob, helo="localhost").code == 250
+
+
+LINKS = """\
+    dns_list urls.test {
+        of url;
+        score 4;
+    }
+"""
+HTML = (b"Subject: links\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        + encode(b'<a href="https://good.test@www.b&#97;d.example/">win</a>') + b"\r\n")  # fmt: skip
+GOOD = b"Subject: links\r\n\r\nhttp://bad.example.good.test/ http://good.example/bad.example\r\n"
+
+
+def end_of_data(pair: Halves, ip: str, to: str, text: bytes) -> Reply:
+    with connect(pair, ip) as client:
+        client.begin(to, sender=b"ann@good.test")
+        return client.data(text)
+
+
+def test_links_to_listed_domains_are_marked_or_refused(start: Start) -> None:
+    """They add to what the client has already; a list counts once, whatever is on it."""
+    pair = start(more=LINKS, checks="        reject_score 10;\n        mark_score 4;\n")
+    bob, eve = pair.add_user("bob"), pair.add_user("eve")
+    assert end_of_data(pair, CLEAN, eve, GOOD).code == 250
+    assert scores(await_first(pair, eve).partition(b"\r\n\r\n")[0]) == []
+    plain = b"Subject: links\r\n\r\nsee http://192.0.2.7/ and WWW.worse.co.uk.\r\n"
+    assert end_of_data(pair, CLEAN, bob, plain).code == 250
+    assert scores(await_first(pair, bob).partition(b"\r\n\r\n")[0]) == ["X-Rookery-Score: 4 (urls.test 4)"]
+    reply = end_of_data(pair, LISTED, bob, HTML)
+    assert (reply.code, reply.status) == (554, "5.7.1")
+    assert b"such links: list.test 6, urls.test 4" in reply.text
+    assert "links judged" in pair.mx.log.read_text()
+    assert figure(pair, 'dns_list_hits_total{role="mx",list="urls.test"}') == 2
+    assert figure(pair, "clients_refused_total") == 1
+    with Client("127.0.0.1", pair.submission) as client:
+        secret = encode(b"\0%s\0%s" % (bob.encode(), PASSWORD.encode()))
+        assert client.command(b"AUTH PLAIN " + secret).code == 235
+        client.begin(eve, sender=bob.encode())
+        assert client.data(HTML).code == 250, "users are not asked about"
+    assert figure(pair, 'dns_list_asked_total{role="mx",list="urls.test"}') == 5
 
 
 def test_a_list_that_is_silent_counts_nothing_and_is_left_alone(start: Start) -> None:

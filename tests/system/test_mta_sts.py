@@ -80,7 +80,7 @@ class World:
     def __init__(self, folder: Path, mx_name: str = "mx.one.test", record: str = "v=STSv1; id=1;") -> None:
         authority = Authority(folder)
         self.web = Web(authority.certify("mta-sts.one.test"))
-        self.server = TlsServer(authority.certify(mx_name))
+        self.server = TlsServer(authority.certify(mx_name), "REQUIRETLS")
         (folder / "names").mkdir()
         self.names = NameServer(folder / "names")
         txt = f'_mta-sts TXT "{record}"\n' if record else ""
@@ -103,11 +103,17 @@ class World:
         lines = ["version: STSv1", f"mode: {mode}", "max_age: 86400", *(f"mx: {host}" for host in hosts)]
         self.web.answer = (200, "text/plain", "\r\n".join(lines) + "\r\n")
 
-    def submit(self, number: int) -> None:
+    def submit(self, number: int, requiretls: bool = False) -> None:
         with Client("127.0.0.1", self.pair.submission) as client:
+            if requiretls:
+                assert client.command(b"STARTTLS").code == 220
+                client.socket = ssl._create_unverified_context().wrap_socket(client.socket)
+                client.input = client.socket.makefile("rb")
+                client.greet()
             secret = encode(b"\0%s\0%s" % (self.user.encode(), PASSWORD.encode()))
             assert client.command(b"AUTH PLAIN " + secret).code == 235
-            assert client.command(b"MAIL FROM:<%s>" % self.user.encode()).code == 250
+            mail = b"MAIL FROM:<%s>%s" % (self.user.encode(), b" REQUIRETLS" if requiretls else b"")
+            assert client.command(mail).code == 250
             assert client.command(b"RCPT TO:<x@one.test>").code == 250
             assert client.data(samples.numbered(number)).code == 250
 
@@ -172,6 +178,19 @@ def test_who_only_tests_his_policy_gets_mail_anyway(tmp_path: Path) -> None:
         world.policy("other.one.test", mode="testing")
         world.submit(1)
         world.await_sent(1)
+    finally:
+        world.stop()
+
+
+def test_a_host_that_a_policy_names_may_have_what_demands_tls(tmp_path: Path) -> None:
+    """Though the policy itself demands nothing yet (RFC 8689 section 4.2.1)."""
+    world = World(tmp_path)
+    try:
+        world.policy("mx.one.test", mode="testing")
+        world.submit(1, requiretls=True)
+        world.await_sent(1)
+        assert world.server.envelopes[0][0].endswith(b" REQUIRETLS")
+        assert "verified_by=sts" in world.pair.mx.log.read_text()
     finally:
         world.stop()
 

@@ -1,6 +1,7 @@
 /* What the mx role thinks of a client before it takes its mail: by lists in the DNS, by its HELO
- * and by its name. Each adds to a score; a high one is refused, a smaller one is written into the
- * message. Users, trusted networks and this machine are not looked at. */
+ * and by its name; then by what its message links to. Each adds to a score; a high one is refused,
+ * a smaller one is written into the message. Users, trusted networks and this machine are not
+ * looked at. */
 #ifndef ROLES_MX_CLIENTS_H
 #define ROLES_MX_CLIENTS_H
 
@@ -29,6 +30,10 @@ struct mx_client_score {
 /* A recipient that the directory knows: with the first one of a transaction the client is judged,
  * which waits. Negative: it is refused; the transaction has its reply code. */
 int mx_clients_recipient(
+	struct mx_clients *clients, struct smtp_transaction *t, struct err *err) WARN_UNUSED;
+/* The message is here: the domains that it links to are looked for in lists of such, which waits.
+ * Negative: it is refused, as above. Of clients of ours nothing is asked. */
+int mx_clients_message(
 	struct mx_clients *clients, struct smtp_transaction *t, struct err *err) WARN_UNUSED;
 /* NULL: before the first such recipient. */
 const struct mx_client_score *mx_clients_score(const struct smtp_transaction *t);

@@ -6,9 +6,11 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "dns/dane.h"
-#include "dns/name.h"
+#include "dns/idn.h"
 #include "net/layer.h"
+#include "queue/destination.h"
 #include "roles/fetch.h"
+#include "roles/mx/own.h"
 #include "roles/mx/sending.h"
 #include "roles/mx/sts.h"
 #include "smtp/outbound.h"
@@ -23,8 +25,12 @@ struct mx_outbound {
 	struct mx_sts sts;
 	struct smtp_outbound_options options;
 	struct slice own_name;
-	uint16_t port; /* of others */
+	struct mx_own own;
+	size_t addresses_max; /* that are tried; 0: as many as usual */
+	uint16_t port;        /* of others */
 	struct conf_transport smart_host;
+	struct slice *domains; /* of transports, in A-labels; in `arena` */
+	struct arena arena;
 	char smart_address[NET_ADDRESS_TEXT];
 };
 
@@ -47,6 +53,24 @@ static int set_smart_host(struct mx_outbound *o, const char *text, struct err *e
 		.port = net_address_port(&address),
 		.user = "",
 		.password = ""};
+	return 0;
+}
+
+/* As destinations are called, so that they can be compared. ".example.net" has its dot in front. */
+static int name_transports(struct mx_outbound *o, struct err *err)
+{
+	const struct conf_mx *conf = &o->role->settings->mx;
+	o->domains = ARENA_ARRAY(&o->arena, struct slice, conf->transport_count + 1);
+	for (size_t i = 0; i < conf->transport_count; i++) {
+		struct slice domain = slice_str(conf->transports[i].domain), name = domain;
+		bool below = slice_starts(domain, SLICE("."));
+		if (!dns_name_to_ascii(slice_from(domain, below), &o->arena, &name))
+			return err_permanent(err, ERR_BAD_INPUT,
+				"mx.transport \"%s\": its label must be a domain",
+				conf->transports[i].domain);
+		o->domains[i] =
+			below ? slice_str(arena_printf(&o->arena, ".%.*s", SLICE_ARG(name))) : name;
+	}
 	return 0;
 }
 
@@ -74,7 +98,8 @@ int mx_outbound_new(struct role *role, struct dns *dns, struct store *store,
 	o->own_name = slice_str(role->settings->hostname);
 	o->options = (struct smtp_outbound_options){
 		.hostname = role->settings->hostname, .spool_dir_fd = role->spool_fd};
-	if (set_smart_host(o, conf->smart_host, err) < 0)
+	mx_own_find(&o->own, role, o->port);
+	if (name_transports(o, err) < 0 || set_smart_host(o, conf->smart_host, err) < 0)
 		return -1;
 	if (conf->mta_sts)
 		fetch_begin();
@@ -87,6 +112,8 @@ void mx_outbound_free(struct mx_outbound *o)
 		return;
 	net_tls_client_free(o->any);
 	net_tls_client_free(o->verifies);
+	mx_own_deinit(&o->own);
+	arena_free(&o->arena);
 	free(o);
 }
 
@@ -124,12 +151,38 @@ static int open_hop(
 struct demands {
 	struct dns_route route;
 	struct dns_mta_sts_policy policy;
+	enum queue_tls tls;
 };
+
+static int verify(const struct mx_outbound *o, const char *by, struct smtp_hop *hop)
+{
+	hop->tls = SMTP_TLS_REQUIRED;
+	hop->trust = o->verifies;
+	hop->verified_by = by;
+	return 0;
+}
+
+/* RFC 8689 section 4.2.1: the host's name must be vouched for, by DNSSEC or by a policy in whatever
+ * mode, and its certificate must fit it. */
+static int choose_for_requiretls(const struct mx_outbound *o, const struct demands *demands,
+	const struct dns_exchanger *host, struct smtp_hop *hop, struct err *err)
+{
+	if (demands->policy.mode != DNS_MTA_STS_NONE &&
+		dns_mta_sts_has_mx(&demands->policy, host->name))
+		return verify(o, "sts", hop);
+	if (demands->route.secure && !demands->route.literal)
+		return verify(o, "name", hop);
+	(void)err_permanent(err, ERR_DENIED,
+		"REQUIRETLS: nothing vouches for %s as the domain's host", hop->host);
+	return err_status(err, "5.7.30");
+}
 
 /* Where DANE has no word, the domain's policy counts (RFC 8461 section 2). */
 static int choose_by_policy(const struct mx_outbound *o, const struct demands *demands,
 	const struct dns_exchanger *host, struct smtp_hop *hop, struct err *err)
 {
+	if (demands->tls == QUEUE_TLS_REQUIRED)
+		return choose_for_requiretls(o, demands, host, hop, err);
 	if (demands->policy.mode != DNS_MTA_STS_ENFORCE)
 		return 0;
 	if (!dns_mta_sts_has_mx(&demands->policy, host->name)) {
@@ -137,10 +190,7 @@ static int choose_by_policy(const struct mx_outbound *o, const struct demands *d
 			err, ERR_DENIED, "%s is no host of the domain's MTA-STS policy", hop->host);
 		return err_status(err, "4.7.5");
 	}
-	hop->tls = SMTP_TLS_REQUIRED;
-	hop->trust = o->verifies;
-	hop->verified_by = "sts";
-	return 0;
+	return verify(o, "sts", hop);
 }
 
 /* What the DNS asks for at this host. */
@@ -151,10 +201,13 @@ static int choose_tls(struct mx_outbound *o, const struct demands *demands,
 	struct dns_dane *dane = ARENA_NEW(arena, struct dns_dane);
 	hop->tls = SMTP_TLS_OPPORTUNISTIC;
 	hop->trust = o->any;
+	if (demands->tls == QUEUE_TLS_WAIVED)
+		return 0;
 	int r = dns_find_dane(o->dns, &demands->route, host, o->port, arena, dane, err);
 	if (r < 0)
 		return r;
-	if (dane->demand == DNS_DANE_NONE)
+	if (dane->demand == DNS_DANE_NONE ||
+		(dane->demand != DNS_DANE_VERIFY && demands->tls == QUEUE_TLS_REQUIRED))
 		return choose_by_policy(o, demands, host, hop, err);
 	hop->tls = SMTP_TLS_REQUIRED;
 	if (dane->demand == DNS_DANE_VERIFY) {
@@ -162,6 +215,16 @@ static int choose_tls(struct mx_outbound *o, const struct demands *demands,
 		hop->verified_by = "dane";
 	}
 	return 0;
+}
+
+/* What demands TLS goes only to hosts that pass the demand on; another one may do so. */
+static int check_offer(enum queue_tls tls, struct mx_outbound_peer *peer, struct err *err)
+{
+	if (tls != QUEUE_TLS_REQUIRED || smtp_outbound_has(peer->connection, SMTP_HAS_REQUIRETLS))
+		return 0;
+	smtp_outbound_close(peer->connection);
+	(void)err_permanent(err, ERR_DENIED, "REQUIRETLS: %s does not offer it", peer->host);
+	return err_status(err, "5.7.30");
 }
 
 static int open_host(struct mx_outbound *o, const struct demands *demands,
@@ -176,39 +239,63 @@ static int open_host(struct mx_outbound *o, const struct demands *demands,
 		hop.address = host->addresses[i];
 		hop.tls = tls;
 		if (open_hop(o, &hop, peer, err) == 0)
-			return 0;
+			return check_offer(demands->tls, peer, err);
 	}
 	return -1;
 }
 
-/* No host takes mail. Only what the DNS says is for good. */
-static int unreachable(struct err *err)
+/* The host has no TLS, or not what is demanded of it, and will not have it for being asked again.
+ */
+static bool is_hopeless(enum queue_tls tls, const struct err *err)
 {
+	struct slice status = slice_str(err->status);
+	return tls == QUEUE_TLS_REQUIRED &&
+	       (slice_ends(status, SLICE(".7.4")) || slice_eq(status, SLICE("5.7.30")));
+}
+
+/* No host takes mail. Only what the DNS says is for good, and that a message which demands TLS
+ * can't have it (RFC 8689 section 4.2.1). */
+static int unreachable(enum queue_tls tls, struct err *err)
+{
+	if (is_hopeless(tls, err)) {
+		err->class = ERR_PERMANENT;
+		return err_status(err, "5.7.30");
+	}
 	err->class = ERR_TEMPORARY;
 	if (err->status[0] == '\0')
 		(void)err_status(err, "4.4.1");
 	return -1;
 }
 
-static int open_route(struct mx_outbound *o, struct slice destination,
+static int open_route(struct mx_outbound *o, struct slice domain, enum queue_tls tls,
 	struct mx_outbound_peer *peer, struct err *err)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
-	const struct dns_route_options options = {
-		.port = o->port, .own_names = &o->own_name, .own_name_count = 1};
-	struct demands demands = {.policy.mode = DNS_MTA_STS_NONE};
+	const struct dns_route_options options = {.port = o->port,
+		.own_names = &o->own_name,
+		.own_name_count = 1,
+		.own_addresses = o->own.addresses,
+		.own_address_count = o->own.count,
+		.addresses_max = o->addresses_max};
+	struct demands demands = {.policy.mode = DNS_MTA_STS_NONE, .tls = tls};
 	const struct dns_route *route = &demands.route;
 	if (!o->dns)
 		return err_temporary(err, ERR_UNAVAILABLE, "this server has no resolver");
-	if (dns_find_route(o->dns, destination, &options, &arena, &demands.route, err) < 0)
+	if (dns_find_route(o->dns, domain, &options, &arena, &demands.route, err) < 0)
 		return -1;
-	if (o->role->settings->mx.outbound.mta_sts && !route->literal &&
+	if (o->role->settings->mx.outbound.mta_sts && !route->literal && tls != QUEUE_TLS_WAIVED &&
 		mx_sts_find(&o->sts, route->domain, &arena, &demands.policy, err) < 0)
-		return unreachable(err);
-	for (size_t i = 0; i < route->count; i++)
+		return unreachable(tls, err);
+	struct err later = {0}; /* why a host can't be used now that may be tried again */
+	for (size_t i = 0; i < route->count; i++) {
 		if (open_host(o, &demands, &route->hosts[i], &arena, peer, err) == 0)
 			return 0;
-	return unreachable(err);
+		if (!is_hopeless(tls, err))
+			later = *err;
+	}
+	if (later.text[0])
+		*err = later;
+	return unreachable(tls, err);
 }
 
 /* The domain's own one; else that of the longest name above it; else that for all. */
@@ -219,7 +306,7 @@ static const struct conf_transport *find_transport(
 	const struct conf_transport *best = NULL;
 	size_t best_len = 0;
 	for (size_t i = 0; i < conf->transport_count; i++) {
-		struct slice domain = slice_str(conf->transports[i].domain);
+		struct slice domain = o->domains[i];
 		bool all = slice_eq(domain, SLICE("*"));
 		bool below = !all && slice_starts(domain, SLICE(".")) &&
 			     destination.len > domain.len &&
@@ -236,7 +323,7 @@ static const struct conf_transport *find_transport(
 	return best ? best : o->smart_host.host ? &o->smart_host : NULL;
 }
 
-static int open_address(struct mx_outbound *o, const struct conf_transport *t,
+static int open_address(struct mx_outbound *o, const struct conf_transport *t, enum queue_tls tls,
 	const struct net_address *address, struct mx_outbound_peer *peer, struct err *err)
 {
 	static const enum smtp_tls_mode TLS[] = {
@@ -245,15 +332,15 @@ static int open_address(struct mx_outbound *o, const struct conf_transport *t,
 		[CONF_TRANSPORT_VERIFY] = SMTP_TLS_REQUIRED,
 		[CONF_TRANSPORT_NONE] = SMTP_TLS_NONE,
 	};
-	bool verify = t->tls == CONF_TRANSPORT_VERIFY;
 	struct smtp_hop hop = {.host = t->host,
 		.address = *address,
 		.tls = TLS[t->tls],
-		.trust = verify ? o->verifies : o->any,
-		.verified_by = verify ? "name" : NULL,
+		.trust = o->any,
 		.user = slice_str(t->user),
 		.password = slice_str(t->password)};
-	return open_hop(o, &hop, peer, err);
+	if (t->tls == CONF_TRANSPORT_VERIFY || tls == QUEUE_TLS_REQUIRED)
+		(void)verify(o, "name", &hop);
+	return open_hop(o, &hop, peer, err) < 0 ? -1 : check_offer(tls, peer, err);
 }
 
 static bool is_ip(const struct conf_transport *t, struct net_address *ret_address)
@@ -267,7 +354,7 @@ static bool is_ip(const struct conf_transport *t, struct net_address *ret_addres
 	       net_address_parse(slice_str(text), ret_address, &ignored) == 0;
 }
 
-static int open_transport(struct mx_outbound *o, const struct conf_transport *t,
+static int open_transport(struct mx_outbound *o, const struct conf_transport *t, enum queue_tls tls,
 	struct mx_outbound_peer *peer, struct err *err)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
@@ -275,28 +362,46 @@ static int open_transport(struct mx_outbound *o, const struct conf_transport *t,
 	struct dns_route route;
 	struct net_address address;
 	if (is_ip(t, &address))
-		return open_address(o, t, &address, peer, err) < 0 ? unreachable(err) : 0;
+		return open_address(o, t, tls, &address, peer, err) < 0 ? unreachable(tls, err) : 0;
 	if (!o->dns)
 		return err_temporary(err, ERR_UNAVAILABLE, "this server has no resolver");
 	/* A name that is not there is a slip in the config: mail waits until it is mended. */
 	if (dns_find_host(o->dns, slice_str(t->host), &options, &arena, &route, err) < 0)
-		return unreachable(err);
+		return unreachable(tls, err);
 	for (size_t i = 0; i < route.hosts[0].count; i++)
-		if (open_address(o, t, &route.hosts[0].addresses[i], peer, err) == 0)
+		if (open_address(o, t, tls, &route.hosts[0].addresses[i], peer, err) == 0)
 			return 0;
-	return unreachable(err);
+	return unreachable(tls, err);
 }
 
 int mx_outbound_open(struct mx_outbound *o, struct slice destination,
 	struct mx_outbound_peer **ret_peer, struct err *err)
 {
 	struct mx_outbound_peer *peer = ALLOC(struct mx_outbound_peer);
-	const struct conf_transport *t = find_transport(o, destination);
-	int r = t ? open_transport(o, t, peer, err) : open_route(o, destination, peer, err);
+	struct slice domain;
+	enum queue_tls tls = queue_destination_read(destination, &domain);
+	const struct conf_transport *t = find_transport(o, domain);
+	int r = t ? open_transport(o, t, tls, peer, err) : open_route(o, domain, tls, peer, err);
 	if (r < 0)
 		free(peer);
 	else
 		*ret_peer = peer;
+	return r;
+}
+
+/* A client waits for what comes of it: so nobody else is asked, and not for long. */
+int mx_outbound_probe(struct mx_outbound *o, struct slice domain,
+	const struct envelope_path *recipient, unsigned timeout_ms, struct err *err)
+{
+	struct mx_outbound hasty = *o;
+	struct mx_outbound_peer *peer;
+	hasty.addresses_max = 2;
+	hasty.options.patience = (struct smtp_patience){
+		.connect = timeout_ms, .greeting = timeout_ms, .command = timeout_ms};
+	if (mx_outbound_open(&hasty, domain, &peer, err) < 0)
+		return -1;
+	int r = smtp_outbound_probe(peer->connection, recipient, err);
+	mx_outbound_close(peer);
 	return r;
 }
 

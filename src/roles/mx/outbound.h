@@ -23,4 +23,10 @@ int mx_outbound_send(struct mx_outbound_peer *peer, struct queue_delivery *deliv
 	struct err *err) WARN_UNUSED;
 void mx_outbound_close(struct mx_outbound_peer *peer);
 
+/* Would the server for that domain (canonical) take mail for this recipient? 0: yes;
+ * SMTP_PROBE_REFUSED (smtp/outbound.h); negative: it can't be told. Waits for so long at most for
+ * each thing that is said. */
+int mx_outbound_probe(struct mx_outbound *outbound, struct slice domain,
+	const struct envelope_path *recipient, unsigned timeout_ms, struct err *err) WARN_UNUSED;
+
 #endif

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/errno_here.h"
 #include "base/log.h"
+#include "message/header.h"
 #include "roles/mirrored.h"
 #include "roles/mx/greylist.h"
 #include "roles/mx/outbound.h"
@@ -63,6 +64,11 @@ struct store *mx_queue_store(struct mx_queue *q)
 struct mirror_node *mx_queue_mirror(struct mx_queue *q)
 {
 	return q->mirror;
+}
+
+struct mx_outbound *mx_queue_outbound(struct mx_queue *q)
+{
+	return q->outbound;
 }
 
 struct keys *mx_queue_keys(struct mx_queue *q)
@@ -170,6 +176,7 @@ int mx_queue_add_report(struct mx_queue *q, const struct mx_queue_report *report
 	struct queue_recipient *to;
 	struct queue_message message = {.body = ENVELOPE_8BITMIME,
 		.smtputf8 = report->smtputf8,
+		.requiretls = report->requiretls,
 		.session = report->session,
 		.text = report->text};
 	if (mx_recipients_of_report(
@@ -193,7 +200,8 @@ static int report(void *context, enum queue_report_action action, const struct q
 	struct queue_report report = {.hostname = q->role->settings->hostname,
 		.sender = first->sender,
 		.envid = first->envid,
-		.ret = first->ret,
+		/* What needs TLS does not come back whole (RFC 8689 section 5). */
+		.ret = first->flags & QUEUE_REQUIRETLS ? ENVELOPE_RET_HDRS : first->ret,
 		.smtputf8 = first->smtputf8,
 		.arrival = first->arrived_ms / 1000,
 		.recipients = recipients,
@@ -202,8 +210,11 @@ static int report(void *context, enum queue_report_action action, const struct q
 	queue_report_write(&report, &text);
 	if (text.failed)
 		return err_temporary(err, ERR_LIMIT, "no memory for a report");
-	struct mx_queue_report about = {
-		first->sender, first->session, buf_slice(&text), queue_report_is_utf8(&report)};
+	struct mx_queue_report about = {.sender = first->sender,
+		.session = first->session,
+		.text = buf_slice(&text),
+		.smtputf8 = queue_report_is_utf8(&report),
+		.requiretls = first->flags & QUEUE_REQUIRETLS};
 	return mx_queue_add_report(q, &about, err);
 }
 
@@ -335,7 +346,9 @@ int mx_queue_open(struct role *role, struct smtp_client_pool *pool, struct mx_qu
 		.transport = &TRANSPORT,
 		.context = q,
 		.schedule = {.connections_max = (unsigned)conf->connections,
-			.per_destination_max = (unsigned)conf->connections_per_destination},
+			.per_destination_max = (unsigned)conf->connections_per_destination,
+			.backoff_first_ms = (unsigned)conf->reach_first_ms,
+			.backoff_max_ms = (unsigned)MAX(conf->reach_max_ms, conf->reach_first_ms)},
 		.lifetime_ms = (int64_t)conf->lifetime_ms,
 		.delay_ms = (int64_t)conf->delay_warning_ms,
 		.works_on = works_on,
@@ -346,6 +359,10 @@ int mx_queue_open(struct role *role, struct smtp_client_pool *pool, struct mx_qu
 		.boot = q->boot[0] ? q->boot : NULL};
 	(void)snprintf(q->underway, sizeof(q->underway), "%s/%s", role->folder, UNDERWAY_FILE);
 	read_boot(q->boot, sizeof(q->boot));
+	_Static_assert(
+		(int)QUEUE_RETRIES_MAX >= (int)CONF_DURATIONS_MAX, "all of `retry` has room");
+	for (size_t i = 0; i < conf->retry.count; i++)
+		options.retry_ms[options.retry_count++] = (unsigned)conf->retry.items[i];
 	open_resolver(q);
 	if (load_node(role->folder_fd, &q->node, err) < 0 || open_store(q, err) < 0 ||
 		mx_outbound_new(role, q->dns, q->store, &q->outbound, err) < 0)
@@ -392,6 +409,16 @@ void mx_queue_close(struct mx_queue *q)
 	free(q);
 }
 
+/* Its sender asks for delivery, whatever TLS the other side demands (RFC 8689 section 3). */
+static bool is_tls_waived(struct slice message)
+{
+	struct message_field field;
+	while (message_next_field(&message, &field))
+		if (slice_eq_nocase(field.name, SLICE("TLS-Required")))
+			return slice_eq_nocase(slice_trim(field.value), SLICE("No"));
+	return false;
+}
+
 int mx_queue_hold(struct mx_queue *q, const struct smtp_transaction *t,
 	const struct queue_recipient *recipients, size_t count, struct slice why, struct err *err)
 {
@@ -414,6 +441,7 @@ int mx_queue_send_on(struct mx_queue *q, const struct smtp_transaction *t,
 		.ret = t->sender.ret,
 		.smtputf8 = o->smtputf8,
 		.requiretls = t->sender.require_tls,
+		.tls_optional = is_tls_waived(t->message),
 		.envid = t->sender.envid,
 		.user = t->user,
 		.session = slice_str(t->session),

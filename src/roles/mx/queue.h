@@ -11,6 +11,7 @@
 #include "smtp/client.h"
 
 struct mx_queue;
+struct mx_outbound;
 
 /* Opens it in the role's folder. `store` is borrowed. */
 int mx_queue_open(struct role *role, struct smtp_client_pool *store, struct mx_queue **ret_queue,
@@ -28,6 +29,8 @@ struct mirror_node *mx_queue_mirror(struct mx_queue *queue);
 struct store *mx_queue_store(struct mx_queue *queue);
 /* NULL: there is no resolver. */
 struct dns *mx_queue_dns(struct mx_queue *queue);
+/* How mail leaves. */
+struct mx_outbound *mx_queue_outbound(struct mx_queue *queue);
 /* Of our domains; they lie in the queue's store. */
 struct keys *mx_queue_keys(struct mx_queue *queue);
 
@@ -38,7 +41,7 @@ bool mx_queue_is_store_away(struct mx_queue *queue);
 /* A report to a sender is in the queue when 0. */
 struct mx_queue_report {
 	struct slice sender, session, text;
-	bool smtputf8;
+	bool smtputf8, requiretls; /* as the message that it is about */
 };
 int mx_queue_add_report(
 	struct mx_queue *queue, const struct mx_queue_report *report, struct err *err) WARN_UNUSED;

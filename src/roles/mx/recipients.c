@@ -3,14 +3,16 @@
 
 #include "base/log.h"
 
-static const struct mx_recipient HERE = {.stays = true}, RELAYED = {.relayed = true};
+static const struct mx_recipient HERE = {.stays = true}, RELAYED = {.relayed = true},
+				 AT_PRIMARY = {.relayed = true, .at_primary = true};
 
 static void set(struct smtp_recipient *r, const struct mx_recipient *what)
 {
 	r->backend = (void *)what;
 }
 
-/* Users and milters may send to other servers; other servers may not. */
+/* Users and milters may send to other servers; other servers may not, but to domains whose backup
+ * we are. */
 static int unknown(
 	const struct mx_recipients *m, bool may_leave, struct smtp_recipient *r, struct err *err)
 {
@@ -21,8 +23,8 @@ static int unknown(
 		(void)err_permanent(err, ERR_ABSENT, "No such user here");
 		return err_status(err, "5.1.1");
 	}
-	if (may_leave) {
-		set(r, &RELAYED);
+	if (may_leave || mx_backup_has(m->backup, r->envelope.path.domain)) {
+		set(r, may_leave ? &RELAYED : &AT_PRIMARY);
 		return 0;
 	}
 	(void)err_permanent(err, ERR_DENIED, "Relaying is not allowed");

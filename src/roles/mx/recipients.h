@@ -3,6 +3,7 @@
 #define ROLES_MX_RECIPIENTS_H
 
 #include "queue/queue.h"
+#include "roles/mx/backup.h"
 #include "roles/mx/srs.h"
 #include "smtp/server.h"
 
@@ -17,8 +18,9 @@ enum {
 
 /* The `backend` of a recipient, in the transaction's arena. */
 struct mx_recipient {
-	bool stays;   /* something of it goes into our store */
-	bool relayed; /* it is not ours at all: a user or a milter sends to another server */
+	bool stays;      /* something of it goes into our store */
+	bool relayed;    /* it is not ours at all: a user or a milter sends to another server */
+	bool at_primary; /* the same, in a domain for which we are a backup */
 	struct slice forwarder; /* the address of ours that leads to `elsewhere` */
 	struct slice *elsewhere;
 	size_t count; /* of these; 0: it is not forwarded */
@@ -27,6 +29,7 @@ struct mx_recipient {
 struct mx_recipients {
 	struct directory *directory;
 	struct mx_srs *srs;
+	struct mx_backup *backup;
 	atomic_uint_fast64_t led_back, not_led_back; /* rewritten senders */
 };
 

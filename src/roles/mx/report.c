@@ -17,8 +17,11 @@ static void write_one(const struct mx_report *report, const struct smtp_transact
 	AUTO(buf_free) struct buf text = BUF(DSN_MAX);
 	struct err err = {0};
 	smtp_dsn_write(t, action, report->hostname, &text);
-	struct mx_queue_report dsn = {t->sender.path.address, slice_str(t->session),
-		buf_slice(&text), t->sender.smtputf8};
+	struct mx_queue_report dsn = {.sender = t->sender.path.address,
+		.session = slice_str(t->session),
+		.text = buf_slice(&text),
+		.smtputf8 = t->sender.smtputf8,
+		.requiretls = t->sender.require_tls};
 	if (text.failed || mx_queue_add_report(report->queue, &dsn, &err) < 0)
 		log_warn(t->log, "delivery report not written",
 			F_SLICE("recipient", t->sender.path.address), F_ERR(&err));

@@ -8,6 +8,7 @@
 #include "directory/authmod.h"
 #include "directory/cached.h"
 #include "roles/mirrored.h"
+#include "roles/mx/backup.h"
 #include "roles/mx/checks.h"
 #include "roles/mx/clients.h"
 #include "roles/mx/forward.h"
@@ -33,11 +34,13 @@ struct state {
 	struct mx_forward forward;
 	struct mx_checks checks;
 	struct mx_clients *clients;
+	struct mx_backup *backup;
 	struct mx_limits limits;
 	struct mx_greylist greylist;
 	struct mx_milters *milters;
 	struct admin admin;
 	struct directory_throttle *throttle;
+	struct net_trusted front_ends;
 	struct smtp_service exchanger, submission;
 };
 
@@ -101,7 +104,8 @@ static int check_recipient(
 		return -1;
 	if (mx_recipients_find(&s->recipients, t, r, t->user.len > 0, err) < 0 ||
 		mx_clients_recipient(s->clients, t, err) < 0 ||
-		mx_greylist_recipient(&s->greylist, t, r, err) < 0)
+		mx_greylist_recipient(&s->greylist, t, r, err) < 0 ||
+		(mx_recipient_of(r)->at_primary && mx_backup_verify(s->backup, t, r, err) < 0))
 		return -1;
 	return mx_milters_recipient(s->milters, t, r, err);
 }
@@ -197,7 +201,8 @@ static int deliver(void *context, struct smtp_transaction *t, struct err *err)
 	struct mx_checked checked;
 	struct mx_milter_wish wish;
 	size_t extra = t->extra.len;
-	if (mx_checks_run(&s->checks, t, &message, &checked, err) < 0)
+	if (mx_clients_message(s->clients, t, err) < 0 ||
+		mx_checks_run(&s->checks, t, &message, &checked, err) < 0)
 		return -1;
 	mx_clients_mark(s->clients, t);
 	if (mx_checks_unmark(&s->checks, t, &message, err) < 0 ||
@@ -245,6 +250,7 @@ static struct smtp_service service(struct role *role, struct state *s, enum smtp
 		.command_timeout_ms = (unsigned)conf->command_timeout_ms,
 		.data_timeout_ms = (unsigned)conf->data_timeout_ms,
 		.errors_max = (uint32_t)conf->errors_max,
+		.front_ends = &s->front_ends,
 	};
 }
 
@@ -252,7 +258,8 @@ static void open_forward(struct state *s, const struct conf_mx *conf)
 {
 	s->srs.directory = s->directory;
 	s->srs.store = mx_queue_store(s->queue);
-	s->recipients = (struct mx_recipients){.directory = s->directory, .srs = &s->srs};
+	s->recipients = (struct mx_recipients){
+		.directory = s->directory, .srs = &s->srs, .backup = s->backup};
 	mx_queue_report_by(s->queue, &s->recipients);
 	s->report = (struct mx_report){s->hostname, s->queue};
 	s->forward = (struct mx_forward){.directory = s->directory,
@@ -260,6 +267,14 @@ static void open_forward(struct state *s, const struct conf_mx *conf)
 		.queue = s->queue,
 		.srs = &s->srs,
 		.report = &s->report};
+}
+
+static int trust_front_ends(struct state *s, const struct conf_list *from, struct err *err)
+{
+	for (size_t i = 0; i < from->count; i++)
+		if (net_trusted_add(&s->front_ends, slice_str(from->items[i]), err) < 0)
+			return err_prefix(err, "mx.xclient.from");
+	return 0;
 }
 
 static int open_role(struct role *role, struct err *err)
@@ -282,12 +297,14 @@ static int open_role(struct role *role, struct err *err)
 	s->store = smtp_client_pool_new(&store);
 	if (mx_queue_open(role, s->store, &s->queue, err) < 0)
 		return -1;
+	s->backup = mx_backup_new(role, mx_queue_outbound(s->queue));
 	open_forward(s, conf);
 	s->admin = (struct admin){.queue = mx_queue_of(s->queue),
 		.keys = mx_queue_keys(s->queue),
 		.mirror = mx_queue_mirror(s->queue),
 		.hostname = s->hostname};
-	if (mx_checks_init(&s->checks, role, mx_queue_dns(s->queue), err) < 0 ||
+	if (trust_front_ends(s, &conf->xclient.from, err) < 0 ||
+		mx_checks_init(&s->checks, role, mx_queue_dns(s->queue), err) < 0 ||
 		mx_clients_new(role, mx_queue_dns(s->queue), &s->checks.trusted, &s->clients, err) <
 			0 ||
 		mx_milters_new(role, mx_queue_dns(s->queue), route_of_milter, s, &s->milters, err) <
@@ -375,6 +392,7 @@ static void metrics(struct role *role, struct buf *to)
 	mx_greylist_metrics(&s->greylist, role, to);
 	mx_limits_metrics(&s->limits, role, to);
 	mx_clients_metrics(s->clients, role, to);
+	mx_backup_metrics(s->backup, role, to);
 	mx_milters_metrics(s->milters, role, to);
 	mirrored_metrics(role, mx_queue_mirror(s->queue), to);
 }
@@ -390,7 +408,9 @@ static void close_role(struct role *role)
 	struct state *s = role->state;
 	mx_milters_free(s->milters);
 	mx_clients_free(s->clients);
+	mx_backup_free(s->backup);
 	mx_limits_deinit(&s->limits);
+	net_trusted_free(&s->front_ends);
 	mx_checks_deinit(&s->checks);
 	mx_queue_close(s->queue);
 	smtp_client_pool_free(s->store);

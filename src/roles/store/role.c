@@ -94,6 +94,7 @@ static struct smtp_service lmtp_service(struct role *role, struct state *s, bool
 		.recipients_max = local ? LOCAL_RECIPIENTS_MAX : 0,
 		.command_timeout_ms = (unsigned)role->settings->store.lmtp_idle_timeout_ms,
 		.trust_session = local,
+		.front_ends = &s->delivery.believed,
 	};
 }
 
