@@ -19,6 +19,7 @@ enum queue_entry_flag {
 	QUEUE_HELD = 2,       /* by an operator: not tried */
 	QUEUE_DELAY_TOLD = 4, /* its sender has heard that it takes long */
 	QUEUE_REQUIRETLS = 8, /* RFC 8689 */
+	QUEUE_ANY_TLS = 64,   /* goes whatever is wrong with TLS there: a report on that */
 };
 
 struct queue_entry {

@@ -109,7 +109,7 @@ static int change_entry(struct store_write *write, struct store_collection *c,
 static void tell(struct queue *q, struct queue_place place, const struct queue_entry *entry,
 	enum queue_change change, bool was_held)
 {
-	char room[ENVELOPE_DOMAIN_MAX];
+	char room[QUEUE_DESTINATION_MAX];
 	bool taken, waits = !(entry->flags & QUEUE_HELD);
 	if (was_held && (change == QUEUE_RELEASE || change == QUEUE_REMOVE))
 		queue_share_release(q, place.shard);

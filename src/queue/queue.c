@@ -14,6 +14,7 @@ enum {
 	LOOK_MS = 250,
 };
 
+static const char ANY_TLS[] = QUEUE_ANY_TLS_MARK;
 static const unsigned RETRIES[] = {
 	5 * MINUTE_MS, 15 * MINUTE_MS, 30 * MINUTE_MS, HOUR_MS, 2 * HOUR_MS, 4 * HOUR_MS};
 
@@ -27,7 +28,7 @@ static void set_defaults(struct queue_options *o)
 	o->delay_ms = o->delay_ms ? o->delay_ms : (int64_t)DELAY_HOURS * HOUR_MS;
 }
 
-struct slice queue_destination_of(const struct queue_entry *entry, char room[ENVELOPE_DOMAIN_MAX])
+struct slice queue_destination_of(const struct queue_entry *entry, char room[QUEUE_DESTINATION_MAX])
 {
 	size_t len = 0;
 	if (entry->flags & QUEUE_LOCAL)
@@ -37,13 +38,17 @@ struct slice queue_destination_of(const struct queue_entry *entry, char room[ENV
 		return SLICE("invalid");
 	for (; len < path.domain.len && len < ENVELOPE_DOMAIN_MAX; len++)
 		room[len] = slice_lower(path.domain.ptr[len]);
+	if (entry->flags & QUEUE_ANY_TLS) {
+		memcpy(room + len, ANY_TLS, sizeof(ANY_TLS) - 1);
+		len += sizeof(ANY_TLS) - 1;
+	}
 	return slice(room, len);
 }
 
 void queue_schedule_entry(
 	struct queue *q, struct queue_place place, const struct queue_entry *entry, int64_t due_ms)
 {
-	char room[ENVELOPE_DOMAIN_MAX];
+	char room[QUEUE_DESTINATION_MAX];
 	int64_t due = clock_mono_ms() + due_ms - clock_wall_ms();
 	struct slice destination = queue_destination_of(entry, room);
 	(void)pthread_mutex_lock(&q->lock);
@@ -147,7 +152,7 @@ static void fill(
 	entry->notify = r->notify;
 	entry->orcpt = r->orcpt;
 	entry->flags = (r->local ? QUEUE_LOCAL : 0u) | (m->requiretls ? QUEUE_REQUIRETLS : 0u) |
-		       (m->held.len > 0 ? QUEUE_HELD : 0u);
+		       (m->any_tls ? QUEUE_ANY_TLS : 0u) | (m->held.len > 0 ? QUEUE_HELD : 0u);
 }
 
 static int write_entries(struct store_write *write, struct store_collection *c,
@@ -176,12 +181,16 @@ static int write_message(struct queue *q, uint32_t shard, const struct queue_mes
 {
 	struct store_write *write;
 	struct store_collection *c;
-	int r = store_write_begin(q->options.store, &q->shards[shard].account, 1, &write, err);
+	const struct id accounts[] = {
+		q->shards[shard].account, m->also ? m->also->account : ID_NONE};
+	int r = store_write_begin(q->options.store, accounts, m->also ? 2 : 1, &write, err);
 	if (r < 0)
 		return r;
 	r = queue_shard_write(q, shard, write, &c, err);
 	if (r == 0)
 		r = write_entries(write, c, m, entry, message, numbers, err);
+	if (r == 0 && m->also)
+		r = m->also->write(m->also->context, write, err);
 	if (r == 0)
 		return store_write_commit(write, err);
 	store_write_abort(write);

@@ -47,8 +47,8 @@ enum { QUEUE_PEER_GONE = 1 };
 
 /* How messages leave, and how senders hear of them. Calls may wait; from many threads at once. */
 struct queue_transport {
-	/* To a destination; "" is our own store. Negative: it can't be reached; ERR_PERMANENT: it
-	 * never will (no such domain). */
+	/* To a destination: a domain, maybe with QUEUE_ANY_TLS_MARK; "" is our own store. Negative:
+	 * it can't be reached; ERR_PERMANENT: it never will (no such domain). */
 	int (*open)(void *context, struct slice destination, void **ret_peer, struct err *err);
 	/* 0 or QUEUE_PEER_GONE: all outcomes are filled. Negative: the connection broke before
 	 * anything was said about the message; it waits with its destination. */
@@ -103,9 +103,20 @@ struct queue_message {
 	struct slice envid, user, session;
 	const struct queue_recipient *recipients;
 	size_t count;
+	bool any_tls;            /* QUEUE_ANY_TLS */
 	struct slice held;       /* why it is not tried until it is released; empty: it is tried */
 	struct slice head, text; /* the message: one behind the other */
+	/* Written in the same commit; NULL: nothing is. */
+	const struct queue_also *also;
 };
+/* What goes with a message or not at all, in an account of the same store. */
+struct queue_also {
+	struct id account;
+	int (*write)(void *context, struct store_write *write, struct err *err);
+	void *context;
+};
+/* Put behind the domain of a destination for which any TLS will do. */
+#define QUEUE_ANY_TLS_MARK "/any-tls"
 /* Durable when 0. ERR_TEMPORARY: the disk is full, or refused. */
 int queue_add(
 	struct queue *queue, const struct queue_message *message, struct err *err) WARN_UNUSED;

@@ -48,8 +48,11 @@ void queue_share_hold(struct queue *q, uint32_t shard, size_t count);
 void queue_share_release(struct queue *q, uint32_t shard);
 
 /* queue.c */
-/* Under which destination it stands: "" or the recipient's domain, in lower case, in `room`. */
-struct slice queue_destination_of(const struct queue_entry *entry, char room[ENVELOPE_DOMAIN_MAX]);
+enum { QUEUE_DESTINATION_MAX = ENVELOPE_DOMAIN_MAX + sizeof(QUEUE_ANY_TLS_MARK) };
+/* Under which destination it stands: "" or the recipient's domain, in lower case, and maybe the
+ * mark behind it, in `room`. */
+struct slice queue_destination_of(
+	const struct queue_entry *entry, char room[QUEUE_DESTINATION_MAX]);
 /* It waits until `due_ms`, by the wall clock. */
 void queue_schedule_entry(
 	struct queue *q, struct queue_place place, const struct queue_entry *entry, int64_t due_ms);
