@@ -173,6 +173,12 @@ struct conf_greylist {
 	enum conf_greylist_spare spare;
 };
 
+/* To others, of how their mail was judged here, and how TLS went there. */
+struct conf_reports {
+	bool on, dmarc, tls;
+	const char *from, *envelope_from, *organisation, *contact; /* "": none */
+};
+
 struct conf_mx {
 	bool on; /* the block is there: this machine has the role */
 	const char *user;
@@ -191,6 +197,7 @@ struct conf_mx {
 	struct conf_checks checks;
 	struct conf_mx_limits limits;
 	struct conf_greylist greylist;
+	struct conf_reports reports;
 	const struct conf_dns_list *dns_lists;
 	size_t dns_list_count;
 	const struct conf_milter *milters; /* in the order in which they are asked */

@@ -11,6 +11,7 @@
 #include "roles/fetch.h"
 #include "roles/mx/sending.h"
 #include "roles/mx/sts.h"
+#include "roles/mx/tls_sessions.h"
 #include "smtp/outbound.h"
 
 enum { HOST_MAX = 256 };
@@ -20,6 +21,8 @@ struct mx_outbound {
 	struct dns *dns;
 	struct net_tls_client *any;      /* takes any certificate */
 	struct net_tls_client *verifies; /* by the authorities */
+	struct net_tls_client *tests;    /* the same, and takes any */
+	struct reports *reports;         /* NULL: nothing is counted */
 	struct mx_sts sts;
 	struct smtp_outbound_options options;
 	struct slice own_name;
@@ -55,6 +58,8 @@ static int trust(struct mx_outbound *o, struct err *err)
 	const char *authorities = o->role->settings->mx.outbound.authorities;
 	if (net_tls_client_new(authorities[0] ? authorities : NULL, true, &o->verifies, err) < 0)
 		return err_prefix(err, "mx.outbound.authorities");
+	if (net_tls_client_new_lenient(authorities[0] ? authorities : NULL, &o->tests, err) < 0)
+		return -1;
 	return net_tls_client_new(NULL, false, &o->any, err);
 }
 
@@ -87,7 +92,13 @@ void mx_outbound_free(struct mx_outbound *o)
 		return;
 	net_tls_client_free(o->any);
 	net_tls_client_free(o->verifies);
+	net_tls_client_free(o->tests);
 	free(o);
+}
+
+void mx_outbound_report_to(struct mx_outbound *o, struct reports *reports)
+{
+	o->reports = reports;
 }
 
 static void log_opened(const struct smtp_hop *hop, const struct smtp_opening *opening)
@@ -100,13 +111,15 @@ static void log_opened(const struct smtp_hop *hop, const struct smtp_opening *op
 		F_STR("verified_by", opening->verified_by ? opening->verified_by : ""));
 }
 
-/* 0, or negative: another host may do better. */
-static int open_hop(
-	struct mx_outbound *o, struct smtp_hop *hop, struct mx_outbound_peer *peer, struct err *err)
+/* 0, or negative: another host may do better. `session` NULL: nobody asks how TLS went. */
+static int open_hop(struct mx_outbound *o, struct smtp_hop *hop,
+	const struct mx_tls_session *session, struct mx_outbound_peer *peer, struct err *err)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct smtp_opening opening;
 	int r = smtp_outbound_open(hop, &o->options, &arena, &opening, &peer->connection, err);
+	if (session)
+		mx_tls_session_opened(session, hop, &opening);
 	if (r == SMTP_OPENED_WITHOUT_TLS) {
 		log_info(NULL, "TLS does not work, going on without", F_STR("host", hop->host),
 			F_ERR(err));
@@ -123,16 +136,20 @@ static int open_hop(
 /* A route and what its domain demands. */
 struct demands {
 	struct dns_route route;
-	struct dns_mta_sts_policy policy;
+	struct mx_sts_found sts;
+	bool any_tls;            /* none of it holds */
+	struct reports *reports; /* where sessions are counted; NULL: they are not */
 };
 
 /* Where DANE has no word, the domain's policy counts (RFC 8461 section 2). */
 static int choose_by_policy(const struct mx_outbound *o, const struct demands *demands,
 	const struct dns_exchanger *host, struct smtp_hop *hop, struct err *err)
 {
-	if (demands->policy.mode != DNS_MTA_STS_ENFORCE)
+	if (demands->sts.policy.mode == DNS_MTA_STS_TESTING)
+		hop->trust = o->tests;
+	if (demands->sts.policy.mode != DNS_MTA_STS_ENFORCE)
 		return 0;
-	if (!dns_mta_sts_has_mx(&demands->policy, host->name)) {
+	if (!dns_mta_sts_has_mx(&demands->sts.policy, host->name)) {
 		(void)err_temporary(
 			err, ERR_DENIED, "%s is no host of the domain's MTA-STS policy", hop->host);
 		return err_status(err, "4.7.5");
@@ -145,17 +162,26 @@ static int choose_by_policy(const struct mx_outbound *o, const struct demands *d
 
 /* What the DNS asks for at this host. */
 static int choose_tls(struct mx_outbound *o, const struct demands *demands,
-	const struct dns_exchanger *host, struct arena *arena, struct smtp_hop *hop,
-	struct err *err)
+	const struct dns_exchanger *host, struct arena *arena, struct mx_tls_session *session,
+	struct smtp_hop *hop, struct err *err)
 {
 	struct dns_dane *dane = ARENA_NEW(arena, struct dns_dane);
 	hop->tls = SMTP_TLS_OPPORTUNISTIC;
 	hop->trust = o->any;
+	if (demands->any_tls)
+		return 0;
 	int r = dns_find_dane(o->dns, &demands->route, host, o->port, arena, dane, err);
-	if (r < 0)
+	if (r < 0) {
+		mx_tls_session_unknown(session, err);
 		return r;
-	if (dane->demand == DNS_DANE_NONE)
-		return choose_by_policy(o, demands, host, hop, err);
+	}
+	session->dane = dane;
+	if (dane->demand == DNS_DANE_NONE) {
+		r = choose_by_policy(o, demands, host, hop, err);
+		if (r < 0)
+			mx_tls_session_refused(session);
+		return r;
+	}
 	hop->tls = SMTP_TLS_REQUIRED;
 	if (dane->demand == DNS_DANE_VERIFY) {
 		hop->dane = &dane->tls;
@@ -169,16 +195,33 @@ static int open_host(struct mx_outbound *o, const struct demands *demands,
 	struct err *err)
 {
 	struct smtp_hop hop = {.host = arena_copy(arena, host->name).ptr};
-	if (choose_tls(o, demands, host, arena, &hop, err) < 0)
+	struct mx_tls_session session = {.reports = demands->reports,
+		.domain = demands->route.domain,
+		.sts = &demands->sts,
+		.host = host->name};
+	if (choose_tls(o, demands, host, arena, &session, &hop, err) < 0)
 		return -1;
 	enum smtp_tls_mode tls = hop.tls;
 	for (size_t i = 0; i < host->count; i++) {
 		hop.address = host->addresses[i];
 		hop.tls = tls;
-		if (open_hop(o, &hop, peer, err) == 0)
+		if (open_hop(o, &hop, &session, peer, err) == 0)
 			return 0;
 	}
 	return -1;
+}
+
+static int find_policy(
+	struct mx_outbound *o, struct demands *d, struct arena *arena, struct err *err)
+{
+	if (!o->role->settings->mx.outbound.mta_sts || d->any_tls || d->route.literal)
+		return 0;
+	if (mx_sts_find(&o->sts, d->route.domain, arena, &d->sts, err) < 0)
+		return -1;
+	const struct mx_tls_session session = {
+		.reports = d->reports, .domain = d->route.domain, .sts = &d->sts};
+	mx_tls_session_without_policy(&session);
+	return 0;
 }
 
 /* No host takes mail. Only what the DNS says is for good. */
@@ -190,20 +233,22 @@ static int unreachable(struct err *err)
 	return -1;
 }
 
-static int open_route(struct mx_outbound *o, struct slice destination,
+static int open_route(struct mx_outbound *o, struct slice destination, bool any_tls,
 	struct mx_outbound_peer *peer, struct err *err)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	const struct dns_route_options options = {
 		.port = o->port, .own_names = &o->own_name, .own_name_count = 1};
-	struct demands demands = {.policy.mode = DNS_MTA_STS_NONE};
+	/* How a report of TLS went is not reported: two servers would do so for ever. */
+	struct demands demands = {.sts.policy.mode = DNS_MTA_STS_NONE,
+		.any_tls = any_tls,
+		.reports = any_tls ? NULL : o->reports};
 	const struct dns_route *route = &demands.route;
 	if (!o->dns)
 		return err_temporary(err, ERR_UNAVAILABLE, "this server has no resolver");
 	if (dns_find_route(o->dns, destination, &options, &arena, &demands.route, err) < 0)
 		return -1;
-	if (o->role->settings->mx.outbound.mta_sts && !route->literal &&
-		mx_sts_find(&o->sts, route->domain, &arena, &demands.policy, err) < 0)
+	if (find_policy(o, &demands, &arena, err) < 0)
 		return unreachable(err);
 	for (size_t i = 0; i < route->count; i++)
 		if (open_host(o, &demands, &route->hosts[i], &arena, peer, err) == 0)
@@ -253,7 +298,7 @@ static int open_address(struct mx_outbound *o, const struct conf_transport *t,
 		.verified_by = verify ? "name" : NULL,
 		.user = slice_str(t->user),
 		.password = slice_str(t->password)};
-	return open_hop(o, &hop, peer, err);
+	return open_hop(o, &hop, NULL, peer, err);
 }
 
 static bool is_ip(const struct conf_transport *t, struct net_address *ret_address)
@@ -291,8 +336,11 @@ int mx_outbound_open(struct mx_outbound *o, struct slice destination,
 	struct mx_outbound_peer **ret_peer, struct err *err)
 {
 	struct mx_outbound_peer *peer = ALLOC(struct mx_outbound_peer);
+	bool any_tls = slice_ends(destination, SLICE(QUEUE_ANY_TLS_MARK));
+	destination.len -= any_tls ? strlen(QUEUE_ANY_TLS_MARK) : 0;
 	const struct conf_transport *t = find_transport(o, destination);
-	int r = t ? open_transport(o, t, peer, err) : open_route(o, destination, peer, err);
+	int r = t ? open_transport(o, t, peer, err)
+		  : open_route(o, destination, any_tls, peer, err);
 	if (r < 0)
 		free(peer);
 	else

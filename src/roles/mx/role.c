@@ -14,6 +14,7 @@
 #include "roles/mx/limits.h"
 #include "roles/mx/milter.h"
 #include "roles/mx/queue.h"
+#include "roles/mx/reporting.h"
 #include "smtp/client.h"
 #include "smtp/dsn.h"
 
@@ -24,6 +25,7 @@ struct state {
 	struct directory *directory;
 	struct smtp_client_pool *store;
 	struct mx_queue *queue;
+	struct mx_reporting *reporting;
 	struct mx_checks checks;
 	struct mx_clients *clients;
 	struct mx_limits limits;
@@ -302,10 +304,13 @@ static int open_role(struct role *role, struct err *err)
 	s->directory = directory_cached_new(&cached);
 	s->hostname = role->settings->hostname;
 	s->store = smtp_client_pool_new(&store);
-	if (mx_queue_open(role, s->store, s->directory, &s->queue, err) < 0)
+	if (mx_queue_open(role, s->store, s->directory, &s->queue, err) < 0 ||
+		mx_reporting_new(role, s->queue, s->directory, &s->reporting, err) < 0)
 		return -1;
+	mx_queue_report_to(s->queue, mx_reporting_of(s->reporting));
 	s->admin = (struct admin){.queue = mx_queue_of(s->queue),
 		.keys = mx_queue_keys(s->queue),
+		.reports = mx_reporting_of(s->reporting),
 		.mirror = mx_queue_mirror(s->queue),
 		.hostname = s->hostname};
 	if (mx_checks_init(&s->checks, role, mx_queue_dns(s->queue), err) < 0 ||
@@ -314,6 +319,7 @@ static int open_role(struct role *role, struct err *err)
 		mx_milters_new(role, mx_queue_dns(s->queue), route_of_milter, s, &s->milters, err) <
 			0)
 		return -1;
+	s->checks.reports = mx_reporting_of(s->reporting);
 	s->greylist = (struct mx_greylist){.conf = &conf->greylist,
 		.store = mx_queue_store(s->queue),
 		.dns = mx_queue_dns(s->queue),
@@ -322,6 +328,7 @@ static int open_role(struct role *role, struct err *err)
 	mx_limits_init(&s->limits, role, &s->checks.trusted);
 	if (mx_queue_start(s->queue, err) < 0)
 		return -1;
+	mx_reporting_start(s->reporting);
 	s->throttle = role_throttle_new(role);
 	s->exchanger = service(role, s, SMTP_EXCHANGER);
 	s->submission = service(role, s, SMTP_SUBMISSION);
@@ -390,6 +397,7 @@ static void metrics(struct role *role, struct buf *to)
 	check_metrics(role, s, to);
 	mx_greylist_metrics(&s->greylist, role, to);
 	mx_limits_metrics(&s->limits, role, to);
+	mx_reporting_metrics(s->reporting, role, to);
 	mx_clients_metrics(s->clients, role, to);
 	mx_milters_metrics(s->milters, role, to);
 	mirrored_metrics(role, mx_queue_mirror(s->queue), to);
@@ -408,6 +416,7 @@ static void close_role(struct role *role)
 	mx_clients_free(s->clients);
 	mx_limits_deinit(&s->limits);
 	mx_checks_deinit(&s->checks);
+	mx_reporting_free(s->reporting);
 	mx_queue_close(s->queue);
 	smtp_client_pool_free(s->store);
 	directory_throttle_free(s->throttle);
