@@ -27,7 +27,7 @@ struct fixture {
 	size_t delivered, transactions, reports[QUEUE_REPORT_DELIVERED + 1];
 	char recipients[DELIVERIES][64], reported[256];
 	size_t lengths[DELIVERIES]; /* of what each recipient got */
-	char message[64];
+	char message[64], destination[64];
 	atomic_bool alone, ready; /* beside another node that has the same entries */
 };
 
@@ -48,8 +48,12 @@ static enum answer get_answer(struct fixture *f)
 
 static int open_peer(void *context, struct slice destination, void **ret_peer, struct err *err)
 {
-	enum answer answer = get_answer(context);
+	struct fixture *f = context;
+	enum answer answer = get_answer(f);
 	*ret_peer = context;
+	(void)pthread_mutex_lock(&f->lock);
+	(void)snprintf(f->destination, sizeof(f->destination), "%.*s", SLICE_ARG(destination));
+	(void)pthread_mutex_unlock(&f->lock);
 	if (answer == IS_AWAY)
 		return err_temporary(err, ERR_UNAVAILABLE, "nobody answers");
 	if (answer == IS_NOWHERE)
@@ -199,6 +203,16 @@ static void await_transactions(struct fixture *f, size_t least)
 	assert_true(count >= least);
 }
 
+static int write_also(void *context, struct store_write *write, struct err *err)
+{
+	const bool *works = context;
+	struct store_collection *c;
+	if (!*works)
+		return err_temporary(err, ERR_OTHER, "not now");
+	return store_write_collection_new(
+		write, STORE_SYSTEM_ACCOUNT, STORE_SETTINGS, SLICE("also"), SLICE(""), &c, err);
+}
+
 static bool count_entry(void *context, struct queue_place place, const struct queue_entry *entry,
 	uint64_t bytes, bool here)
 {
@@ -227,6 +241,43 @@ static void a_message_is_sent_to_all_recipients_of_a_domain_at_once(void **state
 	assert_string_equal(f->message, "Received: here\r\nSubject: x\r\n\r\nHello\r\n");
 	assert_int_equal(entries_in_store(f), 0);
 	assert_int_equal(f->reports[QUEUE_REPORT_FAILED] + f->reports[QUEUE_REPORT_DELIVERED], 0);
+}
+
+static void what_goes_with_a_message_is_there_with_it_or_not_at_all(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct store_collection c;
+	struct err err;
+	bool works = false;
+	const struct queue_recipient to = {.address = SLICE("a@one.example")};
+	const struct queue_also also = {STORE_SYSTEM_ACCOUNT, write_also, &works};
+	struct queue_message message = {
+		.recipients = &to, .count = 1, .text = SLICE("x\r\n"), .also = &also};
+	set_answer(f, IS_AWAY);
+	assert_true(queue_add(f->queue, &message, &err) < 0);
+	assert_int_equal(entries_in_store(f), 0);
+	works = true;
+	done(queue_add(f->queue, &message, &err));
+	assert_int_equal(entries_in_store(f), 1);
+	done(store_find_collection(
+		f->store, STORE_SYSTEM_ACCOUNT, STORE_SETTINGS, SLICE("also"), &arena, &c, &err));
+}
+
+static void mail_that_goes_by_any_tls_has_a_destination_of_its_own(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+	const struct queue_recipient to = {.address = SLICE("a@ONE.example")};
+	struct queue_message message = {
+		.recipients = &to, .count = 1, .text = SLICE("x\r\n"), .any_tls = true};
+	set_answer(f, TAKES);
+	done(queue_add(f->queue, &message, &err));
+	await_empty(f);
+	assert_string_equal(f->destination, "one.example" QUEUE_ANY_TLS_MARK);
+	add_one(f, "b@one.example", false);
+	await_empty(f);
+	assert_string_equal(f->destination, "one.example");
 }
 
 /* After a start a connection takes all that waits in a shard, one message behind the other. */
@@ -530,6 +581,8 @@ int main(void)
 #define QUEUE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		QUEUE_TEST(a_message_is_sent_to_all_recipients_of_a_domain_at_once),
+		QUEUE_TEST(what_goes_with_a_message_is_there_with_it_or_not_at_all),
+		QUEUE_TEST(mail_that_goes_by_any_tls_has_a_destination_of_its_own),
 		QUEUE_TEST(each_message_of_a_batch_is_whole),
 		QUEUE_TEST(what_is_refused_is_reported_and_gone),
 		QUEUE_TEST(mail_to_a_domain_that_is_not_there_is_reported),
