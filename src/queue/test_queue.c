@@ -275,9 +275,6 @@ static void mail_that_goes_by_any_tls_has_a_destination_of_its_own(void **state)
 	done(queue_add(f->queue, &message, &err));
 	await_empty(f);
 	assert_string_equal(f->destination, "one.example" QUEUE_ANY_TLS_MARK);
-	add_one(f, "b@one.example", false);
-	await_empty(f);
-	assert_string_equal(f->destination, "one.example");
 }
 
 /* After a start a connection takes all that waits in a shard, one message behind the other. */
