@@ -22,6 +22,12 @@ static json_t *destinations_of(struct slice record)
 	return json_null();
 }
 
+static json_t *sum_of(uint64_t good, uint64_t bad)
+{
+	uint64_t sum = good + bad;
+	return json_integer((json_int_t)sum);
+}
+
 static json_t *time_of(int64_t seconds)
 {
 	return seconds > 0 ? admin_time(seconds) : json_null();
@@ -30,11 +36,11 @@ static json_t *time_of(int64_t seconds)
 static void add_info(void *context, const struct reports_info *info)
 {
 	(void)json_array_append_new(context,
-		json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:I, s:b}", "domain",
+		json_pack("{s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:I, s:b}", "domain",
 			admin_string(info->name.domain), "kind", reports_kind_name(info->name.kind),
 			"begin", time_of(info->head.begin), "end",
 			time_of(info->name.day + DAY_SECONDS), "counted",
-			(json_int_t)(info->head.good + info->head.bad), "failures",
+			sum_of(info->head.good, info->head.bad), "failures",
 			(json_int_t)info->head.bad, "rows", (json_int_t)info->rows, "destinations",
 			destinations_of(info->head.about), "last_sent", time_of(info->last_sent_s),
 			"attempts", (json_int_t)info->head.attempts, "here", info->here));
@@ -61,13 +67,13 @@ static json_t *dmarc_row(const struct reports_row *row)
 	struct filter_dmarc_row r;
 	if (!reports_dmarc_read(row->key, &arena, &r))
 		return NULL;
-	return json_pack("{s:o, s:o, s:o, s:I}", "source", admin_string(r.source), "name",
+	return json_pack("{s:o, s:o, s:o, s:o}", "source", admin_string(r.source), "name",
 		admin_string(r.header_from), "result",
 		json_sprintf("spf %s, dkim %s, %s", r.spf_aligned ? "pass" : "fail",
 			r.dkim_aligned ? "pass" : "fail",
 			r.disposal == FILTER_DMARC_NONE ? "taken"
 							: filter_dmarc_policy_name(r.disposal)),
-		"counted", (json_int_t)(row->good + row->bad));
+		"counted", sum_of(row->good, row->bad));
 }
 
 static json_t *tls_row(const struct reports_row *row)
@@ -76,11 +82,11 @@ static json_t *tls_row(const struct reports_row *row)
 	if (!reports_tls_read(row->key, &key))
 		return NULL;
 	if (!key.is_failure)
-		return json_pack("{s:s, s:o, s:o, s:I}", "source",
+		return json_pack("{s:s, s:o, s:o, s:o}", "source",
 			reports_tls_type_name(key.policy.type), "name", json_string(""), "result",
 			json_sprintf("%llu passed, %llu failed", (unsigned long long)row->good,
 				(unsigned long long)row->bad),
-			"counted", (json_int_t)(row->good + row->bad));
+			"counted", sum_of(row->good, row->bad));
 	return json_pack("{s:o, s:o, s:o, s:I}", "source", admin_string(key.failure.receiving_ip),
 		"name", admin_string(key.failure.host), "result",
 		json_sprintf("%s%s%.*s", reports_tls_result_name(key.failure.result),
@@ -124,9 +130,9 @@ static void add_sent(void *context, const struct reports_sent_now *sent)
 			 : sent->destinations > 0 ? json_string("on its way")
 						  : json_string("nobody wants it");
 	(void)json_array_append_new(context,
-		json_pack("{s:o, s:s, s:s, s:I, s:I, s:I, s:b, s:o}", "domain",
+		json_pack("{s:o, s:s, s:s, s:o, s:I, s:I, s:b, s:o}", "domain",
 			admin_string(sent->name.domain), "kind", reports_kind_name(sent->name.kind),
-			"id", sent->id, "counted", (json_int_t)(sent->good + sent->bad), "failures",
+			"id", sent->id, "counted", sum_of(sent->good, sent->bad), "failures",
 			(json_int_t)sent->bad, "destinations", (json_int_t)sent->destinations,
 			"failed", sent->failure != NULL, "result", result));
 }

@@ -3,9 +3,12 @@
 #include "reports/reports_internal.h"
 
 #include "base/alloc.h"
-#include "base/log.h"
+#include "base/clock.h"
 
-enum { BATCH = 1000 }; /* rows that go in one write */
+enum {
+	BATCH = 1000,       /* rows that go in one write */
+	ASK_MS = 20 * 1000, /* after that records are asked for no more, until the next time */
+};
 
 struct fold {
 	struct reports *r;
@@ -144,12 +147,13 @@ static int write_batch(struct reports *reports, const struct reports_table_row *
 
 /* Who asks for no reports of TLS gets none: his rows are left out here, so that sending mail needs
  * no question to the DNS more. */
-static bool is_wanted(struct reports *r, const struct reports_table_report *report,
+static bool is_wanted(struct reports *r, const struct reports_table_report *report, int64_t until,
 	struct arena *arena, struct slice *ret_about)
 {
 	struct slice rua;
 	*ret_about = slice_str(report->about);
-	if (report->kind != REPORTS_TLS || !r->options.dns || reports_is_stopping(r))
+	if (report->kind != REPORTS_TLS || !r->options.dns || reports_is_stopping(r) ||
+		clock_mono_ms() >= until)
 		return true;
 	return reports_find_tls_record(r->options.dns, slice_str(report->domain), arena, ret_about,
 		       &rua, NULL) <= 0;
@@ -169,12 +173,13 @@ static struct reports_table *take_table(struct reports *r)
 static size_t choose(
 	struct reports *r, struct reports_table *table, const struct reports_table_row **rows)
 {
+	int64_t until = clock_mono_ms() + ASK_MS;
 	size_t count = 0;
 	for (struct reports_table_report *report = reports_table_reports(table); report;
 		report = report->next) {
 		AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 		struct slice about;
-		if (!is_wanted(r, report, &arena, &about))
+		if (!is_wanted(r, report, until, &arena, &about))
 			continue;
 		if (about.len > 0 && about.len <= REPORTS_ABOUT_MAX && !report->about)
 			report->about = slice_dup(about);

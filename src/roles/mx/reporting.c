@@ -10,7 +10,14 @@
 #include "filter/name.h"
 #include "roles/fetch.h"
 
-enum { WORK_MS = 60 * 1000, LOOK_MS = 200, POST_MS = 60 * 1000, HTTPS_PORT = 443, FROM_MAX = 320 };
+enum {
+	WORK_MS = 60 * 1000,
+	LOOK_MS = 200,
+	POST_MS = 60 * 1000,
+	HTTPS_PORT = 443,
+	FROM_MAX = 320,
+	URI_MAX = 900
+};
 
 struct mx_reporting {
 	struct role *role;
@@ -51,7 +58,7 @@ static bool read_uri(struct slice uri, struct arena *arena, struct fetch_options
 	o->path = arena_printf(
 		arena, "%s%.*s", slice_starts(rest, SLICE("/")) ? "" : "/", SLICE_ARG(rest));
 	o->port = (uint16_t)port;
-	return filter_name_is_valid(name);
+	return filter_name_is_valid(name) && uri.len <= URI_MAX;
 }
 
 static int post(void *context, struct slice uri, struct slice gzip, struct err *err)
