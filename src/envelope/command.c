@@ -109,6 +109,14 @@ static bool size_parameter(struct slice value, uint64_t *size)
 	return true;
 }
 
+static bool delivery_parameter(struct slice value, struct envelope_sender *s)
+{
+	struct slice id = slice_cut(&value, ',');
+	s->again = slice_eq_nocase(value, SLICE("again"));
+	return (s->again || value.len == 0) && id_from_text(id, &s->delivery) &&
+	       !id_is_none(s->delivery);
+}
+
 static bool mail_parameter(
 	struct slice name, struct slice value, bool has_value, struct envelope_sender *s)
 {
@@ -139,6 +147,8 @@ static bool mail_parameter(
 		s->session = value;
 		return is_xtext(value, ENVELOPE_ENVID_MAX);
 	}
+	if (slice_eq_nocase(name, SLICE("XDELIVERY")))
+		return delivery_parameter(value, s);
 	return false;
 }
 

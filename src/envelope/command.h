@@ -3,6 +3,7 @@
 #define ENVELOPE_COMMAND_H
 
 #include "base/arena.h"
+#include "base/id.h"
 #include "envelope/path.h"
 
 enum {
@@ -45,6 +46,10 @@ struct envelope_sender {
 	struct slice envid;   /* xtext, as written; empty: none */
 	struct slice auth;    /* AUTH=, as written */
 	struct slice session; /* XSESSION= of a trusted peer: its session id */
+	/* XDELIVERY= of a trusted peer: what it knows the message by, the same whenever it sends
+	 * it; ID_NONE: not said. `again` ("id,again"): it may have arrived before. */
+	struct id delivery;
+	bool again;
 };
 
 enum envelope_notify {

@@ -11,7 +11,7 @@
 static int add_one(struct store_write *write, struct mail_box *box, const struct mail_new *message,
 	const struct mail_prepared *prepared, size_t nth, struct mail_added *added, struct err *err)
 {
-	struct store_object object;
+	struct store_object object = {.blob = store_write_blob(write, message->bytes)};
 	struct mail_record record = {
 		.flags = message->flags & MAIL_FLAGS_ALL,
 		.internal_date = message->internal_date,
@@ -19,8 +19,7 @@ static int add_one(struct store_write *write, struct mail_box *box, const struct
 		.header_len = prepared->header_len,
 		.keywords = message->keywords,
 	};
-	int r = mail_box_add(write, box, store_write_blob(write, message->bytes), ID_NONE, &record,
-		mail_prepared_facet(prepared), &object, err);
+	int r = mail_box_add(write, box, &record, mail_prepared_facet(prepared), &object, err);
 	if (r == 0 && nth == 0)
 		*added = (struct mail_added){.uid_validity = box->record.uid_validity,
 			.first_uid = object.number,

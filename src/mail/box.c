@@ -83,15 +83,14 @@ void mail_box_uncount(struct mail_box *box, uint8_t flags)
 	box->record.deleted -= (flags & MAIL_DELETED) != 0;
 }
 
-int mail_box_add(struct store_write *write, struct mail_box *box, struct id blob, struct id origin,
-	const struct mail_record *record, struct slice facet, struct store_object *ret_object,
-	struct err *err)
+int mail_box_add(struct store_write *write, struct mail_box *box, const struct mail_record *record,
+	struct slice facet, struct store_object *object, struct err *err)
 {
 	AUTO(buf_free) struct buf data = BUF(MAIL_RECORD_MAX);
 	mail_record_write(record, &data);
-	*ret_object = (struct store_object){
-		.origin = origin, .flags = STORE_COUNTED, .blob = blob, .data = buf_slice(&data)};
-	int r = store_write_object_new(write, box->collection, ret_object, facet, err);
+	object->flags = STORE_COUNTED;
+	object->data = buf_slice(&data);
+	int r = store_write_object_new(write, box->collection, object, facet, err);
 	if (r == 0)
 		mail_box_count(box, record->flags);
 	return r;

@@ -21,11 +21,11 @@ int mail_box_new(struct store_write *write, struct id account, struct slice name
 	struct mail_box *ret_box, struct err *err) WARN_UNUSED;
 void mail_box_save(struct store_write *write, struct mail_box *box);
 
-/* A message comes in: record's flags are counted. Sets number and change of *ret_object. `origin`
- * is ID_NONE but for one that is moved here: see store_object_identity(). */
-int mail_box_add(struct store_write *write, struct mail_box *box, struct id blob, struct id origin,
-	const struct mail_record *record, struct slice facet, struct store_object *ret_object,
-	struct err *err) WARN_UNUSED;
+/* A message comes in, of which *object says id (none: a new one), origin (none, but of one that is
+ * moved here: see store_object_identity()) and blob; the rest is filled. record's flags are
+ * counted. */
+int mail_box_add(struct store_write *write, struct mail_box *box, const struct mail_record *record,
+	struct slice facet, struct store_object *object, struct err *err) WARN_UNUSED;
 /* Counts a message with these flags out. */
 void mail_box_uncount(struct mail_box *box, uint8_t flags);
 void mail_box_count(struct mail_box *box, uint8_t flags);

@@ -36,11 +36,18 @@ struct mail_delivery {
 	struct slice mailbox; /* a name; empty or missing ones mean INBOX */
 	/* In place of a name: the mailbox of that special use; Junk is made when there is none. */
 	enum mail_use use;
+	/* What it is known by when it is tried more than once (mail_delivery_id()); ID_NONE: it
+	 * never is. `again`: it may have been delivered before, and is not twice then. */
+	struct id id;
+	bool again;
 	/* Filled: 0 delivered; negative: not, and why. */
 	int result;
 	struct err err;
-	uint32_t uid;
+	uint32_t uid;   /* 0: it was there */
+	bool was_there; /* it had been delivered before */
 };
+/* The same whenever this message is delivered for this recipient into this account. */
+struct id mail_delivery_id(struct id message, struct slice recipient, struct id account);
 /* 0 when the transaction is through (each delivery has its own result: over quota is one's own
  * affair); negative when nothing was delivered to anybody. The same account twice gets one copy. */
 int mail_deliver(struct mail *mail, struct slice bytes, struct mail_delivery *deliveries,

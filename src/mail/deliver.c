@@ -4,6 +4,7 @@
  * the disk. Per account the store reads two rows (account, mailbox) and the mailbox's name. */
 #include "mail/box_internal.h"
 #include "mail/change.h"
+#include "mail/delivered_internal.h"
 #include "mail/mail_internal.h"
 #include "mail/mailbox.h"
 #include "mail/prepare_internal.h"
@@ -113,12 +114,27 @@ static int find_box(struct job *job, const struct mail_delivery *delivery, struc
 	return r < 0 ? r : mail_box_load(write, delivery->account, collection->id, ret_box, err);
 }
 
+/* Of one that was tried before: whether that was not in vain. */
+static int find_earlier(struct job *job, struct mail_delivery *delivery, struct err *err)
+{
+	struct mail_box box;
+	if (!delivery->again || id_is_none(delivery->id))
+		return 0;
+	int r = find_box(job, delivery, &box, err);
+	return r < 0 ? r
+		     : mail_delivered_find(job->mail, delivery->account, &box, delivery->id,
+			       &delivery->was_there, err);
+}
+
 static int deliver_one(struct job *job, struct mail_delivery *delivery, struct err *err)
 {
 	const struct store_account *row;
 	struct mail_box box;
-	struct store_object object;
-	int r = store_write_account(job->write, delivery->account, &row, err);
+	struct store_object object = {.id = delivery->id};
+	int r = find_earlier(job, delivery, err);
+	if (r < 0 || delivery->was_there)
+		return r;
+	r = store_write_account(job->write, delivery->account, &row, err);
 	if (r == 0)
 		r = quota_check_account(row, &delivery->limits, job->bytes.len, 1, err);
 	if (r == 0)
@@ -128,9 +144,9 @@ static int deliver_one(struct job *job, struct mail_delivery *delivery, struct e
 	r = find_box(job, delivery, &box, err);
 	if (r == 0 && id_is_none(job->blob))
 		job->blob = store_write_blob(job->write, job->bytes);
+	object.blob = job->blob;
 	if (r == 0)
-		r = mail_box_add(job->write, &box, job->blob, ID_NONE, &job->record, job->facet,
-			&object, err);
+		r = mail_box_add(job->write, &box, &job->record, job->facet, &object, err);
 	if (r < 0) {
 		quota_release(job->mail, &delivery->limits, job->bytes.len, 1);
 		return r;
@@ -140,7 +156,7 @@ static int deliver_one(struct job *job, struct mail_delivery *delivery, struct e
 	return 0;
 }
 
-/* Returns how many got the message. */
+/* Returns how many get the message now. */
 static size_t deliver_all(struct job *job)
 {
 	size_t delivered = 0;
@@ -151,10 +167,11 @@ static size_t deliver_all(struct job *job)
 			delivery->result = before->result;
 			delivery->err = before->err;
 			delivery->uid = before->uid;
+			delivery->was_there = before->was_there;
 			continue;
 		}
 		delivery->result = deliver_one(job, delivery, &delivery->err);
-		delivered += delivery->result == 0;
+		delivered += delivery->result == 0 && !delivery->was_there;
 	}
 	return delivered;
 }
@@ -165,7 +182,7 @@ static void release_all(struct job *job)
 	for (size_t i = 0; i < job->count; i++) {
 		struct mail_delivery *delivery = job->order[i];
 		bool again = i > 0 && id_eq(job->order[i - 1]->account, delivery->account);
-		if (!again && delivery->result == 0)
+		if (!again && delivery->result == 0 && !delivery->was_there)
 			quota_release(job->mail, &delivery->limits, job->bytes.len, 1);
 	}
 }
@@ -212,6 +229,7 @@ int mail_deliver(struct mail *mail, struct slice bytes, struct mail_delivery *de
 		deliveries[i].result = 0;
 		deliveries[i].err = (struct err){0};
 		deliveries[i].uid = 0;
+		deliveries[i].was_there = false;
 	}
 	sort_accounts(&job);
 	r = run(&job, err);

@@ -17,6 +17,7 @@ int mail_open(const struct mail_options *options, struct mail **ret_mail, struct
 	mail->views = view_cache_new(
 		options->cached_views ? options->cached_views : CACHED_VIEWS_DEFAULT);
 	mail->recents = recent_table_new();
+	mail->delivered = delivered_table_new();
 	mail->quotas = quota_table_new();
 	mail->lessons = options->learn ? learn_list_new() : NULL;
 	*ret_mail = mail;
@@ -29,6 +30,7 @@ void mail_close(struct mail *mail)
 		return;
 	view_cache_free(mail->views);
 	recent_table_free(mail->recents);
+	delivered_table_free(mail->delivered);
 	quota_table_free(mail->quotas);
 	learn_list_free(mail->lessons);
 	free(mail);

@@ -8,6 +8,7 @@ struct view_cache;
 struct recent_table;
 struct quota_table;
 struct learn_list;
+struct delivered_table;
 
 struct mail {
 	struct store *store;
@@ -15,6 +16,7 @@ struct mail {
 	struct view_cache *views;
 	struct recent_table *recents;
 	struct quota_table *quotas;
+	struct delivered_table *delivered;
 	struct learn_list *lessons; /* NULL: nothing is learnt */
 };
 
@@ -29,6 +31,8 @@ struct recent_table *recent_table_new(void);
 void recent_table_free(struct recent_table *table);
 struct quota_table *quota_table_new(void);
 void quota_table_free(struct quota_table *table);
+struct delivered_table *delivered_table_new(void);
+void delivered_table_free(struct delivered_table *table);
 struct learn_list *learn_list_new(void);
 void learn_list_free(struct learn_list *list); /* NULL is fine */
 

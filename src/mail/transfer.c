@@ -61,17 +61,16 @@ static void remember(struct mail_transfer *transfer, uint32_t uid)
 static int transfer_one(
 	struct mail_transfer *transfer, uint32_t uid, struct slice facet, struct err *err)
 {
-	struct store_object original, copy;
+	struct store_object original, copy = {0};
 	struct mail_record record;
-	struct id origin = ID_NONE;
 	int r = mail_box_get(transfer->write, transfer->from, uid, &original, &record, err);
 	if (r < 0)
 		return r;
 	record.saved = clock_wall();
+	copy.blob = original.blob;
 	if (transfer->move)
-		origin = store_object_identity(&original);
-	r = mail_box_add(
-		transfer->write, transfer->to, original.blob, origin, &record, facet, &copy, err);
+		copy.origin = store_object_identity(&original);
+	r = mail_box_add(transfer->write, transfer->to, &record, facet, &copy, err);
 	if (r == 0 && transfer->learn)
 		r = mail_learn_note(transfer, &copy, err);
 	if (r == 0 && transfer->move)

@@ -270,15 +270,38 @@ static void merge_gone(struct merge *m)
 	}
 }
 
+/* One delivery that both made (mail/change.h) is one object. */
+static void merge_twin(
+	struct merge *m, const struct model_object *object, struct model_collection *to)
+{
+	const struct store_merge_rule *rule = merge_rule_of(m, to->row.kind);
+	size_t i = 0;
+	while (!id_eq(to->objects[i].row.id, object->row.id))
+		i++;
+	struct store_object *twin = &to->objects[i].row, was = *twin;
+	if (rule->merge)
+		rule->merge(NULL, &was, &object->row, &m->to->arena, twin);
+	twin->change = m->change;
+}
+
 /* The collection's objects go over to `to`, with numbers of its own. */
 static void move_all(struct merge *m, struct model_collection *from, struct model_collection *to)
 {
+	struct mirror_ids here = {0};
+	for (size_t i = 0; i < to->object_count; i++)
+		mirror_ids_add(&here, to->objects[i].row.id);
+	mirror_ids_sort(&here);
 	for (size_t i = 0; i < from->object_count; i++) {
 		struct model_object object = from->objects[i];
+		if (mirror_ids_has(&here, object.row.id)) {
+			merge_twin(m, &object, to);
+			continue;
+		}
 		object.row.number = merge_number(&to->row);
 		object.row.change = m->change;
 		model_add_object(to, &object);
 	}
+	mirror_ids_free(&here);
 	to->row.change = m->change;
 }
 

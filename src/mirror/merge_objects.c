@@ -178,10 +178,13 @@ static void put_merged(
 	if (first_stayed || second_stayed)
 		later = first_stayed && !second_behind ? second : first;
 	struct model_object merged = *later;
-	/* When nobody noted anything, the later one was made of the other. */
+	/* When nobody noted anything, the later one was made of the other; but with a body of its
+	 * own it is one delivery that both made. */
+	bool made_twice = !known && !id_eq(first->row.blob, second->row.blob);
 	bool both_changed = known && !first_stayed && !second_stayed;
-	if (rule->merge && both_changed)
-		rule->merge(&was, &first->row, &second->row, &o->m->to->arena, &merged.row);
+	if (rule->merge && (both_changed || made_twice))
+		rule->merge(known ? &was : NULL, &first->row, &second->row, &o->m->to->arena,
+			&merged.row);
 	else if (both_changed)
 		put_copy(o, later, later == first ? second : first);
 	merged.row.number = joint_number(o, first, second);

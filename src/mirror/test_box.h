@@ -56,8 +56,8 @@ static inline void merge_object(const struct store_object *was, const struct sto
 	const struct store_object *second, struct arena *arena, struct store_object *to)
 {
 	assert_true(id_eq(first->id, second->id) && id_eq(first->id, to->id));
-	assert_true(was && id_eq(first->id, was->id)); /* none has come at both sides */
-	char flags = (char)merge_bits(flags_of(was), flags_of(first), flags_of(second));
+	assert_true(!was || id_eq(first->id, was->id)); /* none: it came at both sides */
+	char flags = (char)merge_bits(was ? flags_of(was) : 0, flags_of(first), flags_of(second));
 	to->data = arena_copy(arena, slice(&flags, 1));
 }
 

@@ -66,10 +66,15 @@ int queue_open(const struct queue_options *options, struct queue **ret_queue, st
 	set_defaults(&q->options);
 	must(pthread_mutex_init(&q->lock, NULL) == 0);
 	q->schedule = queue_schedule_new(&options->schedule);
-	if (queue_shards_load(q, err) < 0 || queue_share_open(q, err) < 0) {
+	q->opened_ms = clock_wall_ms();
+	if ((options->underway &&
+		    queue_underway_open(options->underway, options->boot, &q->underway, err) < 0) ||
+		queue_shards_load(q, err) < 0 || queue_share_open(q, err) < 0) {
 		queue_close(q);
 		return -1;
 	}
+	if (q->underway)
+		queue_underway_forget_others(q->underway);
 	*ret_queue = q;
 	return 0;
 }
@@ -79,6 +84,7 @@ void queue_close(struct queue *q)
 	if (!q)
 		return;
 	queue_schedule_free(q->schedule);
+	queue_underway_close(q->underway);
 	(void)pthread_mutex_destroy(&q->lock);
 	free(q->shards);
 	free(q);
@@ -145,6 +151,31 @@ void queue_dispatch(struct queue *q)
 	free(job);
 }
 
+static int by_address(const void *a, const void *b)
+{
+	const struct queue_recipient *x = *(const struct queue_recipient *const *)a,
+				     *y = *(const struct queue_recipient *const *)b;
+	int order = slice_cmp(x->address, y->address);
+	return order ? order : x < y ? -1 : x > y;
+}
+
+/* Of equals the first one stays. */
+static void drop_doubles(struct queue_message *m, struct arena *arena)
+{
+	const struct queue_recipient **sorted =
+		ARENA_ARRAY(arena, const struct queue_recipient *, m->count);
+	struct queue_recipient *kept = ARENA_ARRAY(arena, struct queue_recipient, m->count);
+	size_t count = 0;
+	for (size_t i = 0; i < m->count; i++)
+		sorted[i] = &m->recipients[i];
+	qsort(sorted, m->count, sizeof(*sorted), by_address);
+	for (size_t i = 0; i < m->count; i++)
+		if (i == 0 || !slice_eq(sorted[i]->address, sorted[i - 1]->address))
+			kept[count++] = *sorted[i];
+	m->recipients = kept;
+	m->count = count;
+}
+
 static void fill(
 	const struct queue_message *m, const struct queue_recipient *r, struct queue_entry *entry)
 {
@@ -197,13 +228,15 @@ static int write_message(struct queue *q, uint32_t shard, const struct queue_mes
 	return r;
 }
 
-int queue_add(struct queue *q, const struct queue_message *m, struct err *err)
+/* What all entries of a message have in common. */
+static struct queue_entry first_entry(const struct queue_message *m)
 {
-	AUTO(buf_free) struct buf whole = BUF(m->head.len + m->text.len + 1);
-	struct slice message = m->head.len == 0 ? m->text : m->head;
-	uint32_t shard = q->own[atomic_fetch_add(&q->next_own, 1) % QUEUE_SHARDS];
-	struct queue_entry entry = {.message = id_new(),
-		.arrived_ms = clock_wall_ms(),
+	int64_t now = clock_wall_ms();
+	bool tried = !id_is_none(m->id);
+	return (struct queue_entry){.message = tried ? m->id : id_new(),
+		.arrived_ms = now,
+		.attempts = tried,
+		.tried_ms = tried ? now : 0,
 		.sender = m->sender,
 		.body = m->body,
 		.ret = m->ret,
@@ -212,8 +245,14 @@ int queue_add(struct queue *q, const struct queue_message *m, struct err *err)
 		.user = m->user,
 		.session = m->session,
 		.reason = m->held};
-	if (m->count == 0 || m->count > QUEUE_RECIPIENTS_MAX)
-		return err_permanent(err, ERR_LIMIT, "%zu recipients", m->count);
+}
+
+static int add(struct queue *q, const struct queue_message *m, struct err *err)
+{
+	AUTO(buf_free) struct buf whole = BUF(m->head.len + m->text.len + 1);
+	struct slice message = m->head.len == 0 ? m->text : m->head;
+	uint32_t shard = q->own[atomic_fetch_add(&q->next_own, 1) % QUEUE_SHARDS];
+	struct queue_entry entry = first_entry(m);
 	if (m->head.len > 0 && m->text.len > 0) {
 		buf_add_slice(&whole, m->head);
 		buf_add_slice(&whole, m->text);
@@ -236,6 +275,17 @@ int queue_add(struct queue *q, const struct queue_message *m, struct err *err)
 		queue_dispatch(q);
 	}
 	return r;
+}
+
+int queue_add(struct queue *q, const struct queue_message *message, struct err *err)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct queue_message distinct = *message;
+	if (message->count == 0 || message->count > QUEUE_RECIPIENTS_MAX)
+		return err_permanent(err, ERR_LIMIT, "%zu recipients", message->count);
+	if (message->count > 1)
+		drop_doubles(&distinct, &arena);
+	return add(q, &distinct, err);
 }
 
 struct queue_figures queue_figures(struct queue *q)

@@ -37,6 +37,8 @@ struct queue_outcome {
 /* One message to some of its recipients. */
 struct queue_delivery {
 	const struct queue_entry *entries; /* the envelope is that of the first */
+	/* Some of it may have arrived already: `message` of the entries says which one it is. */
+	bool again;
 	struct queue_outcome *outcomes;    /* of each */
 	size_t count;
 	struct slice message; /* complete, with its trace fields */
@@ -77,6 +79,12 @@ struct queue_options {
 	bool (*works_on)(void *context, struct id account);
 	/* Whether anything may be tried now; the same. NULL: always. */
 	bool (*is_ready)(void *context);
+	/* The other one may have tried what arrived here before this moment, since 1970. NULL: there
+	 * is no other one. */
+	int64_t (*shared_until_ms)(void *context);
+	/* A file that tells which messages were under way when this process was killed
+	 * (queue/underway.h), and which run of the machine this is. NULL: all may have been. */
+	const char *underway, *boot;
 	int64_t lifetime_ms; /* 0: 5 days; then it has failed */
 	int64_t delay_ms;    /* 0: 4 hours; then the sender hears that it takes long */
 };
@@ -96,12 +104,14 @@ struct queue_recipient {
 	bool local;
 };
 struct queue_message {
+	/* That it went out under already, in vain as far as is known. ID_NONE: it did not. */
+	struct id id;
 	struct slice sender; /* empty: a report */
 	enum envelope_body body;
 	enum envelope_ret ret;
 	bool smtputf8, requiretls;
 	struct slice envid, user, session;
-	const struct queue_recipient *recipients;
+	const struct queue_recipient *recipients; /* one that is there twice is kept once */
 	size_t count;
 	bool any_tls;            /* QUEUE_ANY_TLS */
 	struct slice held;       /* why it is not tried until it is released; empty: it is tried */

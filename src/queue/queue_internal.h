@@ -3,6 +3,7 @@
 #define QUEUE_QUEUE_INTERNAL_H
 
 #include "queue/queue.h"
+#include "queue/underway.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -25,6 +26,8 @@ struct queue {
 	/* Guards schedule, running, and of shards all but the account; nothing waits under it. */
 	pthread_mutex_t lock;
 	struct queue_schedule *schedule;
+	struct queue_underway *underway; /* NULL: nobody knows */
+	int64_t opened_ms;               /* since 1970 */
 	bool running, ready;
 	atomic_uint_fast64_t added, delivered, delayed, failed, lost;
 };

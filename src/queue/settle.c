@@ -74,7 +74,8 @@ static bool report(struct settling *s, enum queue_report_action action)
 	const struct queue_delivery *d = s->d;
 	struct queue_entry *entries = alloc_zero(d->count, sizeof(*entries));
 	struct queue_outcome *outcomes = alloc_zero(d->count, sizeof(*outcomes));
-	struct queue_delivery some = {entries, outcomes, 0, d->message};
+	struct queue_delivery some = {
+		.entries = entries, .outcomes = outcomes, .message = d->message};
 	struct err err = {0};
 	int r = 0;
 	for (size_t i = 0; i < d->count; i++)

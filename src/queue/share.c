@@ -48,6 +48,8 @@ static bool load_entry(void *context, const struct store_object *object)
 	struct queue_entry entry;
 	if (!queue_entry_read(object->data, &entry))
 		return true;
+	if (l->q->underway)
+		queue_underway_keep(l->q->underway, entry.message);
 	if (entry.flags & QUEUE_HELD)
 		queue_share_hold(l->q, l->shard, 1);
 	else

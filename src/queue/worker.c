@@ -78,6 +78,42 @@ static void set_all(struct queue_delivery *d, int result, const struct err *err)
 	}
 }
 
+/* Whether some of its recipients may have it: it was tried, by us or by the other node, or was
+ * under way when an earlier process was killed. */
+static bool is_in_doubt(
+	struct queue *q, const struct queue_place *places, const struct queue_delivery *d)
+{
+	const struct queue_entry *first = &d->entries[0];
+	const struct queue_options *o = &q->options;
+	if (!queue_is_shard_of(q->shards[places[0].shard].account, o->node) ||
+		(o->shared_until_ms && first->arrived_ms < o->shared_until_ms(o->context)))
+		return true;
+	if (first->arrived_ms < q->opened_ms &&
+		(!q->underway || queue_underway_is_blank(q->underway)))
+		return true;
+	bool again = q->underway && queue_underway_was(q->underway, first->message);
+	for (size_t i = 0; i < d->count; i++)
+		again |= d->entries[i].attempts > 0;
+	return again;
+}
+
+static int send_noted(struct queue *q, void *peer, const struct queue_place *places,
+	struct queue_delivery *d, struct err *err)
+{
+	bool noted = q->underway && d->entries[0].flags & QUEUE_LOCAL;
+	d->again = is_in_doubt(q, places, d);
+	if (noted)
+		queue_underway_begin(q->underway, d->entries[0].message);
+	int r = q->options.transport->send(peer, d, err);
+	if (r < 0)
+		give_back(q, places, d->entries, d->count, clock_wall_ms());
+	else
+		queue_settle(q, places, d);
+	if (noted)
+		queue_underway_end(q->underway, d->entries[0].message);
+	return r;
+}
+
 /* 0; QUEUE_PEER_GONE; or negative: the destination can't be reached any more. */
 static int send_one(
 	struct queue *q, void *peer, struct batch *b, size_t from, size_t count, struct err *err)
@@ -94,12 +130,7 @@ static int send_one(
 	}
 	d.message = buf_slice(&message);
 	set_all(&d, 0, NULL);
-	r = q->options.transport->send(peer, &d, err);
-	if (r < 0)
-		give_back(q, b->places + from, b->entries + from, count, clock_wall_ms());
-	else
-		queue_settle(q, b->places + from, &d);
-	return r;
+	return send_noted(q, peer, b->places + from, &d, err);
 }
 
 /* Sends what was taken, message by message; what is left when the connection can't be used any more

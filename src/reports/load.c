@@ -75,12 +75,12 @@ static int list_account(struct reports *r, struct id account,
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct store_collection *list;
 	size_t count;
+	bool here = reports_works_on(r, account);
 	if (store_list_collections(
 		    r->options.store, account, STORE_REPORTS, &arena, &list, &count, err) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
-		struct reports_info info = {
-			.rows = list[i].count, .here = reports_works_on(r, account)};
+		struct reports_info info = {.rows = list[i].count, .here = here};
 		struct reports_sent sent = {0};
 		if (!reports_name_read(list[i].name, &info.name) ||
 			!reports_head_read(list[i].data, &info.head))

@@ -81,6 +81,7 @@ static const char MAIL[] =
 	"Subject: Report Domain: a.test\r\n\tSubmitter: here.test\r\n"
 	"\tReport-ID: <20260401T000000.tls.1@here.test>\r\n"
 	"TLS-Report-Domain: a.test\r\nTLS-Report-Submitter: here.test\r\n"
+	"TLS-Required: No\r\n"
 	"Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
 	"Content-Type: multipart/report; report-type=\"tlsrpt\";\r\n"
 	"\tboundary=\"=_20260401T000000.tls.1\"\r\n\r\n"

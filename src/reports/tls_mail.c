@@ -18,7 +18,10 @@ static void add_header(const struct reports_tls_report *r, const struct slice *t
 		"Subject: Report Domain: %.*s\r\n\tSubmitter: %.*s\r\n\tReport-ID: <%.*s@%.*s>\r\n",
 		SLICE_ARG(r->domain), SLICE_ARG(r->submitter), SLICE_ARG(r->id),
 		SLICE_ARG(r->submitter));
-	buf_printf(to, "TLS-Report-Domain: %.*s\r\nTLS-Report-Submitter: %.*s\r\n",
+	/* RFC 8689 section 3: nor shall those who pass it on keep it for TLS. */
+	buf_printf(to,
+		"TLS-Report-Domain: %.*s\r\nTLS-Report-Submitter: %.*s\r\n"
+		"TLS-Required: No\r\n",
 		SLICE_ARG(r->domain), SLICE_ARG(r->submitter));
 	buf_printf(to,
 		"Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"

@@ -105,6 +105,28 @@ static bool go_on(void *context, const char *what, uint64_t done, uint64_t total
 	return !atomic_load(house->stopping);
 }
 
+/* Both have had the same since the last time. One of two does it for both. */
+static bool is_in_step(const struct mirrored_house *house)
+{
+	struct mirror_pair_view view;
+	mirror_node_see_pair(house->node, &view);
+	return view.state == MIRROR_UNPAIRED ||
+	       (view.state == MIRROR_IN_SYNC && view.is_first && view.since_ms < house->done_ms);
+}
+
+static void forget(struct mirrored_house *house)
+{
+	uint64_t forgotten;
+	struct err err;
+	if (!house->forgetting)
+		return;
+	if (store_forget_gone(
+		    house->forgetting, is_in_step(house), go_on, house, &forgotten, &err) < 0)
+		log_warn(NULL, "tombstones could not be forgotten", F_ERR(&err));
+	else if (forgotten > 0)
+		log_info(NULL, "tombstones forgotten", F_UINT("count", forgotten));
+}
+
 /* Rows of large deleted collections first: what they refer to is dead then, and its space free. */
 void mirrored_keep_house(struct mirrored_house *house)
 {
@@ -114,6 +136,7 @@ void mirrored_keep_house(struct mirrored_house *house)
 	const struct store_driver *driver = store_driver_of(house->store, &db);
 	uint64_t freed = 0;
 	struct err err;
+	forget(house);
 	if (store_sweep(house->store, go_on, house, &err) < 0)
 		log_warn(NULL, "sweeping failed", F_ERR(&err));
 	if (driver->compact(db, false, go_on, house, &freed, &err) < 0)
@@ -121,5 +144,6 @@ void mirrored_keep_house(struct mirrored_house *house)
 	else if (freed > 0)
 		log_info(NULL, "compacted", F_UINT("bytes_freed", freed));
 	uint64_t interval = house->interval_ms ? house->interval_ms : DEFAULT_COMPACT_MS;
-	house->due_ms = clock_mono_ms() + (int64_t)interval;
+	house->done_ms = clock_mono_ms();
+	house->due_ms = house->done_ms + (int64_t)interval;
 }

@@ -5,6 +5,7 @@
 
 #include "mirror/node.h"
 #include "roles/role.h"
+#include "store/forget.h"
 
 struct mirrored_options {
 	const struct conf_mirror *conf;
@@ -26,9 +27,12 @@ void mirrored_metrics(struct role *role, struct mirror_node *node, struct buf *t
  * `interval_ms` says. Waits. */
 struct mirrored_house {
 	struct store *store;
+	struct mirror_node *node;
+	/* Of a store that nobody asks what is gone in it: tombstones go, too. NULL: they stay. */
+	struct store_forgetting *forgetting;
 	const atomic_bool *stopping;
-	uint64_t interval_ms; /* 0: 10 minutes */
-	int64_t due_ms;       /* monotonic; 0 at first */
+	uint64_t interval_ms;    /* 0: 10 minutes */
+	int64_t due_ms, done_ms; /* monotonic; 0 at first */
 };
 void mirrored_keep_house(struct mirrored_house *house);
 

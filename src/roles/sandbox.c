@@ -121,7 +121,8 @@ static bool landlock(
 {
 	static const char *const READABLE[] = {"/usr", "/lib", "/lib64", "/etc", "/dev/urandom",
 		"/dev/null", "/proc/self", "/proc/meminfo", "/proc/cpuinfo",
-		"/sys/devices/system/cpu", "/sys/block", "/sys/dev"};
+		"/proc/sys/kernel/random/boot_id", "/sys/devices/system/cpu", "/sys/block",
+		"/sys/dev"};
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	if (abi < 1)
 		return false;

@@ -1,8 +1,7 @@
 /* LMTP as a client. With PIPELINING and CHUNKING a small message is one write and one read.
  *
  * A message whose end has left us may have been delivered, whatever becomes of the answer: it is
- * never sent again from here. Then the failure is temporary, and the log says that the sender's
- * second try may double the message. */
+ * never sent again from here. The caller may, if the server knows what it has (XDELIVERY). */
 #include "smtp/client.h"
 
 #include "base/alloc.h"
@@ -77,6 +76,11 @@ int smtp_client_reach(struct smtp_client_pool *pool, struct err *err)
 	return 0;
 }
 
+bool smtp_client_knows_again(struct smtp_client_pool *pool)
+{
+	return atomic_load(&pool->extensions) & SMTP_HAS_XDELIVERY;
+}
+
 /* What the message needs and the server lacks. */
 static int check_needs(
 	const struct smtp_exchange *c, const struct smtp_transaction *t, struct err *err)
@@ -95,8 +99,11 @@ static int check_needs(
 static void log_lost(const struct smtp_exchange *c, const struct smtp_transaction *t)
 {
 	if (c->complete)
-		log_warn(t->log, "answer lost, the message may be doubled", F_STR("id", t->session),
-			F_SLICE("sender", t->sender.path.address));
+		log_warn(t->log,
+			c->extensions & SMTP_HAS_XDELIVERY && !id_is_none(t->sender.delivery)
+				? "answer lost"
+				: "answer lost, the message may be doubled",
+			F_STR("id", t->session), F_SLICE("sender", t->sender.path.address));
 }
 
 int smtp_client_deliver(struct smtp_client_pool *pool, struct smtp_transaction *t, struct err *err)

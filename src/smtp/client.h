@@ -19,6 +19,9 @@ void smtp_client_pool_free(struct smtp_client_pool *pool);
 int smtp_client_reach(struct smtp_client_pool *pool, struct err *err) WARN_UNUSED;
 /* Positive outcome: the answer was lost, so the message may have been delivered; `err` says why. */
 enum { SMTP_CLIENT_LOST = 1 };
+/* Whether the server takes a message that it has already for what it is (XDELIVERY), so that one
+ * whose answer was lost may be sent again; as it has offered last. */
+WARN_UNUSED bool smtp_client_knows_again(struct smtp_client_pool *pool);
 /* Passes the transaction on; fills each recipient's result with what the other side said about it.
  * 0 when each recipient has its result; negative when the server could not be reached or broke off
  * before (temporary: the same for all), or can't take such a message (permanent). A message that

@@ -34,6 +34,7 @@ static void read_extension(struct slice line, struct smtp_offer *offer)
 		{"STARTTLS", SMTP_HAS_STARTTLS, NULL},
 		{"AUTH", SMTP_HAS_AUTH, read_mechanisms},
 		{"REQUIRETLS", SMTP_HAS_REQUIRETLS, NULL},
+		{"XDELIVERY", SMTP_HAS_XDELIVERY, NULL},
 	};
 	struct slice word = slice_cut(&line, ' ');
 	for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)

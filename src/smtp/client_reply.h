@@ -16,6 +16,7 @@ enum smtp_client_extension {
 	SMTP_HAS_STARTTLS = 256,
 	SMTP_HAS_AUTH = 512,
 	SMTP_HAS_REQUIRETLS = 1024,
+	SMTP_HAS_XDELIVERY = 2048,
 };
 
 /* Said behind EHLO or LHLO. */

@@ -30,7 +30,7 @@ static void write_extensions(struct smtp_session *s)
 		buf_add_str(out, "\r\n");
 	}
 	if (s->service->trust_session)
-		buf_add_str(out, "250-XSESSION\r\n");
+		buf_add_str(out, "250-XSESSION\r\n250-XDELIVERY\r\n");
 	buf_add_str(out, "250 ENHANCEDSTATUSCODES\r\n");
 }
 
@@ -94,7 +94,8 @@ static enum smtp_run mail(struct smtp_session *s, struct slice arguments)
 	if (r != ENVELOPE_PARSED)
 		return parse_trouble(s, r, "5.1.7");
 	/* REQUIRETLS is not offered: nothing carries it yet. */
-	if ((sender.session.len > 0 && !s->service->trust_session) || sender.require_tls)
+	bool of_peer = sender.session.len > 0 || !id_is_none(sender.delivery);
+	if ((of_peer && !s->service->trust_session) || sender.require_tls)
 		return parse_trouble(s, ENVELOPE_BAD_PARAMETER, NULL);
 	if (sender.path.address.len > 0 && sender.path.domain.len == 0)
 		return smtp_reply(s, 501, "5.1.7", "A domain is missing");

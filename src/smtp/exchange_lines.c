@@ -24,6 +24,11 @@ void smtp_exchange_write_mail(const struct smtp_exchange *x, const struct smtp_t
 		buf_printf(to, " ENVID=%.*s", SLICE_ARG(s->envid));
 	if (x->lmtp && (x->extensions & SMTP_HAS_XSESSION))
 		buf_printf(to, " XSESSION=%s", t->session);
+	if (x->lmtp && (x->extensions & SMTP_HAS_XDELIVERY) && !id_is_none(s->delivery)) {
+		char id[ID_TEXT_SIZE + 1];
+		id_to_text(s->delivery, id);
+		buf_printf(to, " XDELIVERY=%s%s", id, s->again ? ",again" : "");
+	}
 	buf_add_str(to, "\r\n");
 }
 

@@ -1,5 +1,7 @@
 /* Deleting whole collections and accounts inside a write: their own rows at once, the rows below
- * them as far as one piece goes for the whole write, the rest by the sweep. */
+ * them as far as one piece goes for the whole write, the rest by the sweep. And what deletions of
+ * objects have left behind. */
+#include "store/digest.h"
 #include "store/sweep.h"
 #include "store/write.h"
 
@@ -75,4 +77,37 @@ int store_write_account_gone(struct store_write *w, struct id account, struct er
 	a->row.gone = true;
 	a->row.count = a->row.bytes = a->collections = a->row.digest = 0;
 	return 0;
+}
+
+struct forgetting {
+	struct store_write *write;
+	struct write_collection *c;
+	size_t count, max;
+};
+
+static bool forget(void *context, struct slice key, struct slice value)
+{
+	struct forgetting *f = context;
+	if (value.len == 0) /* of an object that lives */
+		return true;
+	store_batch_delete(&f->write->batch, key);
+	f->c->row.digest -= digest_row(key, value);
+	return ++f->count < f->max;
+}
+
+int store_write_forget_gone(struct store_write *w, struct store_collection *collection,
+	uint64_t until, size_t max, size_t *ret_count, struct err *err)
+{
+	struct forgetting f = {.write = w, .max = max};
+	struct key from, to;
+	int r = write_change_collection(w, collection, &f.c, err);
+	if (r < 0)
+		return r;
+	key_of_change(&from, f.c->account->row.id, f.c->row.id, 0, 0);
+	key_of_change(&to, f.c->account->row.id, f.c->row.id, until, UINT32_MAX);
+	key_to_end(&to);
+	r = w->store->driver->scan(
+		w->store->db, w->txn, key_slice(&from), key_slice(&to), false, forget, &f, err);
+	*ret_count = f.count;
+	return r;
 }

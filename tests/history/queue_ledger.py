@@ -1,5 +1,6 @@
-"""What the mx has answered for, and what came of it: nothing is lost, and a message is there twice only
-where an answer was cut off, or the mx was killed before it had written that it is done."""
+"""What the mx has answered for, and what came of it: nothing is lost, nothing is twice in a mailbox here,
+and a message has gone out twice only where an answer was cut off, or the mx was killed before it had
+written that it is done."""
 
 import re
 from collections import Counter, defaultdict
@@ -9,7 +10,7 @@ from history.messages import identify
 from history.record import ACKNOWLEDGED, REFUSED, Event
 from ledger_sink import Copy
 
-LOCAL_MAX, ELSEWHERE_MAX = 32, 20  # connections to our own store, to a destination: src/queue/schedule.c
+ELSEWHERE_MAX = 20  # connections to a destination: src/queue/schedule.c
 SLACK = 1.0  # seconds from a message's end in the sink's kernel until the sink has read it, at most
 DONE = re.compile(r"queued message delivered.* sender=(\S+) recipient=(\S+) ")
 
@@ -18,14 +19,12 @@ Key = tuple[str, str]  # message, recipient
 
 @dataclass
 class Kills:
-    """Moments, on the monotonic clock, and whether our store could be reached."""
+    """Moments, on the monotonic clock."""
 
     times: list[float] = field(default_factory=list)
-    near_store: int = 0
 
-    def note(self, when: float, near_store: bool) -> None:
+    def note(self, when: float) -> None:
         self.times.append(when)
-        self.near_store += near_store
 
     def between(self, first: Copy, second: Copy) -> float | None:
         return next((when for when in self.times if first.begun - SLACK <= when <= second.begun), None)
@@ -37,7 +36,7 @@ class Ledger:
         self.here: Counter[Key] = Counter()
         self.elsewhere: dict[Key, list[Copy]] = defaultdict(list)
         self.done: Counter[tuple[str, str]] = Counter()  # sender, recipient, as the log told
-        self.doubles = Counter({"here": 0, "elsewhere, cut off": 0, "elsewhere, killed": 0})
+        self.doubles = Counter({"cut off": 0, "killed": 0})  # that went out
 
     def acknowledged(self) -> int:
         return sum(event["outcome"] == ACKNOWLEDGED for event in self.sent.values())
@@ -88,19 +87,15 @@ class Ledger:
     def judge(self, keys: set[Key], kills: Kills) -> list[str]:
         """Of one round's messages, once the queue is empty."""
         wrong: list[str] = []
-        here: set[str] = set()  # messages that are here twice
         away: dict[tuple[str, float], set[str]] = defaultdict(set)  # by domain and kill
         for key in sorted(keys):
             copies = sorted(self.elsewhere.get(key, []), key=lambda copy: copy.begun)
             if self.here[key] + len(copies) == 0 and self.sent[key]["outcome"] == ACKNOWLEDGED:
                 wrong.append(f"{key[0]} for {key[1]}: lost")
             if self.here[key] > 1:
-                here.add(key[0])
-                self.doubles["here"] += self.here[key] - 1
+                wrong.append(f"{key[0]} for {key[1]}: it is here {self.here[key]} times")
             for first, second in zip(copies, copies[1:], strict=False):
                 wrong += self._judge_double(key, first, second, kills, away)
-        if len(here) > LOCAL_MAX * kills.near_store:
-            wrong.append(f"{len(here)} are here twice, after {kills.near_store} kills with the store near")
         wrong += [f"{len(names)} went to {domain} twice for one kill, at {when:.2f}"
                   for (domain, when), names in away.items() if len(names) > ELSEWHERE_MAX]  # fmt: skip
         return wrong
@@ -109,9 +104,9 @@ class Ledger:
         self, key: Key, first: Copy, second: Copy, kills: Kills, away: dict[tuple[str, float], set[str]]
     ) -> list[str]:
         if not first.answered:
-            self.doubles["elsewhere, cut off"] += 1
+            self.doubles["cut off"] += 1
         elif (killed := kills.between(first, second)) is not None:
-            self.doubles["elsewhere, killed"] += 1
+            self.doubles["killed"] += 1
             away[key[1].rpartition("@")[2], killed].add(key[0])
         else:
             return [f"{key[0]} for {key[1]}: went out twice, {second.begun - first.begun:.2f} s apart"]

@@ -9,6 +9,7 @@ import random
 import re
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,6 @@ from history.smtp import Smtp
 from history.wire import Lost, Wire
 from ledger_sink import LedgerSink
 
-PARTS = ("intake", "drain", "outbound")
 DEATHS = ("role", "mx", "all")
 ACCOUNTS, OUTSIDE, USERS = 4, 6, 4  # mailboxes, clients of either kind
 SECONDS = 2.0  # that clients send
@@ -37,6 +37,7 @@ BROKEN = re.compile(
     r"|could not be (written|read)|can't be read"
 )
 
+Part = Callable[["Round", random.Random, int], None]
 Begun = tuple[threading.Event, list[threading.Thread]]  # clients are at work until that is set
 
 
@@ -49,35 +50,49 @@ class Round:
 
 
 class QueueRounds:
+    """Of one mx."""
+
     def __init__(self, folder: Path, seed: str) -> None:
         self.seed = seed
         self.passed = self.failed = 0
         self.kills = dict.fromkeys(DEATHS, 0)
-        self.log_read = {"mx": 0, "store": 0}
+        self.log_read: dict[Path, int] = {}
         self.next_uid: dict[str, int] = {}
         self.ledger = Ledger()
         self.sink = LedgerSink(ports.free(1)[0], seed, CUTS)
         (folder / "history").mkdir(parents=True)
-        self.halves = Halves(folder, f'    outbound {{\n        smart_host "127.0.0.1:{self.sink.port}";\n    }}\n')
-        self.halves.start()
-        self.halves.store.run("domain", "add", "halves.test")
+        smart = f'    outbound {{\n        smart_host "127.0.0.1:{self.sink.port}";\n    }}\n'
+        self.nodes = self.start(folder, smart)
+        self.halves = self.nodes[0]
         self.accounts = [Account(self.halves.add_user(f"user{n}"), PASSWORD) for n in range(ACCOUNTS)]
-        place = Place("mx", "127.0.0.1", {"smtp": self.halves.mx.port, "submission": self.halves.submission})
+        place = self.place(self.halves)
         self.outside = [QueueSender(f"outside{n}", place, folder / "history", self.accounts, None)
                         for n in range(OUTSIDE)]  # fmt: skip
         self.users = [QueueSender(f"user{n}", place, folder / "history", self.accounts, self.accounts[n % ACCOUNTS])
                       for n in range(USERS)]  # fmt: skip
 
+    def start(self, folder: Path, smart: str) -> list[Halves]:
+        return [Halves(folder, smart).begin()]
+
+    def place(self, node: Halves) -> Place:
+        return Place("mx", "127.0.0.1", {"smtp": node.mx.port, "submission": node.submission})
+
+    def parts(self) -> list[Part]:
+        """Of a round, one after the other."""
+        return [self.intake, self.drain, self.outbound]
+
     def close(self) -> None:
         self.sink.close()
-        self.halves.stop()
+        for node in self.nodes:
+            node.stop()
 
     def round(self, number: int) -> tuple[str, list[str]]:
         """What happened, and what was wrong."""
         chance = random.Random(f"{self.seed}/{number}")
         before, doubles = self.ledger.acknowledged(), self.ledger.doubles.total()
-        this = Round(PARTS[(number - 1) % len(PARTS)])
-        {"intake": self.intake, "drain": self.drain, "outbound": self.outbound}[this.part](this, chance, number)
+        part = self.parts()[(number - 1) % len(self.parts())]
+        this = Round(part.__name__.replace("_", " "))
+        part(this, chance, number)
         self.await_empty(this)
         self.count(this)
         self.passed += not this.wrong
@@ -92,7 +107,7 @@ class QueueRounds:
         over = self.begin(self.outside, number)
         moment = chance.uniform(0.1, 0.9) * SECONDS
         time.sleep(moment)
-        self.die(this, chance.choice(DEATHS[:2]), near_store=False)
+        self.die(this, chance.choice(DEATHS[:2]))
         time.sleep(max(SECONDS - moment, 0.1))
         self.end(this, self.outside, over)
         self.halves.store.start()
@@ -111,7 +126,7 @@ class QueueRounds:
         for _ in range(chance.choice([1, 1, 2, 3])):
             self.halves.mx.run("queue", "flush")
             time.sleep(chance.random() * waits / BACKLOG_RATE)
-            self.die(this, chance.choice(DEATHS), near_store=True)
+            self.die(this, chance.choice(DEATHS))
         if sends_on:
             self.end(this, self.outside, over)
 
@@ -130,7 +145,7 @@ class QueueRounds:
             self.sink.open()
             self.halves.mx.run("queue", "flush")
             time.sleep(chance.random() * 0.3)
-            self.die(this, chance.choice(DEATHS), near_store=True)
+            self.die(this, chance.choice(DEATHS))
         self.end(this, self.users, over)
 
     def remember(self) -> None:
@@ -157,17 +172,17 @@ class QueueRounds:
             this.wrong += client.problems
             client.problems = []
 
-    def die(self, this: Round, how: str, near_store: bool) -> None:
+    def die(self, this: Round, how: str) -> None:
         """SIGKILL, and it serves again when this returns."""
         mx, store = self.halves.mx, self.halves.store
         said = mx.said()
         if how == "role":
             mx.kill_role()
-            this.kills.note(time.monotonic(), near_store)
+            this.kills.note(time.monotonic())
             mx.await_ready(said)
         else:
             mx.kill()
-            this.kills.note(time.monotonic(), near_store)
+            this.kills.note(time.monotonic())
             if how == "all":
                 store.kill()
                 store.start()
@@ -175,20 +190,21 @@ class QueueRounds:
         this.deaths.append(how)
         self.kills[how] += 1
 
-    def queued(self) -> dict[str, Any]:
+    def queued(self, node: Halves | None = None) -> dict[str, Any]:
         """"waiting" leaves out what is under way at this moment, "rows" are what is on the disk."""
-        return dict(self.halves.mx.run("queue", "list", "--limit", "1"))
+        return dict((node or self.halves).mx.run("queue", "list", "--limit", "1"))
 
     def await_empty(self, this: Round) -> None:
         """What waits for its time is due at once."""
         self.sink.open()
         end = time.monotonic() + EMPTY_WITHIN
-        while (left := self.queued())["rows"]:
-            if time.monotonic() > end:
-                this.wrong.append(f"entries wait still after {EMPTY_WITHIN:.0f} s: {left}")
-                return
-            self.halves.mx.run("queue", "flush")
-            time.sleep(0.1)
+        for node in self.nodes:
+            while (left := self.queued(node))["rows"]:
+                if time.monotonic() > end:
+                    this.wrong.append(f"entries wait still after {EMPTY_WITHIN:.0f} s: {left}")
+                    return
+                node.mx.run("queue", "flush")
+                time.sleep(0.1)
 
     def count(self, this: Round) -> None:
         ledger = self.ledger
@@ -200,10 +216,10 @@ class QueueRounds:
             except Lost as lost:
                 this.wrong.append(f"{account.user}: can't be read: {lost}")
         this.wrong += ledger.take_copies(self.sink.take())
-        for name in self.log_read:
-            lines = self.log_lines(name)
-            this.wrong += ledger.take_log(lines) if name == "mx" else []
-            this.wrong += [f"{name}: {line.strip()}" for line in lines if BROKEN.search(line)]
+        for half in [half for node in self.nodes for half in (node.mx, node.store)]:
+            lines = self.log_lines(half.log)
+            this.wrong += ledger.take_log(lines) if half.log.name == "mx.log" else []
+            this.wrong += [f"{half.log}: {line.strip()}" for line in lines if BROKEN.search(line)]
         this.wrong += ledger.judge({(event["id"], event["account"]) for event in events}, this.kills)
         this.wrong += [] if any(event["outcome"] == ACKNOWLEDGED for event in events) else ["nothing was taken"]
 
@@ -217,12 +233,11 @@ class QueueRounds:
         self.next_uid[account.user] = max((row.uid + 1 for row in found), default=first)
         return [row.literal or b"" for row in found]
 
-    def log_lines(self, name: str) -> list[str]:
-        half = self.halves.mx if name == "mx" else self.halves.store
-        with half.log.open("rb") as log:
-            log.seek(self.log_read[name])
+    def log_lines(self, path: Path) -> list[str]:
+        with path.open("rb") as log:
+            log.seek(self.log_read.get(path, 0))
             text = log.read()
-        self.log_read[name] += len(text)
+        self.log_read[path] = self.log_read.get(path, 0) + len(text)
         return text.decode(errors="replace").splitlines()
 
     def summary(self) -> dict[str, Any]:

@@ -72,6 +72,9 @@ class Half:
             self.process.terminate()
             self.process.wait(timeout=PATIENCE)
 
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     def kill(self) -> None:
         """The supervisor and its role, which goes with it, at any moment."""
         assert self.process
@@ -105,7 +108,8 @@ class Half:
 
 
 class Halves:
-    def __init__(self, folder: Path, more: str = "") -> None:
+    def __init__(self, folder: Path, more: str = "", of_store: str = "") -> None:
+        """Blocks and options that go into the config of either half."""
         smtp, imap, submission = ports.free(3)
         self.run = Path(tempfile.mkdtemp(prefix="rookery-"))  # paths of sockets are short
         self.mx = Half(folder, self.run, "mx", f"mx {{\n    listen smtp 127.0.0.1:{smtp};\n"
@@ -115,7 +119,7 @@ class Halves:
             self.run,
             "store",
             f"store {{\n    listen imap 127.0.0.1:{imap};\n    password_hash_memory 1M;\n"
-            "    password_hash_passes 1;\n    scram_iterations 4096;\n}",
+            f"    password_hash_passes 1;\n    scram_iterations 4096;\n{of_store}}}",
             imap,
         )
         self.submission = submission

@@ -4,7 +4,7 @@ import random
 
 import pytest
 from history import messages
-from history.queue_ledger import ELSEWHERE_MAX, LOCAL_MAX, Kills, Ledger
+from history.queue_ledger import ELSEWHERE_MAX, Kills, Ledger
 from history.record import ACKNOWLEDGED, REFUSED, UNKNOWN
 from ledger_sink import Copy
 
@@ -75,7 +75,7 @@ def test_it_goes_out_twice_only_where_something_explains_it(story: Story) -> Non
     story.goes_out(cut, 1, answered=False)
     story.goes_out(cut, 2)
     story.goes_out(killed, 3)
-    story.kills.note(3.5, near_store=True)
+    story.kills.note(3.5)
     story.goes_out(killed, 4)
     assert story.end() == []
     neither = story.send("neither", AWAY)
@@ -85,27 +85,20 @@ def test_it_goes_out_twice_only_where_something_explains_it(story: Story) -> Non
 
 
 def test_a_kill_explains_no_more_than_was_under_way(story: Story) -> None:
-    story.kills.note(1, near_store=True)
-    for number in range(LOCAL_MAX + 1):
-        text = story.send(f"here{number}", HERE)
-        story.arrives(text)
-        story.arrives(text)
+    story.kills.note(1)
     for number in range(ELSEWHERE_MAX + 1):
         text = story.send(f"away{number}", AWAY)
         story.goes_out(text, 0.5)
         story.goes_out(text, 2)
-    assert story.end() == [
-        f"{LOCAL_MAX + 1} are here twice, after 1 kills with the store near",
-        f"{ELSEWHERE_MAX + 1} went to one.test twice for one kill, at 1.00",
-    ]
+    assert story.end() == [f"{ELSEWHERE_MAX + 1} went to one.test twice for one kill, at 1.00"]
 
 
-def test_without_a_kill_nothing_is_here_twice(story: Story) -> None:
-    story.kills.note(1, near_store=False)
+def test_nothing_explains_that_it_is_twice_in_a_mailbox(story: Story) -> None:
+    story.kills.note(1)
     text = story.send("a", HERE)
     story.arrives(text)
     story.arrives(text)
-    assert story.end() == ["1 are here twice, after 0 kills with the store near"]
+    assert story.end() == ["a for ann@halves.test: it is here 2 times"]
 
 
 def test_what_was_written_as_done_does_not_go_out_again(story: Story) -> None:

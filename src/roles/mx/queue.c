@@ -24,6 +24,7 @@ enum {
 };
 
 static const char NODE_FILE[] = "node"; /* the id of this node's queue */
+static const char UNDERWAY_FILE[] = "underway";
 
 struct mx_queue {
 	struct role *role;
@@ -35,7 +36,10 @@ struct mx_queue {
 	struct store *store;
 	struct mirrored_house house;
 	struct id node;
-	bool has_tried; /* since the start: it need not wait for a merge */
+	bool has_tried;                   /* since the start: it need not wait for a merge */
+	char underway[600], boot[64];     /* for struct queue_options */
+	int64_t linked_ms;                /* since when, on the monotonic clock; 0: never */
+	atomic_int_fast64_t shared_until; /* since 1970; as queue_options */
 	struct queue *queue;
 	struct keys *keys;
 	atomic_int_fast64_t away_until; /* monotonic */
@@ -256,6 +260,30 @@ struct id mx_queue_node(struct mx_queue *q)
 	return q->node;
 }
 
+/* Which run of the machine this is; "": nobody says. */
+static void read_boot(char *to, size_t size)
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, to, size - 1);
+	to[n > 0 ? n : 0] = '\0';
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+/* While it was alone the other node may have taken over what lies here. */
+static void note_link(struct mx_queue *q, const struct mirror_pair_view *view)
+{
+	if (view->state != MIRROR_IN_SYNC || view->since_ms == q->linked_ms)
+		return;
+	q->linked_ms = view->since_ms;
+	atomic_store(&q->shared_until, clock_wall_ms());
+}
+
+static int64_t shared_until(void *context)
+{
+	return atomic_load(&((struct mx_queue *)context)->shared_until);
+}
+
 /* Each node works on what it took itself; of what a node took that is one of the two no more, the
  * first one does. The other one's it takes over when that has been away for long; while the mirror
  * is paused that one is not lost. */
@@ -290,6 +318,9 @@ static bool is_ready(void *context)
 		mirror_node_status(q->mirror, &status);
 		q->has_tried = status.state != MIRROR_MERGING;
 	}
+	struct mirror_pair_view view;
+	mirror_node_see_pair(q->mirror, &view);
+	note_link(q, &view);
 	return q->has_tried;
 }
 
@@ -298,9 +329,14 @@ static bool has_reports_of(struct id account, struct id node)
 	return id_eq(account, reports_account(node));
 }
 
+/* Not while it is being found out what the other node has sent meanwhile. */
 bool mx_queue_works_on_reports(struct mx_queue *q, struct id account)
 {
-	return is_ready(q) && works_for(q, account, has_reports_of);
+	struct mirror_status status;
+	if (mirror_node_ailment(q->mirror))
+		return false;
+	mirror_node_status(q->mirror, &status);
+	return status.state != MIRROR_MERGING && works_for(q, account, has_reports_of);
 }
 
 static void keep_house(void *context)
@@ -335,7 +371,12 @@ int mx_queue_open(struct role *role, struct smtp_client_pool *pool, struct direc
 		.lifetime_ms = (int64_t)conf->lifetime_ms,
 		.delay_ms = (int64_t)conf->delay_warning_ms,
 		.works_on = works_on,
-		.is_ready = is_ready};
+		.is_ready = is_ready,
+		.shared_until_ms = shared_until,
+		.underway = q->underway,
+		.boot = q->boot[0] ? q->boot : NULL};
+	(void)snprintf(q->underway, sizeof(q->underway), "%s/%s", role->folder, UNDERWAY_FILE);
+	read_boot(q->boot, sizeof(q->boot));
 	open_resolver(q);
 	if (load_node(role->folder_fd, &q->node, err) < 0 || open_store(q, err) < 0 ||
 		mx_outbound_new(role, q->dns, q->store, &q->outbound, err) < 0)
@@ -343,6 +384,8 @@ int mx_queue_open(struct role *role, struct smtp_client_pool *pool, struct direc
 	options.store = q->store;
 	options.node = q->node;
 	q->house = (struct mirrored_house){.store = q->store,
+		.node = q->mirror,
+		.forgetting = store_forgetting_new(q->store),
 		.stopping = &role->stopping,
 		.interval_ms = role->settings->store.compact_interval_ms};
 	if (keys_open(q->store, &q->keys, err) < 0)
@@ -366,6 +409,7 @@ void mx_queue_close(struct mx_queue *q)
 		return;
 	queue_close(q->queue);
 	keys_close(q->keys);
+	store_forgetting_free(q->house.forgetting);
 	if (q->store)
 		store_close(q->store);
 	mirror_node_free(q->mirror);
@@ -383,7 +427,8 @@ int mx_queue_keep(struct mx_queue *q, const struct smtp_transaction *t,
 int mx_queue_hold(struct mx_queue *q, const struct smtp_transaction *t,
 	const struct queue_recipient *recipients, size_t count, struct slice why, struct err *err)
 {
-	struct queue_message message = {.sender = t->sender.path.address,
+	struct queue_message message = {.id = t->sender.again ? t->sender.delivery : ID_NONE,
+		.sender = t->sender.path.address,
 		.body = t->sender.body,
 		.ret = t->sender.ret,
 		.smtputf8 = t->sender.smtputf8,

@@ -216,11 +216,13 @@ static int hand_on(struct state *s, struct smtp_transaction *t, struct err *err)
 		all_here = all_here && t->recipients[i]->backend != &ELSEWHERE;
 	if (!all_here || mx_queue_is_store_away(s->queue))
 		return keep(s, t, SLICE(""), err);
+	t->sender.delivery = id_new();
 	int r = smtp_client_deliver(s->store, t, err);
 	if (r == 0)
 		report_success(s, t);
-	if (r == SMTP_CLIENT_LOST) /* kept here it would surely come twice */
-		return -1;
+	t->sender.again = r == SMTP_CLIENT_LOST;
+	if (t->sender.again && !smtp_client_knows_again(s->store))
+		return -1; /* kept here it would surely come twice */
 	if (r == 0 || err->class == ERR_PERMANENT)
 		return r;
 	log_warn(t->log, "the store does not answer", F_ERR(err));

@@ -22,6 +22,8 @@ void mx_sending_begin(struct mx_sending *s, const struct queue_delivery *d)
 	s->t.sender.require_tls = first->flags & QUEUE_REQUIRETLS;
 	s->t.sender.ret = first->ret;
 	s->t.sender.envid = first->envid;
+	s->t.sender.delivery = first->message;
+	s->t.sender.again = d->again;
 	s->recipients = ARENA_ARRAY(arena, struct smtp_recipient, d->count);
 	s->t.recipients = ARENA_ARRAY(arena, struct smtp_recipient *, d->count);
 	for (size_t i = 0; i < d->count; i++) {

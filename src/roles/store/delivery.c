@@ -70,6 +70,7 @@ static int deliver(void *context, struct smtp_transaction *t, struct err *err)
 {
 	const struct delivery *d = context;
 	enum mail_use use = is_junk(d, t) ? MAIL_USE_JUNK : 0;
+	const struct envelope_sender *sender = &t->sender;
 	size_t total = 0, at = 0;
 	for (size_t i = 0; i < t->count; i++)
 		total += ((const struct directory_route *)t->recipients[i]->backend)->count;
@@ -81,6 +82,12 @@ static int deliver(void *context, struct smtp_transaction *t, struct err *err)
 				.account = route->users[u].account,
 				.limits = limits_of(&route->users[u]),
 				.use = use,
+				.id = id_is_none(sender->delivery)
+					      ? ID_NONE
+					      : mail_delivery_id(sender->delivery,
+							t->recipients[i]->envelope.path.address,
+							route->users[u].account),
+				.again = sender->again,
 			};
 	}
 	if (mail_deliver(d->mail, t->message, all, total, err) < 0)
