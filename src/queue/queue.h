@@ -39,7 +39,7 @@ struct queue_delivery {
 	const struct queue_entry *entries; /* the envelope is that of the first */
 	/* Some of it may have arrived already: `message` of the entries says which one it is. */
 	bool again;
-	struct queue_outcome *outcomes;    /* of each */
+	struct queue_outcome *outcomes; /* of each */
 	size_t count;
 	struct slice message; /* complete, with its trace fields */
 };
@@ -79,8 +79,8 @@ struct queue_options {
 	bool (*works_on)(void *context, struct id account);
 	/* Whether anything may be tried now; the same. NULL: always. */
 	bool (*is_ready)(void *context);
-	/* The other one may have tried what arrived here before this moment, since 1970. NULL: there
-	 * is no other one. */
+	/* The other one may have tried what arrived here before this moment, since 1970. NULL:
+	 * there is no other one. */
 	int64_t (*shared_until_ms)(void *context);
 	/* A file that tells which messages were under way when this process was killed
 	 * (queue/underway.h), and which run of the machine this is. NULL: all may have been. */

@@ -210,9 +210,9 @@ int store_write_object(struct store_write *write, struct store_collection *colle
 /* STORE_ABSENT when it is gone already. */
 int store_write_object_gone(struct store_write *write, struct store_collection *collection,
 	const struct store_object *object, struct err *err) WARN_UNUSED;
-/* Tombstones of its objects that were left up to change number `until` are forgotten, `max` at most:
- * then store_scan_changes() does not tell these any more, nor does a mirror that has not heard of
- * them (store/forget.h). Seen after the commit. */
+/* Tombstones of its objects that were left up to change number `until` are forgotten, `max` at
+ * most: then store_scan_changes() does not tell these any more, nor does a mirror that has not
+ * heard of them (store/forget.h). Seen after the commit. */
 int store_write_forget_gone(struct store_write *write, struct store_collection *collection,
 	uint64_t until, size_t max, size_t *ret_count, struct err *err) WARN_UNUSED;
 /* Adds a body, stored once however many objects refer to it. `bytes` are borrowed until commit. */
