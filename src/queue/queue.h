@@ -82,6 +82,8 @@ struct queue_options {
 	/* The other one may have tried what arrived here before this moment, since 1970. NULL:
 	 * there is no other one. */
 	int64_t (*shared_until_ms)(void *context);
+	/* Whether that is the other one, and it is there: what it has claimed it sends yet. */
+	bool (*is_other)(void *context, struct id node);
 	/* A file that tells which messages were under way when this process was killed
 	 * (queue/underway.h), and which run of the machine this is. NULL: all may have been. */
 	const char *underway, *boot;

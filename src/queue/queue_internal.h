@@ -11,6 +11,8 @@
 struct queue_shard {
 	struct id account;
 	struct id collection; /* none: not made yet */
+	bool own;             /* this node made it */
+	bool claimed;         /* by this node, of another one's (claim.c) */
 	bool worked;          /* by this node: its entries are in the schedule */
 	uint64_t held;        /* entries, while it is worked */
 };
@@ -28,6 +30,8 @@ struct queue {
 	struct queue_schedule *schedule;
 	struct queue_underway *underway; /* NULL: nobody knows */
 	int64_t opened_ms;               /* since 1970 */
+	int64_t shared_until_ms;         /* as it was last told; look()'s own, and so is this: */
+	bool has_claims_on_it;           /* maybe: own shards may be the other node's still */
 	bool running, ready;
 	atomic_uint_fast64_t added, delivered, delayed, failed, lost;
 };
@@ -40,6 +44,12 @@ struct id queue_shard_collection(struct queue *q, uint32_t shard);
 /* The shard's collection in a write that has begun; made if it is missing. */
 int queue_shard_write(struct queue *q, uint32_t shard, struct store_write *write,
 	struct store_collection **ret_collection, struct err *err) WARN_UNUSED;
+
+/* claim.c: who works on a shard that is not its own. ID_NONE: nobody. */
+int queue_claim_read(
+	struct queue *q, struct id account, struct id *ret_node, struct err *err) WARN_UNUSED;
+int queue_claim(struct queue *q, struct id account, struct err *err) WARN_UNUSED;
+int queue_unclaim(struct queue *q, struct id account, struct err *err) WARN_UNUSED;
 
 /* share.c: which shards this node works on, and whether anything may be tried now. */
 int queue_share_open(struct queue *q, struct err *err) WARN_UNUSED;

@@ -50,13 +50,19 @@ bool queue_is_shard_of(struct id account, struct id node)
 }
 
 /* Of an account that was found: whether it is a shard. */
-static int look(struct queue *q, struct id account, struct id *ret_collection, struct err *err)
+static int look(struct queue *q, struct queue_shard *shard, struct err *err)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct store_collection c;
+	struct id claimed_by;
 	int r = store_find_collection(
-		q->options.store, account, STORE_QUEUE, slice_str(NAME), &arena, &c, err);
-	*ret_collection = r == 0 ? c.id : ID_NONE;
+		q->options.store, shard->account, STORE_QUEUE, slice_str(NAME), &arena, &c, err);
+	shard->collection = r == 0 ? c.id : ID_NONE;
+	shard->own = queue_is_shard_of(shard->account, q->options.node);
+	if (r == 0)
+		r = queue_claim_read(q, shard->account, &claimed_by, err);
+	if (r == 0)
+		shard->claimed = !shard->own && id_eq(claimed_by, q->options.node);
 	return r < 0 ? r : 0;
 }
 
@@ -83,12 +89,11 @@ int queue_shards_load(struct queue *q, struct err *err)
 		struct queue_shard shard = {.account = f.list[i]};
 		if (i > 0 && id_eq(f.list[i], f.list[i - 1]))
 			continue;
-		r = look(q, shard.account, &shard.collection, err);
-		bool own = queue_is_shard_of(shard.account, q->options.node);
-		if (own)
+		r = look(q, &shard, err);
+		if (shard.own)
 			q->own[shard.account.bytes[ID_SIZE - 2]] =
 				(uint32_t)atomic_load(&q->shard_count);
-		if (own || !id_is_none(shard.collection))
+		if (shard.own || !id_is_none(shard.collection))
 			add_shard(q, &shard);
 	}
 	free(f.list);
@@ -112,7 +117,7 @@ int queue_shards_add_new(struct queue *q, struct err *err)
 		struct queue_shard shard = {.account = f.list[i]};
 		if (is_known(q, shard.account))
 			continue;
-		r = look(q, shard.account, &shard.collection, err);
+		r = look(q, &shard, err);
 		if (r == 0 && !id_is_none(shard.collection))
 			add_shard(q, &shard);
 	}

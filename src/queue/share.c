@@ -67,10 +67,23 @@ static void put_down(struct queue *q, uint32_t shard)
 	(void)pthread_mutex_unlock(&q->lock);
 }
 
+/* So that the other one leaves it alone when it comes back. */
+static int claim(struct queue *q, uint32_t shard, struct err *err)
+{
+	struct queue_shard *s = &q->shards[shard];
+	if (s->own || s->claimed || id_is_none(queue_shard_collection(q, shard)))
+		return 0;
+	int r = queue_claim(q, s->account, err);
+	s->claimed = r == 0;
+	return r;
+}
+
 /* Not while an entry of it is tried yet, from the last time. */
 static int take_up(struct queue *q, uint32_t shard, struct err *err)
 {
 	struct loading loading = {q, shard};
+	if (claim(q, shard, err) < 0)
+		return -1;
 	(void)pthread_mutex_lock(&q->lock);
 	q->shards[shard].worked = !queue_schedule_tries(q->schedule, shard);
 	struct id collection = q->shards[shard].collection;
@@ -90,18 +103,56 @@ static bool is_wanted(const struct queue *q, uint32_t shard)
 	       q->options.works_on(q->options.context, q->shards[shard].account);
 }
 
+/* What can't be read is taken for claimed, for the moment. */
+static bool is_others(struct queue *q, uint32_t shard)
+{
+	struct err err;
+	struct id node;
+	if (!q->has_claims_on_it || !q->shards[shard].own)
+		return false;
+	return queue_claim_read(q, q->shards[shard].account, &node, &err) < 0 ||
+	       (!id_is_none(node) && q->options.is_other(q->options.context, node));
+}
+
+/* Nothing of it is under way here any more. */
+static int let_go(struct queue *q, uint32_t shard, struct err *err)
+{
+	(void)pthread_mutex_lock(&q->lock);
+	bool tries = queue_schedule_tries(q->schedule, shard);
+	(void)pthread_mutex_unlock(&q->lock);
+	int r = tries ? 0 : queue_unclaim(q, q->shards[shard].account, err);
+	q->shards[shard].claimed = tries || r < 0;
+	return r;
+}
+
+/* The two have met again since the last look. */
+static void note_meeting(struct queue *q)
+{
+	int64_t until =
+		q->options.shared_until_ms ? q->options.shared_until_ms(q->options.context) : 0;
+	q->has_claims_on_it |= until != q->shared_until_ms && q->options.is_other;
+	q->shared_until_ms = until;
+}
+
 /* Returns the first error; goes on with the others. */
 static int share(struct queue *q, struct err *err)
 {
 	struct err later;
+	bool claims = false;
 	int r = 0;
+	note_meeting(q);
 	for (uint32_t i = 0; i < atomic_load(&q->shard_count); i++) {
-		bool wanted = is_wanted(q, i), worked = queue_works_on(q, i);
+		bool others = is_others(q, i);
+		bool wanted = !others && is_wanted(q, i), worked = queue_works_on(q, i);
+		claims |= others;
 		if (worked && !wanted)
 			put_down(q, i);
 		if (wanted && !worked && take_up(q, i, r < 0 ? &later : err) < 0)
 			r = -1;
+		if (q->shards[i].claimed && !wanted && let_go(q, i, r < 0 ? &later : err) < 0)
+			r = -1;
 	}
+	q->has_claims_on_it = claims;
 	return r;
 }
 
@@ -122,9 +173,9 @@ void queue_share_look(struct queue *q)
 		q->looked_ms = now;
 		r = queue_shards_add_new(q, &err);
 	}
-	if (r < 0 || share(q, &err) < 0)
-		log_warn(NULL, "not all of the queue can be read", F_ERR(&err));
 	bool ready = !q->options.is_ready || q->options.is_ready(q->options.context);
+	if (r < 0 || share(q, &err) < 0) /* after that: it says when the two have met */
+		log_warn(NULL, "not all of the queue can be read", F_ERR(&err));
 	(void)pthread_mutex_lock(&q->lock);
 	q->ready = ready;
 	(void)pthread_mutex_unlock(&q->lock);

@@ -50,15 +50,32 @@ static bool is_ready(void *context)
 	return atomic_load(&((struct fixture *)context)->ready);
 }
 
+static int64_t met_just_now(void *context)
+{
+	return 1;
+}
+
+static bool is_there(void *context, struct id node)
+{
+	return atomic_load(&((struct fixture *)context)->other_there);
+}
+
 /* From now on it is another node's queue, in the same store. */
-static void become_other(struct fixture *f)
+static void become(struct fixture *f, struct id node)
 {
 	stop(f);
-	f->options.node = id_new();
+	f->options.node = node;
 	f->options.works_on = works_on;
 	f->options.is_ready = is_ready;
+	f->options.shared_until_ms = met_just_now;
+	f->options.is_other = is_there;
 	atomic_store(&f->ready, true);
 	start(f);
+}
+
+static void become_other(struct fixture *f)
+{
+	become(f, id_new());
 }
 
 static void await_delivered(struct fixture *f, size_t count)
@@ -135,6 +152,43 @@ static void nothing_is_tried_before_it_is_ready(void **state)
 	await_delivered(f, 1);
 }
 
+static void what_the_other_one_sends_yet_is_its_own_until_it_lets_go(void **state)
+{
+	struct fixture *f = *state;
+	struct id one = f->options.node, other = id_new();
+	set_answer(f, IS_AWAY);
+	add_one(f, "a@one.example", false);
+	atomic_store(&f->alone, true);
+	become(f, other); /* takes over, and dies */
+	atomic_store(&f->alone, false);
+	atomic_store(&f->other_there, true);
+	set_answer(f, TAKES);
+	become(f, one);
+	(void)usleep(600 * 1000);
+	assert_int_equal(f->delivered, 0);
+	assert_int_equal(queue_figures(f->queue).entries, 0);
+	atomic_store(&f->other_there, false); /* it does not come back */
+	await_delivered(f, 1);
+	assert_int_equal(entries_in_store(f), 0);
+}
+
+static void one_that_was_taken_over_is_given_back(void **state)
+{
+	struct fixture *f = *state;
+	struct id one = f->options.node, other = id_new();
+	set_answer(f, IS_AWAY);
+	add_one(f, "a@one.example", false);
+	atomic_store(&f->alone, true);
+	become(f, other);
+	atomic_store(&f->alone, false);
+	for (int i = 0; i < 500 && queue_figures(f->queue).entries > 0; i++)
+		(void)usleep(10 * 1000);
+	atomic_store(&f->other_there, true);
+	set_answer(f, TAKES);
+	become(f, one);
+	await_delivered(f, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -142,6 +196,8 @@ int main(void)
 		QUEUE_TEST(what_another_node_took_waits_until_it_is_taken_over),
 		QUEUE_TEST(what_is_put_down_again_is_not_tried),
 		QUEUE_TEST(nothing_is_tried_before_it_is_ready),
+		QUEUE_TEST(what_the_other_one_sends_yet_is_its_own_until_it_lets_go),
+		QUEUE_TEST(one_that_was_taken_over_is_given_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

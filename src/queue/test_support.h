@@ -31,7 +31,7 @@ struct fixture {
 	char recipients[DELIVERIES][64], reported[256];
 	size_t lengths[DELIVERIES]; /* of what each recipient got */
 	char message[64], destination[64];
-	atomic_bool alone, ready; /* beside another node that has the same entries */
+	atomic_bool alone, ready, other_there; /* beside another node that has the same entries */
 };
 
 static inline void set_answer(struct fixture *f, enum answer answer)

@@ -203,7 +203,8 @@ class QueueRounds:
                 if time.monotonic() > end:
                     this.wrong.append(f"entries wait still after {EMPTY_WITHIN:.0f} s: {left}")
                     return
-                node.mx.run("queue", "flush")
+                for each in self.nodes:
+                    each.mx.run("queue", "flush")
                 time.sleep(0.1)
 
     def count(self, this: Round) -> None:

@@ -11,7 +11,7 @@ import ports
 from halves import Half, Halves
 from history.queue_rounds import BACKLOG_RATE, EMPTY_WITHIN, SECONDS, Part, QueueRounds, Round
 
-TAKE_OVER = 2  # seconds
+TAKE_OVER = 2  # seconds, behind three of silence
 
 
 class TakeOverRounds(QueueRounds):
@@ -19,7 +19,7 @@ class TakeOverRounds(QueueRounds):
 
     def start(self, folder: Path, smart: str) -> list[Halves]:
         (self.link,) = ports.free(1, width=2)
-        mirror = "    mirror {{\n        listen 127.0.0.1:{};\n        silence 1s;\n    }}\n"
+        mirror = "    mirror {{\n        listen 127.0.0.1:{};\n        silence 3s;\n    }}\n"
         queue = f"    queue {{\n        take_over {TAKE_OVER}s;\n    }}\n"
         nodes = []
         for name in "ab":
@@ -67,7 +67,11 @@ class TakeOverRounds(QueueRounds):
         time.sleep(chance.random() * waits / BACKLOG_RATE)
         self.lose(this, lost, chance.choice(["mx", "all"]))
         self.halves = left
-        self.await_taken_over(this, left)
+        if chance.random() < 0.5:
+            self.await_taken_over(this, left)
+        else:  # it comes back in the middle
+            self.sink.open()
+            time.sleep(3 + TAKE_OVER + chance.uniform(0, 2))
         for half in (lost.store, lost.mx):
             if not half.is_running():
                 half.start()

@@ -22,9 +22,12 @@ sys.path.insert(0, str(ROOT / "script" / "cluster"))
 import ports  # noqa: E402
 import processes  # noqa: E402
 
-PROGRAM = Path(os.environ.get("ROOKERY", ROOT / "build" / "src" / "cli" / "rookery"))
 DOMAIN = "halves.test"
 PASSWORD = "secret"
+
+
+def program() -> Path:
+    return Path(os.environ.get("ROOKERY", ROOT / "build" / "src" / "cli" / "rookery"))
 
 
 class Half:
@@ -46,7 +49,7 @@ class Half:
     def start(self) -> None:
         said = self.said()
         with self.log.open("ab") as log:
-            command = [PROGRAM, "--config", self.config, "serve"]
+            command = [program(), "--config", self.config, "serve"]
             self.process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=self.enter)
         self.await_ready(said)
 
@@ -101,7 +104,7 @@ class Half:
 
     def run(self, *words: str, text: str = "") -> Any:
         """The command's result."""
-        command = [PROGRAM, "--config", self.config, "--json", *words]
+        command = [program(), "--config", self.config, "--json", *words]
         done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, done
         return json.loads(done.stdout)

@@ -16,10 +16,11 @@ import system  # noqa: E402
 import unit  # noqa: E402
 from part import ROOT, Part, run_all  # noqa: E402
 
-FUZZ_SECONDS = 8
+FUZZ_SECONDS = 6
 TORTURE_ROUNDS = 12
 MIRROR_ROUNDS = 6
-QUEUE_ROUNDS = 8
+QUEUE_ROUNDS = 6
+TAKE_OVER_ROUNDS = 3
 SIMULATED_SEEDS = 10000
 
 
@@ -59,7 +60,8 @@ def main() -> int:
         parts += [
             Part("torture", lambda: system.torture(TORTURE_ROUNDS)),
             Part("torture mirror", lambda: system.torture_mirror(MIRROR_ROUNDS)),
-            Part("torture queue", lambda: system.torture_queue(QUEUE_ROUNDS)),
+            Part("torture queue", lambda: system.torture_queue(QUEUE_ROUNDS, "one")),
+            Part("torture take-over", lambda: system.torture_queue(TAKE_OVER_ROUNDS, "take-over")),
             Part("simulation", lambda: unit.simulate(SIMULATED_SEEDS)),
         ]
         parts.append(Part("instructions", system.instructions))

@@ -64,8 +64,9 @@ def torture_mirror(rounds: int) -> Outcome:
     return Outcome(0, 1, said) if status else Outcome(1)
 
 
-def torture_queue(rounds: int) -> Outcome:
-    status, said = command(["script/torture", "queue", "--rounds", str(rounds)], timeout=600)
+def torture_queue(rounds: int, scenario: str) -> Outcome:
+    words = ["script/torture", "queue", "--rounds", str(rounds), "--scenario", scenario]
+    status, said = command(words, timeout=600)
     return Outcome(0, 1, said) if status else Outcome(1)
 
 

@@ -284,6 +284,14 @@ static int64_t shared_until(void *context)
 	return atomic_load(&((struct mx_queue *)context)->shared_until);
 }
 
+static bool is_other(void *context, struct id node)
+{
+	const struct mx_queue *q = context;
+	struct mirror_pair_view view;
+	mirror_node_see_pair(q->mirror, &view);
+	return view.state == MIRROR_IN_SYNC && id_eq(view.other, node);
+}
+
 /* Each node works on what it took itself; of what a node took that is one of the two no more, the
  * first one does. The other one's it takes over when that has been away for long; while the mirror
  * is paused that one is not lost. */
@@ -373,6 +381,7 @@ int mx_queue_open(struct role *role, struct smtp_client_pool *pool, struct direc
 		.works_on = works_on,
 		.is_ready = is_ready,
 		.shared_until_ms = shared_until,
+		.is_other = is_other,
 		.underway = q->underway,
 		.boot = q->boot[0] ? q->boot : NULL};
 	(void)snprintf(q->underway, sizeof(q->underway), "%s/%s", role->folder, UNDERWAY_FILE);
