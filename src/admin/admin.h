@@ -14,6 +14,7 @@
 #include "mirror/node.h"
 #include "net/session.h"
 #include "queue/queue.h"
+#include "reports/reports.h"
 
 #include <jansson.h>
 
@@ -25,6 +26,7 @@ struct admin {
 	struct mirror_node *mirror;  /* of the role's own store; NULL: it has none */
 	struct queue *queue;         /* the mx role's; NULL: this is not the mx role */
 	struct keys *keys;           /* the same */
+	struct reports *reports;     /* the same */
 	const char *hostname;        /* the same */
 	struct dns *dns;             /* of ADMIN_DNS; else NULL */
 };

@@ -19,6 +19,7 @@ admin_run admin_dkim_add, admin_dkim_list, admin_dkim_retire, admin_dkim_resume,
 	admin_domain_dns;
 admin_run admin_queue_list, admin_queue_show, admin_queue_retry, admin_queue_hold,
 	admin_queue_release, admin_queue_remove, admin_queue_flush, admin_queue_destinations;
+admin_run admin_report_list, admin_report_show, admin_report_send;
 admin_run admin_mirror_pair, admin_mirror_unpair, admin_mirror_replace, admin_mirror_pause,
 	admin_mirror_resume, admin_mirror_status, admin_mirror_verify;
 admin_run admin_dns_lookup, admin_dns_route;

@@ -95,6 +95,13 @@ static const char *const RECORD_COLUMNS[] = {"name", "ttl", "type", "data", NULL
 static const char *const ROUTE_COLUMNS[] = {
 	"preference", "host", "addresses", "secure", "dane", NULL};
 
+static const char *const REPORT_COLUMNS[] = {"domain", "kind", "begin", "counted", "failures",
+	"destinations", "last_sent", "here", NULL};
+static const char *const REPORT_ROW_COLUMNS[] = {
+	"day", "kind", "source", "name", "result", "counted", NULL};
+static const char *const REPORT_SENT_COLUMNS[] = {
+	"domain", "kind", "counted", "destinations", "result", NULL};
+
 enum { MANY = 1000 };
 
 const struct admin_command admin_commands[] = {
@@ -187,6 +194,12 @@ const struct admin_command admin_commands[] = {
 		QUEUE_CHANGE_OPTIONS, false, ADMIN_NOTHING, NULL, admin_queue_remove, ADMIN_MX},
 	{"queue flush", "[DESTINATION]", "Tries all that waits, for one domain or for any.", 0, 1,
 		NO_OPTIONS, false, ADMIN_NOTHING, NULL, admin_queue_flush, ADMIN_MX},
+	{"report list", "", "Lists the reports that are gathered for others.", 0, 0, NO_OPTIONS,
+		false, ADMIN_TABLE, REPORT_COLUMNS, admin_report_list, ADMIN_MX},
+	{"report show", "DOMAIN", "Shows what is gathered about a domain.", 1, 1, NO_OPTIONS, false,
+		ADMIN_TABLE, REPORT_ROW_COLUMNS, admin_report_show, ADMIN_MX},
+	{"report send", "[DOMAIN]", "Sends reports now, of one domain or of all.", 0, 1, NO_OPTIONS,
+		false, ADMIN_TABLE, REPORT_SENT_COLUMNS, admin_report_send, ADMIN_MX},
 	{"dns lookup", "NAME TYPE", "Asks the DNS, as the server does.", 2, 2, NO_OPTIONS, false,
 		ADMIN_TABLE, RECORD_COLUMNS, admin_dns_lookup, ADMIN_DNS},
 	{"dns route", "DOMAIN", "Shows where mail for a domain goes.", 1, 1, NO_OPTIONS, false,

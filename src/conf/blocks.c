@@ -100,6 +100,11 @@ const struct conf_block conf_blocks[] = {
 		.help = "Of the mx role's own store, the queue and DKIM keys, where it is one of "
 			"two which are kept equal. It need not be there: \"rookery mirror pair\" "
 			"pairs it together with the store."},
+	{.path = "mx.reports",
+		.on = CONF_NO_OFFSET,
+		.help = "Reports that go once a day to domains that ask for them: how mail in "
+			"their name was judged here (DMARC), and how TLS went when mail was "
+			"brought to them (TLS-RPT). \"rookery report\" shows what is gathered."},
 	{.path = "mx.srs",
 		.on = CONF_NO_OFFSET,
 		.help = "Of mail that an alias or a user forwards to elsewhere: its sender is "

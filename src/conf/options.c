@@ -367,6 +367,28 @@ const struct conf_option conf_options[] = {
 	{"mx.outbound", "https_port", CONF_NUMBER, CONF_RESTART, 1, 65535,
 		FIELD(mx.outbound.https_port), .fallback = "443",
 		.help = "Where policies are fetched. Only tests have another one than 443."},
+	{"mx.reports", "on", CONF_BOOL, CONF_RESTART, FIELD(mx.reports.on), .fallback = "no",
+		.help = "Whether reports are gathered and sent. They go to strangers in this "
+			"server's name: turn it on when the domain of from has a DKIM key "
+			"(\"rookery dkim add\") and somebody reads what is sent there."},
+	{"mx.reports", "dmarc", CONF_BOOL, CONF_RESTART, FIELD(mx.reports.dmarc), .fallback = "yes",
+		.help = "Whether DMARC reports are among them (RFC 9990)."},
+	{"mx.reports", "tls", CONF_BOOL, CONF_RESTART, FIELD(mx.reports.tls), .fallback = "yes",
+		.help = "Whether TLS reports are among them (RFC 8460)."},
+	{"mx.reports", "from", CONF_TEXT, CONF_RESTART, 0, 254, FIELD(mx.reports.from),
+		.fallback = "\"\"", .example = "postmaster@example.org",
+		.help = "The address in their From; \"\" is postmaster at the hostname. Its domain "
+			"is who reports, and a key of it, or of a domain above it, signs them."},
+	{"mx.reports", "envelope_from", CONF_TEXT, CONF_RESTART, 0, 254,
+		FIELD(mx.reports.envelope_from), .fallback = "\"\"",
+		.example = "reports@example.org",
+		.help = "Who hears that one can't be delivered; \"\" is nobody (MAIL FROM:<>)."},
+	{"mx.reports", "organisation", CONF_TEXT, CONF_RESTART, 0, 255,
+		FIELD(mx.reports.organisation), .fallback = "\"\"", .example = "Example",
+		.help = "Who reports, for people; \"\" is the domain of from."},
+	{"mx.reports", "contact", CONF_TEXT, CONF_RESTART, 0, 255, FIELD(mx.reports.contact),
+		.fallback = "\"\"", .example = "https://example.org/mail",
+		.help = "Where to ask about them, an address or a page; \"\" is from."},
 	{"mx.transport", "host", CONF_TEXT, CONF_RESTART, 1, 255, TRANSPORT(host),
 		.example = "gateway.example.net",
 		.help = "The server: a name, whose addresses are asked for and no MX record, or an "

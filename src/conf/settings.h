@@ -205,6 +205,12 @@ struct conf_xclient {
 	struct conf_list from;
 };
 
+/* To others, of how their mail was judged here, and how TLS went there. */
+struct conf_reports {
+	bool on, dmarc, tls;
+	const char *from, *envelope_from, *organisation, *contact; /* "": none */
+};
+
 struct conf_mx {
 	bool on; /* the block is there: this machine has the role */
 	const char *user;
@@ -227,6 +233,7 @@ struct conf_mx {
 	struct conf_greylist greylist;
 	struct conf_xclient xclient;
 	struct conf_backup backup;
+	struct conf_reports reports;
 	const struct conf_dns_list *dns_lists;
 	size_t dns_list_count;
 	const struct conf_milter *milters; /* in the order in which they are asked */

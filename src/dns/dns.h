@@ -55,8 +55,8 @@ struct dns { /* a driver's struct begins with it */
 
 /* `name` in ASCII (A-labels), with or without a final dot. What the answer points at lies in
  * `arena`. Returns 0, an enum dns_absence (`secure` says whether that is proven), or negative:
- * ERR_TEMPORARY: no answer in time, SERVFAIL, bogus (`text` says which); ERR_PERMANENT with
- * ERR_BAD_INPUT: no such name can be. */
+ * ERR_TEMPORARY: no answer in time, SERVFAIL, bogus (ERR_DAMAGED; `text` says which); ERR_PERMANENT
+ * with ERR_BAD_INPUT: no such name can be. */
 WARN_UNUSED static inline int dns_lookup(struct dns *dns, struct slice name, enum dns_type type,
 	struct arena *arena, struct dns_answer *ret_answer, struct err *err)
 {

@@ -126,7 +126,7 @@ static int judge(struct slice name, enum dns_type type, const struct question *q
 		return err_temporary(err, ERR_UNAVAILABLE, "%.*s %s: %s", SLICE_ARG(name),
 			type_name, ub_strerror(q->failure));
 	if (result->bogus)
-		return err_temporary(err, ERR_UNAVAILABLE, "%.*s %s: bogus: %s", SLICE_ARG(name),
+		return err_temporary(err, ERR_DAMAGED, "%.*s %s: bogus: %s", SLICE_ARG(name),
 			type_name, result->why_bogus ? result->why_bogus : "validation failed");
 	if (result->rcode != RCODE_NO_ERROR && result->rcode != RCODE_NO_NAME)
 		return err_temporary(err, ERR_UNAVAILABLE,

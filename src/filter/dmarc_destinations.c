@@ -42,6 +42,44 @@ static bool decode(
 	return filter_name_is_valid(path.domain);
 }
 
+bool filter_dmarc_decode_address(struct slice text, struct arena *arena, struct slice *ret_address)
+{
+	struct slice host;
+	return decode(text, arena, ret_address, &host);
+}
+
+/* "10m"; false: it is no size. */
+static bool read_size(struct slice text, uint64_t *ret_bytes)
+{
+	static const char UNITS[] = "kmgt";
+	const char *unit = text.len > 0 ? strchr(UNITS, text.ptr[text.len - 1] | 0x20) : NULL;
+	int shift = unit && *unit ? 10 * (int)(unit - UNITS + 1) : 0;
+	if (shift > 0)
+		text.len--;
+	if (!slice_to_u64(text, UINT64_MAX >> shift, ret_bytes))
+		return false;
+	*ret_bytes <<= shift;
+	return true;
+}
+
+bool filter_dmarc_fits(
+	const struct filter_dmarc_record *record, struct slice address, uint64_t size)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct slice uris = record->rua;
+	while (uris.len > 0) {
+		struct slice uri = slice_cut(&uris, ','), one = uri, text, decoded;
+		uint64_t most;
+		if (!filter_dmarc_next_address(&one, &text) ||
+			!filter_dmarc_decode_address(text, &arena, &decoded) ||
+			!slice_eq_nocase(decoded, address))
+			continue;
+		(void)slice_cut(&uri, '!');
+		return !read_size(slice_trim(uri), &most) || size <= most;
+	}
+	return true;
+}
+
 static void add(struct search *s, struct slice address)
 {
 	for (size_t i = 0; i < s->count; i++)

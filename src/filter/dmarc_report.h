@@ -67,4 +67,13 @@ int filter_dmarc_destinations(struct dns *dns, struct slice domain,
 	struct slice ret_addresses[FILTER_DMARC_DESTINATIONS_MAX], size_t *ret_count,
 	struct err *err) WARN_UNUSED;
 
+/* An address as a URI of mailto: has it, its %-escapes undone; in the arena. False: it is none, or
+ * not ASCII. */
+WARN_UNUSED bool filter_dmarc_decode_address(
+	struct slice text, struct arena *arena, struct slice *ret_address);
+/* Whether the record lets a report of so many bytes go to that address: "rua=mailto:a@b.test!10m"
+ * of RFC 7489 section 6.2, which RFC 9990 has left out, and records still say. */
+WARN_UNUSED bool filter_dmarc_fits(
+	const struct filter_dmarc_record *record, struct slice address, uint64_t size);
+
 #endif

@@ -236,6 +236,25 @@ static void strangers_have_to_agree(void **state)
 	dns_free(t);
 }
 
+static void sizes_have_a_limit_where_the_record_has_one(void **state)
+{
+	static const struct {
+		const char *address;
+		uint64_t size;
+		bool fits;
+	} CASES[] = {{"a@x.test", 10, true}, {"a@x.test", 11, false}, {"B@x.test", 2048, true},
+		{"b@x.test", 2049, false}, {"c@x.test", UINT64_MAX, true},
+		{"d@x.test", UINT64_MAX, true}, {"e+f@x.test", 3 << 20, true},
+		{"e+f@x.test", (3 << 20) + 1, false}, {"other@x.test", UINT64_MAX, true}};
+	const struct filter_dmarc_record r = {
+		.rua = SLICE("mailto:a@x.test!10, mailto:b@x.test!2k,mailto:c@x.test,"
+			     "mailto:d@x.test!much,mailto:e%2Bf@x.test!3M")};
+	for (size_t i = 0; i < ARRAY_LEN(CASES); i++)
+		if (filter_dmarc_fits(&r, slice_str(CASES[i].address), CASES[i].size) !=
+			CASES[i].fits)
+			fail_msg("case %zu", i);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -243,6 +262,7 @@ int main(void)
 		cmocka_unit_test(xml_becomes_gzip),
 		cmocka_unit_test(a_report_travels_as_an_attachment),
 		cmocka_unit_test(strangers_have_to_agree),
+		cmocka_unit_test(sizes_have_a_limit_where_the_record_has_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

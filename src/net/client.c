@@ -192,6 +192,14 @@ const struct net_tls_info *net_client_tls_info(struct net_client *client)
 	return net_layer_tls_info(client->top);
 }
 
+struct net_address net_client_local(const struct net_client *client)
+{
+	struct net_address local = {.len = sizeof(local.storage)};
+	if (getsockname(client->socket.fd, (struct sockaddr *)&local.storage, &local.len) != 0)
+		local.len = 0;
+	return local;
+}
+
 void net_client_set_timeout(struct net_client *client, unsigned timeout_ms)
 {
 	client->options.timeout_ms = timeout_ms ? timeout_ms : TIMEOUT_MS;

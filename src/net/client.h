@@ -36,8 +36,11 @@ int net_client_start_tls(struct net_client *client, struct err *err) WARN_UNUSED
  * connection is of no use. */
 int net_client_start_tls_with(struct net_client *client, struct net_tls_client *trust,
 	const char *name, const struct net_tls_dane *dane, struct err *err) WARN_UNUSED;
-/* What was negotiated; borrowed. NULL without TLS. */
+/* What was negotiated; borrowed. NULL without TLS. After a handshake that failed it has no more
+ * than `trouble`. */
 const struct net_tls_info *net_client_tls_info(struct net_client *client);
+/* Our end of the connection; unknown (len 0) when the system does not say. */
+struct net_address net_client_local(const struct net_client *client);
 /* From now on; 0 means 30 s. */
 void net_client_set_timeout(struct net_client *client, unsigned ms);
 /* Queues; net_client_flush sends. A full queue sends by itself. */

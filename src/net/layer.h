@@ -65,6 +65,10 @@ struct net_tls_client; /* trust anchors, or a key; shared by connections, which 
  * and ciphers too: this is for those that would be talked to without TLS otherwise. */
 int net_tls_client_new(const char *ca_file, bool verify, struct net_tls_client **ret_client,
 	struct err *err) WARN_UNUSED;
+/* Looks at certificates as one that verifies, and takes any: net_tls_info.trouble says what came of
+ * it. For what is tested, and goes on. */
+int net_tls_client_new_lenient(
+	const char *ca_file, struct net_tls_client **ret_client, struct err *err) WARN_UNUSED;
 /* For servers that have the same key under the same name (net_tls_slot_set_key()). Any other fails
  * the handshake: with ERR_DENIED where it is the key, and then the text says what the server has
  * instead. `key` is copied, and wiped as there. */

@@ -48,9 +48,19 @@ struct net_tls_dane {
 	size_t reference_count;
 };
 
+/* What is wrong with a server's certificate. */
+enum net_tls_trouble {
+	NET_TLS_NO_TROUBLE, /* or there is none that could have any */
+	NET_TLS_EXPIRED,    /* or not valid yet */
+	NET_TLS_OTHER_NAME,
+	NET_TLS_UNTRUSTED, /* by no authority that is known, or it fits no TLSA record */
+};
+
 struct net_tls_info {
 	const char *version, *cipher; /* "TLSv1.3", "TLS_AES_256_GCM_SHA384" */
 	const char *sni;              /* "" when the client sent none */
+	enum net_tls_trouble trouble; /* a client's, as far as it looks for any */
+	const char *trouble_words;    /* of OpenSSL, static; NULL: there is none */
 	/* Channel binding data for SCRAM-…-PLUS. tls-exporter (RFC 9266) exists with TLS 1.3,
 	 * tls-server-end-point (RFC 5929) with both. */
 	struct slice exporter, server_end_point;

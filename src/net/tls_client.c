@@ -16,23 +16,24 @@ static const char WEAK_CIPHERS_12[] =
 
 struct net_tls_client {
 	SSL_CTX *context;
-	bool verify;             /* certificates */
+	bool verify;             /* certificates, be it that any is taken */
 	struct net_tls_key *key; /* NULL: certificates */
 };
 
-int net_tls_client_new(
-	const char *ca_file, bool verify, struct net_tls_client **ret_client, struct err *err)
+/* `looks`: it has authorities. `must_fit`: what they do not vouch for fails. */
+static int new_client(const char *ca_file, bool looks, bool must_fit,
+	struct net_tls_client **ret_client, struct err *err)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 	must(context);
 	net_tls_context_common(context);
-	SSL_CTX_set_verify(context, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+	SSL_CTX_set_verify(context, must_fit ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
 	must(SSL_CTX_dane_enable(context) == 1);
-	if (!verify) {
+	if (!must_fit) {
 		SSL_CTX_set_security_level(context, WEAK_LEVEL);
 		must(SSL_CTX_set_cipher_list(context, WEAK_CIPHERS_12) == 1);
 	}
-	int loaded = !verify   ? 1
+	int loaded = !looks    ? 1
 		     : ca_file ? SSL_CTX_load_verify_file(context, ca_file)
 			       : SSL_CTX_set_default_verify_paths(context);
 	if (loaded != 1) {
@@ -41,9 +42,21 @@ int net_tls_client_new(
 			err, ERR_PERMANENT, ca_file ? ca_file : "the system's certificates");
 	}
 	struct net_tls_client *client = ALLOC(struct net_tls_client);
-	*client = (struct net_tls_client){.context = context, .verify = verify};
+	*client = (struct net_tls_client){.context = context, .verify = looks};
 	*ret_client = client;
 	return 0;
+}
+
+int net_tls_client_new(
+	const char *ca_file, bool verify, struct net_tls_client **ret_client, struct err *err)
+{
+	return new_client(ca_file, verify, verify, ret_client, err);
+}
+
+int net_tls_client_new_lenient(
+	const char *ca_file, struct net_tls_client **ret_client, struct err *err)
+{
+	return new_client(ca_file, true, false, ret_client, err);
 }
 
 int net_tls_client_new_key(struct slice identity, struct slice key,

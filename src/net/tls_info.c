@@ -30,6 +30,31 @@ struct info_block {
 	char sni[];
 };
 
+static enum net_tls_trouble trouble_of(long verified)
+{
+	switch (verified) {
+	case X509_V_OK:
+		return NET_TLS_NO_TROUBLE;
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return NET_TLS_EXPIRED;
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+	case X509_V_ERR_IP_ADDRESS_MISMATCH:
+		return NET_TLS_OTHER_NAME;
+	default:
+		return NET_TLS_UNTRUSTED;
+	}
+}
+
+static void tell_trouble(SSL *ssl, struct net_tls_info *info)
+{
+	long verified = SSL_get_verify_result(ssl);
+	if (SSL_is_server(ssl) || verified == X509_V_OK)
+		return;
+	info->trouble = trouble_of(verified);
+	info->trouble_words = X509_verify_cert_error_string(verified);
+}
+
 struct net_tls_info *net_tls_info_new(SSL *ssl)
 {
 	static const char LABEL[] = "EXPORTER-Channel-Binding";
@@ -38,6 +63,7 @@ struct net_tls_info *net_tls_info_new(SSL *ssl)
 	struct info_block *block = alloc_zero(1, sizeof(*block) + sni_len + 1);
 	block->info.version = SSL_get_version(ssl);
 	block->info.cipher = SSL_get_cipher_name(ssl);
+	tell_trouble(ssl, &block->info);
 	if (sni_len > 0)
 		memcpy(block->sni, sni, sni_len);
 	block->info.sni = block->sni;

@@ -196,12 +196,16 @@ static int write_message(struct queue *q, uint32_t shard, const struct queue_mes
 {
 	struct store_write *write;
 	struct store_collection *c;
-	int r = store_write_begin(q->options.store, &q->shards[shard].account, 1, &write, err);
+	const struct id accounts[] = {
+		q->shards[shard].account, m->also ? m->also->account : ID_NONE};
+	int r = store_write_begin(q->options.store, accounts, m->also ? 2 : 1, &write, err);
 	if (r < 0)
 		return r;
 	r = queue_shard_write(q, shard, write, &c, err);
 	if (r == 0)
 		r = write_entries(write, c, m, entry, message, numbers, err);
+	if (r == 0 && m->also)
+		r = m->also->write(m->also->context, write, err);
 	if (r == 0)
 		return store_write_commit(write, err);
 	store_write_abort(write);

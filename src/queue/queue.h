@@ -117,6 +117,14 @@ struct queue_message {
 	size_t count;
 	struct slice held;       /* why it is not tried until it is released; empty: it is tried */
 	struct slice head, text; /* the message: one behind the other */
+	/* Written in the same commit; NULL: nothing is. */
+	const struct queue_also *also;
+};
+/* What goes with a message or not at all, in an account of the same store. */
+struct queue_also {
+	struct id account;
+	int (*write)(void *context, struct store_write *write, struct err *err);
+	void *context;
 };
 /* Durable when 0. ERR_TEMPORARY: the disk is full, or refused. */
 int queue_add(

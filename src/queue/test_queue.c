@@ -16,6 +16,37 @@ static void a_message_is_sent_to_all_recipients_of_a_domain_at_once(void **state
 	assert_int_equal(f->reports[QUEUE_REPORT_FAILED] + f->reports[QUEUE_REPORT_DELIVERED], 0);
 }
 
+static int write_also(void *context, struct store_write *write, struct err *err)
+{
+	const bool *works = context;
+	struct store_collection *c;
+	if (!*works)
+		return err_temporary(err, ERR_OTHER, "not now");
+	return store_write_collection_new(
+		write, STORE_SYSTEM_ACCOUNT, STORE_SETTINGS, SLICE("also"), SLICE(""), &c, err);
+}
+
+static void what_goes_with_a_message_is_there_with_it_or_not_at_all(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct store_collection c;
+	struct err err;
+	bool works = false;
+	const struct queue_recipient to = {.address = SLICE("a@one.example")};
+	const struct queue_also also = {STORE_SYSTEM_ACCOUNT, write_also, &works};
+	struct queue_message message = {
+		.recipients = &to, .count = 1, .text = SLICE("x\r\n"), .also = &also};
+	set_answer(f, IS_AWAY);
+	assert_true(queue_add(f->queue, &message, &err) < 0);
+	assert_int_equal(entries_in_store(f), 0);
+	works = true;
+	done(queue_add(f->queue, &message, &err));
+	assert_int_equal(entries_in_store(f), 1);
+	done(store_find_collection(
+		f->store, STORE_SYSTEM_ACCOUNT, STORE_SETTINGS, SLICE("also"), &arena, &c, &err));
+}
+
 /* After a start a connection takes all that waits in a shard, one message behind the other. */
 static void each_message_of_a_batch_is_whole(void **state)
 {
@@ -235,6 +266,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		QUEUE_TEST(a_message_is_sent_to_all_recipients_of_a_domain_at_once),
+		QUEUE_TEST(what_goes_with_a_message_is_there_with_it_or_not_at_all),
 		QUEUE_TEST(each_message_of_a_batch_is_whole),
 		QUEUE_TEST(what_is_refused_is_reported_and_gone),
 		QUEUE_TEST(mail_to_a_domain_that_is_not_there_is_reported),

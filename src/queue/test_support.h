@@ -52,8 +52,11 @@ static inline enum answer get_answer(struct fixture *f)
 static inline int open_peer(
 	void *context, struct slice destination, void **ret_peer, struct err *err)
 {
-	enum answer answer = get_answer(context);
+	struct fixture *f = context;
+	enum answer answer = get_answer(f);
 	*ret_peer = context;
+	(void)pthread_mutex_lock(&f->lock);
+	(void)pthread_mutex_unlock(&f->lock);
 	if (answer == IS_AWAY)
 		return err_temporary(err, ERR_UNAVAILABLE, "nobody answers");
 	if (answer == IS_NOWHERE)

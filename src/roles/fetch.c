@@ -67,6 +67,14 @@ static bool is_type(const char *type, const char *wanted)
 	       (type[len] == '\0' || type[len] == ';' || type[len] == ' ');
 }
 
+static int failed(CURLcode code, const struct fetch_options *o, struct err *err)
+{
+	bool untrusted = code == CURLE_PEER_FAILED_VERIFICATION;
+	return err_temporary(err, untrusted ? ERR_DENIED : ERR_UNAVAILABLE, "https://%s: %s",
+		o->host,
+		code == CURLE_WRITE_ERROR ? "the text is too long" : curl_easy_strerror(code));
+}
+
 static int judge(CURL *curl, CURLcode code, const struct fetch_options *o, struct err *err)
 {
 	long status = 0;
@@ -74,9 +82,7 @@ static int judge(CURL *curl, CURLcode code, const struct fetch_options *o, struc
 	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
 	(void)curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
 	if (code != CURLE_OK)
-		return err_temporary(err, ERR_UNAVAILABLE, "https://%s: %s", o->host,
-			code == CURLE_WRITE_ERROR ? "the text is too long"
-						  : curl_easy_strerror(code));
+		return failed(code, o, err);
 	if (status != 200)
 		return err_temporary(
 			err, ERR_UNAVAILABLE, "https://%s answers with %ld", o->host, status);
@@ -105,6 +111,42 @@ int fetch_text(const struct fetch_options *o, struct buf *to, struct err *err)
 	wait_block_end();
 	int r = judge(curl, code, o, err);
 	curl_easy_cleanup(curl);
+	curl_slist_free_all(addresses);
+	return r;
+}
+
+static size_t pass_over(char *bytes, size_t size, size_t count, void *context)
+{
+	return size * count;
+}
+
+int fetch_upload(const struct fetch_options *o, struct slice body, struct err *err)
+{
+	char type[128];
+	long status = 0;
+	struct receiving nothing = {0};
+	CURL *curl = curl_easy_init();
+	if (!curl)
+		return err_temporary(err, ERR_UNAVAILABLE, "libcurl can't begin");
+	(void)snprintf(type, sizeof(type), "Content-Type: %s", o->type);
+	struct curl_slist *addresses = addresses_of(o);
+	struct curl_slist *header = curl_slist_append(curl_slist_append(NULL, "Expect:"), type);
+	set_up(curl, o, &nothing);
+	must(curl_easy_setopt(curl, CURLOPT_RESOLVE, addresses) == CURLE_OK);
+	must(curl_easy_setopt(curl, CURLOPT_HTTPHEADER, header) == CURLE_OK);
+	must(curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, pass_over) == CURLE_OK);
+	must(curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len) == CURLE_OK);
+	must(curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.ptr) == CURLE_OK);
+	wait_block_begin();
+	CURLcode code = curl_easy_perform(curl);
+	wait_block_end();
+	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	int r = code != CURLE_OK    ? failed(code, o, err)
+		: status / 100 != 2 ? err_temporary(err, ERR_UNAVAILABLE,
+					      "https://%s answers with %ld", o->host, status)
+				    : 0;
+	curl_easy_cleanup(curl);
+	curl_slist_free_all(header);
 	curl_slist_free_all(addresses);
 	return r;
 }

@@ -1,5 +1,5 @@
-/* Small things by libcurl: a text by HTTPS from a host whose certificate is verified; a message to
- * a service of ours by plain HTTP. */
+/* Small things by libcurl: a text by HTTPS from a host whose certificate is verified, or to it; a
+ * message to a service of ours by plain HTTP. */
 #ifndef ROLES_FETCH_H
 #define ROLES_FETCH_H
 
@@ -15,16 +15,20 @@ struct fetch_options {
 	const struct net_address *addresses; /* of the host, in the order in which they are tried */
 	size_t address_count;
 	const char *authorities; /* file of certificates; "": the system's */
-	const char *type;        /* that it must be of: "text/plain" */
+	const char *type;        /* of the text: "text/plain" */
 	unsigned timeout_ms;
 	size_t max; /* bytes */
 };
 
 /* Once for the process, before threads begin. */
 void fetch_begin(void);
-/* Appends the text. Follows no redirection. May wait, and blocks its thread meanwhile. Negative:
- * ERR_UNAVAILABLE, temporary, and why. */
+/* Appends the text. Follows no redirection. May wait, and blocks its thread meanwhile. Negative,
+ * temporary, and why: ERR_DENIED, its certificate is not to be trusted; else ERR_UNAVAILABLE. */
 int fetch_text(const struct fetch_options *options, struct buf *to, struct err *err) WARN_UNUSED;
+/* Gives `body`, which is of `options.type`, to that host by POST. What it answers with is of no
+ * interest, but for its status: 2xx is 0. Else as fetch_text(); of options `max` is not used. */
+int fetch_upload(
+	const struct fetch_options *options, struct slice body, struct err *err) WARN_UNUSED;
 
 struct fetch_post {
 	const char *address; /* "127.0.0.1:11334", "unix:/path" */

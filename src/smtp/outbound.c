@@ -82,6 +82,16 @@ static int no_tls(enum smtp_tls_outcome outcome, struct smtp_outbound *o, struct
 	return err_status(err, "4.7.4");
 }
 
+static void tell_trouble(struct smtp_outbound *o, const struct err *failure)
+{
+	const struct net_tls_info *info = net_client_tls_info(o->x.net);
+	const char *words = info && info->trouble_words ? info->trouble_words
+			    : failure                   ? failure->text
+							: NULL;
+	o->opening->trouble = info ? info->trouble : NET_TLS_NO_TROUBLE;
+	o->opening->tls_words = words ? arena_copy(o->arena, slice_str(words)).ptr : NULL;
+}
+
 static int handshake(struct smtp_outbound *o, struct err *err)
 {
 	struct net_tls_client *any = NULL;
@@ -92,6 +102,7 @@ static int handshake(struct smtp_outbound *o, struct err *err)
 		r = net_client_start_tls_with(
 			o->x.net, trust ? trust : any, o->host, o->hop->dane, err);
 	net_tls_client_free(any);
+	tell_trouble(o, r < 0 ? err : NULL);
 	if (r == 0) {
 		const struct net_tls_info *info = net_client_tls_info(o->x.net);
 		o->tls = true;
@@ -172,6 +183,8 @@ int smtp_outbound_open(const struct smtp_hop *hop, const struct smtp_outbound_op
 	int r = net_client_connect(&to, &o->x.net, err);
 	if (r < 0 && err->class == ERR_TEMPORARY)
 		err->kind = ERR_UNAVAILABLE;
+	if (r == 0)
+		ret_opening->local = net_client_local(o->x.net);
 	if (r == 0)
 		r = greet(o, err);
 	o->hop = NULL;

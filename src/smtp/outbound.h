@@ -4,6 +4,7 @@
 #ifndef SMTP_OUTBOUND_H
 #define SMTP_OUTBOUND_H
 
+#include "net/tls.h"
 #include "smtp/exchange.h"
 
 struct net_tls_client;
@@ -52,6 +53,10 @@ struct smtp_opening {
 	enum smtp_tls_outcome tls;
 	const char *tls_version, *tls_cipher; /* NULL without TLS */
 	const char *verified_by;              /* hop.verified_by, once that is true; else NULL */
+	/* What `trust` or `dane` finds wrong with the certificate, whether or not that stops it. */
+	enum net_tls_trouble trouble;
+	const char *tls_words; /* why TLS failed or what is wrong, for people; NULL: nothing is */
+	struct net_address local; /* our end; len 0: there was no connection */
 };
 
 enum smtp_opened {

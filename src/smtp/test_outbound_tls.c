@@ -26,7 +26,7 @@
 		{".", "250 ok\r\n"}, QUIT
 
 /* Whom the script's certificate makes trusted. */
-static struct net_tls_client *trust_of(const struct script_client *c)
+static struct net_tls_client *client_of(const struct script_client *c, bool lenient)
 {
 	char path[] = "/tmp/test_outbound_tls.XXXXXX";
 	const char *pem = script_certificate(c->script);
@@ -35,9 +35,16 @@ static struct net_tls_client *trust_of(const struct script_client *c)
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, pem, strlen(pem)), strlen(pem));
 	(void)close(fd);
-	assert_int_equal(net_tls_client_new(path, true, &trust, NULL), 0);
+	assert_int_equal(lenient ? net_tls_client_new_lenient(path, &trust, NULL)
+				 : net_tls_client_new(path, true, &trust, NULL),
+		0);
 	(void)unlink(path);
 	return trust;
+}
+
+static struct net_tls_client *trust_of(const struct script_client *c)
+{
+	return client_of(c, false);
 }
 
 static void what_came_out_is_told(void **state)
@@ -68,6 +75,36 @@ static void any_certificate_is_good_for_opportunistic_tls(void **state)
 	assert_int_equal(c->opening.tls, SMTP_TLS_DONE);
 	assert_null(c->opening.verified_by);
 	script_client_free(c);
+}
+
+/* As MTA-STS wants it while a policy is tested. */
+static void what_is_wrong_with_a_certificate_is_told_and_mail_goes(void **state)
+{
+	static const struct {
+		const char *host;
+		bool known;
+		enum net_tls_trouble trouble;
+	} CASES[] = {{"mx.b.test", true, NET_TLS_NO_TROUBLE},
+		{"other.test", true, NET_TLS_OTHER_NAME}, {"mx.b.test", false, NET_TLS_UNTRUSTED}};
+	for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+		struct script_client *c = script_client_new(
+			SCRIPT(HELLO, EHLO_TLS, STARTTLS, PLAIN_EHLO, MESSAGE), CASES[i].host);
+		struct net_tls_client *trust;
+		if (CASES[i].known)
+			trust = client_of(c, true);
+		else
+			assert_int_equal(net_tls_client_new_lenient(NULL, &trust, NULL), 0);
+		c->hop.tls = SMTP_TLS_OPPORTUNISTIC;
+		c->hop.trust = trust;
+		assert_int_equal(script_client_send(c, 1), SMTP_SENT);
+		net_tls_client_free(trust);
+		assert_int_equal(c->recipients[0].result, 0);
+		assert_int_equal(c->opening.tls, SMTP_TLS_DONE);
+		assert_int_equal(c->opening.trouble, CASES[i].trouble);
+		assert_int_equal(c->opening.tls_words == NULL, i == 0);
+		assert_true(c->opening.local.len > 0);
+		script_client_free(c);
+	}
 }
 
 static void what_was_said_in_the_clear_is_forgotten(void **state)
@@ -151,6 +188,9 @@ static void required_tls_is_required(void **state)
 		assert_string_equal(c->err.status, CASES[i].status);
 		assert_int_equal(c->opening.tls, CASES[i].outcome);
 		assert_null(c->opening.verified_by);
+		assert_int_equal(c->opening.trouble, CASES[i].outcome == SMTP_TLS_UNTRUSTED
+							     ? NET_TLS_OTHER_NAME
+							     : NET_TLS_NO_TROUBLE);
 		net_tls_client_free(trust);
 		script_client_free(c);
 	}
@@ -248,6 +288,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_came_out_is_told),
 		cmocka_unit_test(any_certificate_is_good_for_opportunistic_tls),
+		cmocka_unit_test(what_is_wrong_with_a_certificate_is_told_and_mail_goes),
 		cmocka_unit_test(what_was_said_in_the_clear_is_forgotten),
 		cmocka_unit_test(tls_may_come_in_front_of_the_greeting),
 		cmocka_unit_test(opportunistic_tls_goes_on_without),

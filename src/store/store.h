@@ -56,6 +56,7 @@ enum store_kind {
 	STORE_QUEUE = 20,    /* in accounts of the mx's own store */
 	STORE_POLICIES = 21, /* of other domains; in the mx's own store */
 	STORE_GREYLIST = 22, /* in accounts of the mx's own store */
+	STORE_REPORTS = 23,  /* the same */
 };
 
 enum { STORE_STOPPED = 2 }; /* positive outcome: `progress` ended long work */

@@ -1,10 +1,7 @@
 """Policies of other domains that demand TLS (RFC 8461), from a web server and a name server of the test's
 own: what they allow goes, all else waits, and a domain is believed when it is cut off."""
 
-import http.server
 import ssl
-import subprocess
-import threading
 import time
 from pathlib import Path
 
@@ -15,63 +12,10 @@ from halves import DOMAIN, PASSWORD, Halves
 from name_server import NameServer, dns, why_not
 from shape import PATIENCE
 from smtp_client import Client, encode
+from web import Authority, Web
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 PATH = "/.well-known/mta-sts.txt"
-
-
-class Authority:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.file = folder / "authority.pem"
-        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                     "authority.key", "-out", "authority.pem", "-days", "9", "-subj", "/CN=test")  # fmt: skip
-
-    def openssl(self, *words: str) -> None:
-        subprocess.run(["openssl", *words], cwd=self.folder, check=True, capture_output=True)
-
-    def certify(self, name: str) -> Path:
-        """Key and certificate for that name."""
-        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                     f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}",
-                     "-addext", f"subjectAltName=DNS:{name}")  # fmt: skip
-        self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "authority.pem", "-CAkey", "authority.key",
-                     "-days", "9", "-copy_extensions", "copy", "-out", f"{name}.crt")  # fmt: skip
-        both = self.folder / f"{name}.pem"
-        both.write_text("".join((self.folder / f"{name}.{kind}").read_text() for kind in ("key", "crt")))
-        return both
-
-
-class Web:
-    """Policies by host."""
-
-    def __init__(self, chain: Path) -> None:
-        self.answer: tuple[int, str, str] = (200, "text/plain", "")
-        self.asked: list[str] = []
-        web = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802
-                web.asked.append(f"{self.headers['Host'].partition(':')[0]}{self.path}")
-                status, kind, text = web.answer
-                self.send_response(status)
-                self.send_header("Location" if status == 302 else "Content-Type", kind)
-                self.end_headers()
-                self.wfile.write(text.encode())
-
-            def log_message(self, *words: object) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(chain)
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
 
 
 class World:

@@ -9,6 +9,7 @@
 #include "filter/junk.h"
 #include "filter/name.h"
 #include "filter/verdicts.h"
+#include "message/header.h"
 #include "roles/mx/clients.h"
 
 enum { FIELD_MAX = 32 * 1024, RESULTS_MAX = FILTER_DKIM_SIGNATURES_MAX + 4, TEXT_B = 8 };
@@ -208,6 +209,55 @@ static bool is_refused(const struct check *k)
 	       k->dmarc.disposal == FILTER_DMARC_REJECT && k->arc.status != FILTER_ARC_PASS;
 }
 
+/* Reports by mail to us, of somebody who may send them, are not counted: each would be a report's
+ * subject in turn, and two servers would write to each other for ever. */
+static bool is_report(struct check *k)
+{
+	struct slice header = k->message.header;
+	if (k->dmarc.result != FILTER_DMARC_RESULT_PASS)
+		return false;
+	struct slice subject = message_header_value(header, "Subject", &k->arena);
+	return message_header_value(header, "TLS-Report-Domain", &k->arena).ptr ||
+	       (slice_starts_nocase(subject, SLICE("Report Domain:")) &&
+		       slice_search(subject, SLICE("Submitter:")) >= 0);
+}
+
+/* For the report to the author's domain. */
+static void report(struct check *k, bool refused)
+{
+	char source[NET_ADDRESS_TEXT];
+	struct filter_dmarc_signature dkim[FILTER_DKIM_SIGNATURES_MAX];
+	const struct filter_dmarc_answer *d = &k->dmarc;
+	bool spared = !refused && k->arc.status == FILTER_ARC_PASS &&
+		      d->disposal == FILTER_DMARC_REJECT &&
+		      k->checks->conf->dmarc == CONF_DMARC_REJECT;
+	if (!k->checks->reports || d->policy_domain.len == 0 || d->record.rua.len == 0 ||
+		d->result == FILTER_DMARC_RESULT_TEMPERROR || is_report(k))
+		return;
+	net_address_host(k->t->client, source);
+	for (size_t i = 0; i < k->dkim.count; i++) {
+		const struct filter_dkim_result *r = &k->dkim.list[i];
+		dkim[i] = (struct filter_dmarc_signature){.domain = r->signature.domain,
+			.selector = r->signature.selector,
+			.result = slice_str(filter_dkim_status_word(r->verdict.status))};
+	}
+	const struct filter_dmarc_row row = {.source = slice_str(source),
+		.count = 1,
+		.spf_aligned = d->spf_aligned,
+		.dkim_aligned = d->dkim_aligned,
+		.policy = d->policy,
+		.disposal = refused ? FILTER_DMARC_REJECT : FILTER_DMARC_NONE,
+		.override_type = spared ? SLICE("local_policy") : SLICE(""),
+		.override_words = spared ? SLICE("arc=pass") : SLICE(""),
+		.header_from = d->author,
+		.envelope_from = k->t->sender.path.domain,
+		.dkim = dkim,
+		.dkim_count = k->dkim.count,
+		.spf_domain = k->spf.domain,
+		.spf_result = slice_str(filter_spf_result_name(k->spf.result))};
+	reports_count_dmarc(k->checks->reports, d->policy_domain, d->record_text, &row);
+}
+
 int mx_checks_run(struct mx_checks *c, struct smtp_transaction *t, struct buf *message,
 	struct mx_checked *ret_checked, struct err *err)
 {
@@ -223,6 +273,7 @@ int mx_checks_run(struct mx_checks *c, struct smtp_transaction *t, struct buf *m
 	ask_arc(&k);
 	ask_dmarc(&k);
 	count_one(&k);
+	report(&k, is_refused(&k));
 	int r = 0;
 	if (is_refused(&k)) {
 		(void)atomic_fetch_add(&c->refused, 1);

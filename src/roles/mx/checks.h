@@ -6,6 +6,7 @@
 
 #include "dns/dns.h"
 #include "filter/arc_verify.h"
+#include "reports/reports.h"
 #include "roles/role.h"
 #include "smtp/server.h"
 
@@ -13,9 +14,10 @@
 
 struct mx_checks {
 	const struct conf_checks *conf;
-	const char *hostname; /* authserv-id */
-	char our_fields[512]; /* names of those that only we and our milters may use */
-	struct dns *dns;      /* NULL: nothing is asked */
+	const char *hostname;    /* authserv-id */
+	char our_fields[512];    /* names of those that only we and our milters may use */
+	struct dns *dns;         /* NULL: nothing is asked */
+	struct reports *reports; /* where what DMARC said is counted; NULL: nowhere */
 	struct net_trusted trusted;
 	atomic_uint_fast64_t checked, refused, spf_failed, dkim_failed, dmarc_failed;
 };

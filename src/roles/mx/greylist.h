@@ -10,7 +10,8 @@
 
 #include <stdatomic.h>
 
-/* For the mirror: of what both nodes have seen the later one counts. */
+/* For the mirror: of what both nodes have seen the later one counts; of what was counted for
+ * reports, too, where each has rows of its own. */
 extern const struct store_merge_rule mx_greylist_merge_rules[];
 
 struct mx_greylist {

@@ -13,6 +13,7 @@
 #include "roles/mx/own.h"
 #include "roles/mx/sending.h"
 #include "roles/mx/sts.h"
+#include "roles/mx/tls_sessions.h"
 #include "smtp/outbound.h"
 
 enum { HOST_MAX = 256 };
@@ -22,6 +23,8 @@ struct mx_outbound {
 	struct dns *dns;
 	struct net_tls_client *any;      /* takes any certificate */
 	struct net_tls_client *verifies; /* by the authorities */
+	struct net_tls_client *tests;    /* the same, and takes any */
+	struct reports *reports;         /* NULL: nothing is counted */
 	struct mx_sts sts;
 	struct smtp_outbound_options options;
 	struct slice own_name;
@@ -79,6 +82,8 @@ static int trust(struct mx_outbound *o, struct err *err)
 	const char *authorities = o->role->settings->mx.outbound.authorities;
 	if (net_tls_client_new(authorities[0] ? authorities : NULL, true, &o->verifies, err) < 0)
 		return err_prefix(err, "mx.outbound.authorities");
+	if (net_tls_client_new_lenient(authorities[0] ? authorities : NULL, &o->tests, err) < 0)
+		return -1;
 	return net_tls_client_new(NULL, false, &o->any, err);
 }
 
@@ -112,9 +117,15 @@ void mx_outbound_free(struct mx_outbound *o)
 		return;
 	net_tls_client_free(o->any);
 	net_tls_client_free(o->verifies);
+	net_tls_client_free(o->tests);
 	mx_own_deinit(&o->own);
 	arena_free(&o->arena);
 	free(o);
+}
+
+void mx_outbound_report_to(struct mx_outbound *o, struct reports *reports)
+{
+	o->reports = reports;
 }
 
 static void log_opened(const struct smtp_hop *hop, const struct smtp_opening *opening)
@@ -127,13 +138,15 @@ static void log_opened(const struct smtp_hop *hop, const struct smtp_opening *op
 		F_STR("verified_by", opening->verified_by ? opening->verified_by : ""));
 }
 
-/* 0, or negative: another host may do better. */
-static int open_hop(
-	struct mx_outbound *o, struct smtp_hop *hop, struct mx_outbound_peer *peer, struct err *err)
+/* 0, or negative: another host may do better. `session` NULL: nobody asks how TLS went. */
+static int open_hop(struct mx_outbound *o, struct smtp_hop *hop,
+	const struct mx_tls_session *session, struct mx_outbound_peer *peer, struct err *err)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct smtp_opening opening;
 	int r = smtp_outbound_open(hop, &o->options, &arena, &opening, &peer->connection, err);
+	if (session)
+		mx_tls_session_opened(session, hop, &opening);
 	if (r == SMTP_OPENED_WITHOUT_TLS) {
 		log_info(NULL, "TLS does not work, going on without", F_STR("host", hop->host),
 			F_ERR(err));
@@ -150,8 +163,9 @@ static int open_hop(
 /* A route and what its domain demands. */
 struct demands {
 	struct dns_route route;
-	struct dns_mta_sts_policy policy;
+	struct mx_sts_found sts;
 	enum queue_tls tls;
+	struct reports *reports; /* where sessions are counted; NULL: they are not */
 };
 
 static int verify(const struct mx_outbound *o, const char *by, struct smtp_hop *hop)
@@ -167,8 +181,8 @@ static int verify(const struct mx_outbound *o, const char *by, struct smtp_hop *
 static int choose_for_requiretls(const struct mx_outbound *o, const struct demands *demands,
 	const struct dns_exchanger *host, struct smtp_hop *hop, struct err *err)
 {
-	if (demands->policy.mode != DNS_MTA_STS_NONE &&
-		dns_mta_sts_has_mx(&demands->policy, host->name))
+	if (demands->sts.policy.mode != DNS_MTA_STS_NONE &&
+		dns_mta_sts_has_mx(&demands->sts.policy, host->name))
 		return verify(o, "sts", hop);
 	if (demands->route.secure && !demands->route.literal)
 		return verify(o, "name", hop);
@@ -183,9 +197,11 @@ static int choose_by_policy(const struct mx_outbound *o, const struct demands *d
 {
 	if (demands->tls == QUEUE_TLS_REQUIRED)
 		return choose_for_requiretls(o, demands, host, hop, err);
-	if (demands->policy.mode != DNS_MTA_STS_ENFORCE)
+	if (demands->sts.policy.mode == DNS_MTA_STS_TESTING)
+		hop->trust = o->tests;
+	if (demands->sts.policy.mode != DNS_MTA_STS_ENFORCE)
 		return 0;
-	if (!dns_mta_sts_has_mx(&demands->policy, host->name)) {
+	if (!dns_mta_sts_has_mx(&demands->sts.policy, host->name)) {
 		(void)err_temporary(
 			err, ERR_DENIED, "%s is no host of the domain's MTA-STS policy", hop->host);
 		return err_status(err, "4.7.5");
@@ -195,8 +211,8 @@ static int choose_by_policy(const struct mx_outbound *o, const struct demands *d
 
 /* What the DNS asks for at this host. */
 static int choose_tls(struct mx_outbound *o, const struct demands *demands,
-	const struct dns_exchanger *host, struct arena *arena, struct smtp_hop *hop,
-	struct err *err)
+	const struct dns_exchanger *host, struct arena *arena, struct mx_tls_session *session,
+	struct smtp_hop *hop, struct err *err)
 {
 	struct dns_dane *dane = ARENA_NEW(arena, struct dns_dane);
 	hop->tls = SMTP_TLS_OPPORTUNISTIC;
@@ -204,11 +220,18 @@ static int choose_tls(struct mx_outbound *o, const struct demands *demands,
 	if (demands->tls == QUEUE_TLS_WAIVED)
 		return 0;
 	int r = dns_find_dane(o->dns, &demands->route, host, o->port, arena, dane, err);
-	if (r < 0)
+	if (r < 0) {
+		mx_tls_session_unknown(session, err);
 		return r;
+	}
+	session->dane = dane;
 	if (dane->demand == DNS_DANE_NONE ||
-		(dane->demand != DNS_DANE_VERIFY && demands->tls == QUEUE_TLS_REQUIRED))
-		return choose_by_policy(o, demands, host, hop, err);
+		(dane->demand != DNS_DANE_VERIFY && demands->tls == QUEUE_TLS_REQUIRED)) {
+		r = choose_by_policy(o, demands, host, hop, err);
+		if (r < 0)
+			mx_tls_session_refused(session);
+		return r;
+	}
 	hop->tls = SMTP_TLS_REQUIRED;
 	if (dane->demand == DNS_DANE_VERIFY) {
 		hop->dane = &dane->tls;
@@ -232,16 +255,34 @@ static int open_host(struct mx_outbound *o, const struct demands *demands,
 	struct err *err)
 {
 	struct smtp_hop hop = {.host = arena_copy(arena, host->name).ptr};
-	if (choose_tls(o, demands, host, arena, &hop, err) < 0)
+	struct mx_tls_session session = {.reports = demands->reports,
+		.domain = demands->route.domain,
+		.sts = &demands->sts,
+		.host = host->name};
+	if (choose_tls(o, demands, host, arena, &session, &hop, err) < 0)
 		return -1;
 	enum smtp_tls_mode tls = hop.tls;
 	for (size_t i = 0; i < host->count; i++) {
 		hop.address = host->addresses[i];
 		hop.tls = tls;
-		if (open_hop(o, &hop, peer, err) == 0)
+		if (open_hop(o, &hop, &session, peer, err) == 0)
 			return check_offer(demands->tls, peer, err);
 	}
 	return -1;
+}
+
+static int find_policy(
+	struct mx_outbound *o, struct demands *d, struct arena *arena, struct err *err)
+{
+	if (!o->role->settings->mx.outbound.mta_sts || d->tls == QUEUE_TLS_WAIVED ||
+		d->route.literal)
+		return 0;
+	if (mx_sts_find(&o->sts, d->route.domain, arena, &d->sts, err) < 0)
+		return -1;
+	const struct mx_tls_session session = {
+		.reports = d->reports, .domain = d->route.domain, .sts = &d->sts};
+	mx_tls_session_without_policy(&session);
+	return 0;
 }
 
 /* The host has no TLS, or not what is demanded of it, and will not have it for being asked again.
@@ -277,14 +318,16 @@ static int open_route(struct mx_outbound *o, struct slice domain, enum queue_tls
 		.own_addresses = o->own.addresses,
 		.own_address_count = o->own.count,
 		.addresses_max = o->addresses_max};
-	struct demands demands = {.policy.mode = DNS_MTA_STS_NONE, .tls = tls};
+	/* How a report of TLS went is not reported: two servers would do so for ever. */
+	struct demands demands = {.sts.policy.mode = DNS_MTA_STS_NONE,
+		.tls = tls,
+		.reports = tls == QUEUE_TLS_WAIVED ? NULL : o->reports};
 	const struct dns_route *route = &demands.route;
 	if (!o->dns)
 		return err_temporary(err, ERR_UNAVAILABLE, "this server has no resolver");
 	if (dns_find_route(o->dns, domain, &options, &arena, &demands.route, err) < 0)
 		return -1;
-	if (o->role->settings->mx.outbound.mta_sts && !route->literal && tls != QUEUE_TLS_WAIVED &&
-		mx_sts_find(&o->sts, route->domain, &arena, &demands.policy, err) < 0)
+	if (find_policy(o, &demands, &arena, err) < 0)
 		return unreachable(tls, err);
 	struct err later = {0}; /* why a host can't be used now that may be tried again */
 	for (size_t i = 0; i < route->count; i++) {
@@ -340,7 +383,7 @@ static int open_address(struct mx_outbound *o, const struct conf_transport *t, e
 		.password = slice_str(t->password)};
 	if (t->tls == CONF_TRANSPORT_VERIFY || tls == QUEUE_TLS_REQUIRED)
 		(void)verify(o, "name", &hop);
-	return open_hop(o, &hop, peer, err) < 0 ? -1 : check_offer(tls, peer, err);
+	return open_hop(o, &hop, NULL, peer, err) < 0 ? -1 : check_offer(tls, peer, err);
 }
 
 static bool is_ip(const struct conf_transport *t, struct net_address *ret_address)

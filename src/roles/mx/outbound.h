@@ -5,6 +5,7 @@
 
 #include "dns/dns.h"
 #include "queue/queue.h"
+#include "reports/reports.h"
 #include "roles/role.h"
 
 struct mx_outbound;
@@ -15,6 +16,9 @@ struct mx_outbound_peer;
 int mx_outbound_new(struct role *role, struct dns *dns, struct store *store,
 	struct mx_outbound **ret_outbound, struct err *err) WARN_UNUSED;
 void mx_outbound_free(struct mx_outbound *outbound); /* NULL is fine */
+
+/* How TLS goes is counted there from now on; borrowed. Before anything is opened. */
+void mx_outbound_report_to(struct mx_outbound *outbound, struct reports *reports);
 
 /* As struct queue_transport has them. */
 int mx_outbound_open(struct mx_outbound *outbound, struct slice destination,

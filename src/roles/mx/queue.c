@@ -252,6 +252,16 @@ static int open_store(struct mx_queue *q, struct err *err)
 	return mirrored_open(&options, &q->mirror, &q->store, err);
 }
 
+void mx_queue_report_to(struct mx_queue *q, struct reports *reports)
+{
+	mx_outbound_report_to(q->outbound, reports);
+}
+
+struct id mx_queue_node(struct mx_queue *q)
+{
+	return q->node;
+}
+
 /* Which run of the machine this is; "": nobody says. */
 static void read_boot(char *to, size_t size)
 {
@@ -287,18 +297,23 @@ static bool is_other(void *context, struct id node)
 /* Each node works on what it took itself; of what a node took that is one of the two no more, the
  * first one does. The other one's it takes over when that has been away for long; while the mirror
  * is paused that one is not lost. */
-static bool works_on(void *context, struct id account)
+static bool works_for(const struct mx_queue *q, struct id account,
+	bool (*is_of)(struct id account, struct id node))
 {
-	const struct mx_queue *q = context;
 	struct mirror_pair_view view;
-	if (queue_is_shard_of(account, q->node))
+	if (is_of(account, q->node))
 		return true;
 	mirror_node_see_pair(q->mirror, &view);
 	uint64_t take_over = q->role->settings->mx.queue.take_over_ms;
 	int64_t away = view.state == MIRROR_ALONE ? clock_mono_ms() - view.since_ms : 0;
 	if (view.state == MIRROR_UNPAIRED || (take_over > 0 && away >= (int64_t)take_over))
 		return true;
-	return view.is_first && !queue_is_shard_of(account, view.other);
+	return view.is_first && !is_of(account, view.other);
+}
+
+static bool works_on(void *context, struct id account)
+{
+	return works_for(context, account, queue_is_shard_of);
 }
 
 /* Not before it is known what the other node has sent meanwhile; nor when nothing could be written
@@ -317,6 +332,21 @@ static bool is_ready(void *context)
 	mirror_node_see_pair(q->mirror, &view);
 	note_link(q, &view);
 	return q->has_tried;
+}
+
+static bool has_reports_of(struct id account, struct id node)
+{
+	return id_eq(account, reports_account(node));
+}
+
+/* Not while it is being found out what the other node has sent meanwhile. */
+bool mx_queue_works_on_reports(struct mx_queue *q, struct id account)
+{
+	struct mirror_status status;
+	if (mirror_node_ailment(q->mirror))
+		return false;
+	mirror_node_status(q->mirror, &status);
+	return status.state != MIRROR_MERGING && works_for(q, account, has_reports_of);
 }
 
 static void keep_house(void *context)

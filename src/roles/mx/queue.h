@@ -6,6 +6,7 @@
 #include "dns/dns.h"
 #include "keys/keys.h"
 #include "queue/queue.h"
+#include "reports/reports.h"
 #include "roles/mx/recipients.h"
 #include "roles/role.h"
 #include "smtp/client.h"
@@ -27,6 +28,13 @@ struct queue *mx_queue_of(struct mx_queue *queue);
 struct mirror_node *mx_queue_mirror(struct mx_queue *queue);
 /* That store; as long as the queue is open. */
 struct store *mx_queue_store(struct mx_queue *queue);
+/* How TLS goes with others is counted there; borrowed. Before mx_queue_start(). */
+void mx_queue_report_to(struct mx_queue *queue, struct reports *reports);
+/* The id of this node's queue; it stays the same. */
+struct id mx_queue_node(struct mx_queue *queue);
+/* Whether what that account has gathered for reports is this node's to send, now: by the rules of
+ * the queue. */
+WARN_UNUSED bool mx_queue_works_on_reports(struct mx_queue *queue, struct id account);
 /* NULL: there is no resolver. */
 struct dns *mx_queue_dns(struct mx_queue *queue);
 /* How mail leaves. */

@@ -18,6 +18,7 @@
 #include "roles/mx/queue.h"
 #include "roles/mx/recipients.h"
 #include "roles/mx/report.h"
+#include "roles/mx/reporting.h"
 #include "roles/mx/srs.h"
 #include "smtp/client.h"
 
@@ -32,6 +33,7 @@ struct state {
 	struct mx_recipients recipients;
 	struct mx_report report;
 	struct mx_forward forward;
+	struct mx_reporting *reporting;
 	struct mx_checks checks;
 	struct mx_clients *clients;
 	struct mx_backup *backup;
@@ -295,12 +297,15 @@ static int open_role(struct role *role, struct err *err)
 	s->directory = directory_cached_new(&cached);
 	s->hostname = role->settings->hostname;
 	s->store = smtp_client_pool_new(&store);
-	if (mx_queue_open(role, s->store, &s->queue, err) < 0)
+	if (mx_queue_open(role, s->store, &s->queue, err) < 0 ||
+		mx_reporting_new(role, s->queue, s->directory, &s->reporting, err) < 0)
 		return -1;
 	s->backup = mx_backup_new(role, mx_queue_outbound(s->queue));
 	open_forward(s, conf);
+	mx_queue_report_to(s->queue, mx_reporting_of(s->reporting));
 	s->admin = (struct admin){.queue = mx_queue_of(s->queue),
 		.keys = mx_queue_keys(s->queue),
+		.reports = mx_reporting_of(s->reporting),
 		.mirror = mx_queue_mirror(s->queue),
 		.hostname = s->hostname};
 	if (trust_front_ends(s, &conf->xclient.from, err) < 0 ||
@@ -310,6 +315,7 @@ static int open_role(struct role *role, struct err *err)
 		mx_milters_new(role, mx_queue_dns(s->queue), route_of_milter, s, &s->milters, err) <
 			0)
 		return -1;
+	s->checks.reports = mx_reporting_of(s->reporting);
 	s->greylist = (struct mx_greylist){.conf = &conf->greylist,
 		.store = mx_queue_store(s->queue),
 		.dns = mx_queue_dns(s->queue),
@@ -318,6 +324,7 @@ static int open_role(struct role *role, struct err *err)
 	mx_limits_init(&s->limits, role, &s->checks.trusted);
 	if (mx_queue_start(s->queue, err) < 0)
 		return -1;
+	mx_reporting_start(s->reporting);
 	s->throttle = role_throttle_new(role);
 	s->exchanger = service(role, s, SMTP_EXCHANGER);
 	s->submission = service(role, s, SMTP_SUBMISSION);
@@ -391,6 +398,7 @@ static void metrics(struct role *role, struct buf *to)
 		role, to, "srs_recipients_total", "result=\"refused\"", s->recipients.not_led_back);
 	mx_greylist_metrics(&s->greylist, role, to);
 	mx_limits_metrics(&s->limits, role, to);
+	mx_reporting_metrics(s->reporting, role, to);
 	mx_clients_metrics(s->clients, role, to);
 	mx_backup_metrics(s->backup, role, to);
 	mx_milters_metrics(s->milters, role, to);
@@ -412,6 +420,7 @@ static void close_role(struct role *role)
 	mx_limits_deinit(&s->limits);
 	net_trusted_free(&s->front_ends);
 	mx_checks_deinit(&s->checks);
+	mx_reporting_free(s->reporting);
 	mx_queue_close(s->queue);
 	smtp_client_pool_free(s->store);
 	mx_srs_deinit(&s->srs);

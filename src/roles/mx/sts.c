@@ -1,6 +1,6 @@
 /* A policy is an object "DOMAIN" of the collection `mta-sts` in the mx's store; its data is a
- * version, when it was fetched and last tried (milliseconds since 1970), the record's id, counted,
- * and the policy's text: empty while none was had. */
+ * version, when it was fetched and last tried (milliseconds since 1970), what was wrong then (not
+ * in version 1), the record's id, counted, and the policy's text: empty while none was had. */
 #include "roles/mx/sts.h"
 
 #include "base/bytes.h"
@@ -11,7 +11,8 @@
 #include "roles/fetch.h"
 
 enum {
-	VERSION = 1,
+	VERSION_FIRST = 1,
+	VERSION = 2,
 	RETRY_MS = 5 * 60 * 1000, /* after a policy could not be had */
 	FETCH_MS = 60 * 1000,     /* section 3.3 */
 	TEXTS_MAX = 16,
@@ -23,18 +24,23 @@ static const char PATH[] = "/.well-known/mta-sts.txt";
 
 struct kept {
 	int64_t fetched_ms, tried_ms;
+	enum mx_sts_trouble trouble; /* when it was tried last */
 	struct slice id, text;
 };
 
 static bool read_row(struct slice data, struct kept *ret_kept)
 {
 	struct slice version;
-	uint64_t fetched, tried;
+	uint64_t fetched, tried, trouble = MX_STS_NO_TROUBLE;
 	*ret_kept = (struct kept){0};
-	if (!bytes_cut(&data, 1, &version) || version.ptr[0] != VERSION ||
-		!bytes_cut_varint(&data, &fetched) || !bytes_cut_varint(&data, &tried) ||
+	if (!bytes_cut(&data, 1, &version) || version.ptr[0] < VERSION_FIRST ||
+		version.ptr[0] > VERSION || !bytes_cut_varint(&data, &fetched) ||
+		!bytes_cut_varint(&data, &tried) ||
+		(version.ptr[0] > VERSION_FIRST && !bytes_cut_varint(&data, &trouble)) ||
 		!bytes_cut_counted(&data, &ret_kept->id))
 		return false;
+	if (trouble <= MX_STS_UNTRUSTED)
+		ret_kept->trouble = (enum mx_sts_trouble)trouble;
 	ret_kept->fetched_ms = (int64_t)fetched;
 	ret_kept->tried_ms = (int64_t)tried;
 	ret_kept->text = data;
@@ -46,6 +52,7 @@ static void write_row(const struct kept *kept, struct buf *to)
 	buf_add_byte(to, VERSION);
 	bytes_add_varint(to, (uint64_t)kept->fetched_ms);
 	bytes_add_varint(to, (uint64_t)kept->tried_ms);
+	bytes_add_varint(to, (uint64_t)kept->trouble);
 	bytes_add_counted(to, kept->id);
 	buf_add_slice(to, kept->text);
 }
@@ -147,8 +154,12 @@ static void renew(const struct mx_sts *sts, struct slice domain, struct slice id
 	struct dns_mta_sts_policy policy;
 	struct err err;
 	kept->tried_ms = clock_wall_ms();
-	if (fetch(sts, domain, arena, &text, &err) < 0 ||
-		dns_mta_sts_read_policy(buf_slice(&text), arena, &policy, &err) < 0) {
+	kept->trouble = MX_STS_NO_TROUBLE;
+	if (fetch(sts, domain, arena, &text, &err) < 0)
+		kept->trouble = err.kind == ERR_DENIED ? MX_STS_UNTRUSTED : MX_STS_UNREACHABLE;
+	else if (dns_mta_sts_read_policy(buf_slice(&text), arena, &policy, &err) < 0)
+		kept->trouble = MX_STS_INVALID;
+	if (kept->trouble != MX_STS_NO_TROUBLE) {
 		log_warn(NULL, "an MTA-STS policy can't be had", F_SLICE("domain", domain),
 			F_ERR(&err));
 	} else {
@@ -171,16 +182,21 @@ static bool is_in_force(
 }
 
 int mx_sts_find(const struct mx_sts *sts, struct slice domain, struct arena *arena,
-	struct dns_mta_sts_policy *ret_policy, struct err *err)
+	struct mx_sts_found *ret_found, struct err *err)
 {
 	struct kept kept;
+	*ret_found = (struct mx_sts_found){.policy.mode = DNS_MTA_STS_NONE};
 	if (find_kept(sts, domain, arena, &kept, err) < 0)
 		return -1;
 	struct slice id = find_id(sts, domain, arena);
-	bool fits = is_in_force(&kept, arena, ret_policy) && slice_eq(kept.id, id);
+	bool fits = is_in_force(&kept, arena, &ret_found->policy) && slice_eq(kept.id, id);
 	if (id.len > 0 && !fits && clock_wall_ms() - kept.tried_ms >= RETRY_MS)
 		renew(sts, domain, id, arena, &kept);
-	if (!is_in_force(&kept, arena, ret_policy))
-		*ret_policy = (struct dns_mta_sts_policy){.mode = DNS_MTA_STS_NONE};
+	if (is_in_force(&kept, arena, &ret_found->policy)) {
+		ret_found->text = kept.text;
+		return 0;
+	}
+	ret_found->policy = (struct dns_mta_sts_policy){.mode = DNS_MTA_STS_NONE};
+	ret_found->trouble = id.len > 0 ? kept.trouble : MX_STS_NO_TROUBLE;
 	return 0;
 }

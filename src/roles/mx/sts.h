@@ -14,9 +14,21 @@ struct mx_sts {
 	uint16_t port;           /* of HTTPS */
 };
 
-/* The domain's policy, in `arena`; mode NONE when it has none, or none can be had. Waits. Negative:
- * what is kept can't be read now. */
+/* Why none could be had, though the domain's record says that there is one; for TLS reports (RFC
+ * 8460 section 4.3.2.2). The numbers are on disk. */
+enum mx_sts_trouble {
+	MX_STS_NO_TROUBLE,
+	MX_STS_UNREACHABLE, /* sts-policy-fetch-error */
+	MX_STS_INVALID,     /* sts-policy-invalid */
+	MX_STS_UNTRUSTED,   /* sts-webpki-invalid */
+};
+struct mx_sts_found {
+	struct dns_mta_sts_policy policy; /* mode NONE: it has none, or none can be had */
+	struct slice text;                /* the policy's; empty when there is none */
+	enum mx_sts_trouble trouble;      /* with mode NONE */
+};
+/* The domain's policy, in `arena`. Waits. Negative: what is kept can't be read now. */
 int mx_sts_find(const struct mx_sts *sts, struct slice domain, struct arena *arena,
-	struct dns_mta_sts_policy *ret_policy, struct err *err) WARN_UNUSED;
+	struct mx_sts_found *ret_found, struct err *err) WARN_UNUSED;
 
 #endif
