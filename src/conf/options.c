@@ -114,6 +114,60 @@ const struct conf_option conf_options[] = {
 		.help = "Host names for which this certificate is chosen; *.example.org stands for "
 			"one label. Without names it is the default."},
 
+	{"tls.acme", "directory", CONF_TEXT, CONF_RESTART, 9, 1000, FIELD(tls.acme.directory),
+		.fallback = "https://acme-v02.api.letsencrypt.org/directory",
+		.help = "The authority: the URL of its directory. For trying, Let's Encrypt has "
+			"https://acme-staging-v02.api.letsencrypt.org/directory, whose "
+			"certificates nobody trusts and whose limits are wide."},
+	{"tls.acme", "contact", CONF_TEXT, CONF_RESTART, 0, 255, FIELD(tls.acme.contact),
+		.fallback = "\"\"", .example = "admin@example.org",
+		.help = "The mail address under which the authority may reach the operator."},
+	{"tls.acme", "names", CONF_HOSTS, CONF_RESTART, FIELD(tls.acme.names), .fallback = "",
+		.example = "mail.example.org imap.example.org",
+		.help = "Host names that the certificate is for. Each must lead to this machine, "
+			"or to either node of a mirror, for the authority looks there whether it "
+			"is ours. Names with * can't be had so."},
+	{"tls.acme", "certificates", CONF_CHOICE, CONF_RESTART, .choices = "one each",
+		FIELD(tls.acme.certificates), .fallback = "one",
+		.help = "one: a certificate that has all names; if one of them fails none is had. "
+			"each: a certificate for each name, chosen by the name that a client asks "
+			"for."},
+	{"tls.acme", "challenge", CONF_CHOICE, CONF_RESTART, .choices = "http tls-alpn",
+		FIELD(tls.acme.challenge), .fallback = "http",
+		.help = "How the authority looks whether a name is ours. http: it asks at port 80 "
+			"(http-01). tls-alpn: it begins TLS at port 443 (tls-alpn-01, RFC 8737)."},
+	{"tls.acme", "http_listen", CONF_ADDRESS, CONF_RESTART, FIELD(tls.acme.http_listen),
+		.fallback = "*:80",
+		.help = "Where questions of http-01 are answered. The authority asks at port 80 of "
+			"each name: another port here is for a proxy in front."},
+	{"tls.acme", "tls_listen", CONF_ADDRESS, CONF_RESTART, FIELD(tls.acme.tls_listen),
+		.fallback = "*:443",
+		.help = "Where those of tls-alpn-01 are answered; the authority asks at port 443."},
+	{"tls.acme", "redirect", CONF_BOOL, CONF_RESTART, FIELD(tls.acme.redirect),
+		.fallback = "no",
+		.help = "Whether all else that is asked for at http_listen is led to https of the "
+			"same host. Otherwise it is not found (404)."},
+	{"tls.acme", "agree_to_terms", CONF_BOOL, CONF_RESTART, FIELD(tls.acme.agree_to_terms),
+		.fallback = "no", .example = "yes",
+		.help = "That you agree to the authority's terms of service. Without yes, it gives "
+			"no certificate."},
+	{"tls.acme", "authorities", CONF_TEXT, CONF_RESTART, 0, 4096, FIELD(tls.acme.authorities),
+		.fallback = "\"\"", .example = "/etc/rookery/authorities.pem",
+		.help = "A file of certificates by which the authority's own server is verified, "
+			"in place of the system's."},
+	{"tls.acme", "eab_kid", CONF_TEXT, CONF_RESTART, 0, 255, FIELD(tls.acme.eab_kid),
+		.fallback = "\"\"", .example = "kid-1",
+		.help = "External account binding: the name of the key that an authority gave its "
+			"customer."},
+	{"tls.acme", "eab_hmac_key", CONF_TEXT, CONF_RESTART, 0, 1000, FIELD(tls.acme.eab_hmac_key),
+		.fallback = "\"\"",
+		.example = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W",
+		.help = "That key, as the authority writes it (base64url)."},
+	{"tls.acme", "retry", CONF_DURATION, CONF_RESTART, SECOND, DAY, FIELD(tls.acme.retry_ms),
+		.fallback = "10m",
+		.help = "How long after a failure it is tried again; each time it fails in a row "
+			"twice as long, a day at most. Authorities bear few failures."},
+
 	{"dns", "servers", CONF_SERVERS, CONF_RESTART, FIELD(dns.servers), .fallback = "",
 		.example = "127.0.0.1:53",
 		.help = "Resolvers that are asked everything. They must pass on DNSSEC records. "
