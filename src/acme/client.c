@@ -147,7 +147,7 @@ static int post(struct acme_client *client, const char *url, struct slice payloa
 			return 0;
 		(void)acme_problem_read(buf_slice(&reply->body), &arena, &problem);
 		if (strcmp(problem.type, "accountDoesNotExist") == 0)
-			client->kid[0] = '\0'; /* the next time it is made anew */
+			client->kid[0] = '\0'; /* then it is made anew */
 		if (strcmp(problem.type, "badNonce") != 0 || i == NONCE_ATTEMPTS)
 			return refused(client, reply, &problem, err);
 	}
@@ -226,16 +226,27 @@ static int set_up(struct acme_client *client, struct acme_reply *reply, struct e
 	return find_account(client, reply, err) < 0 ? err_prefix(err, "account") : 0;
 }
 
+/* `url` NULL: where orders are made. Once more when the authority has forgotten the account. */
+static int post_as_account(struct acme_client *client, const char *url, struct slice payload,
+	struct acme_reply *reply, struct err *err)
+{
+	for (unsigned i = 0;; i++) {
+		if (set_up(client, reply, err) < 0)
+			return -1;
+		int r = post(client, url ? url : client->directory.new_order, payload, reply, err);
+		if (r == 0 || client->kid[0] || i == 1)
+			return r;
+	}
+}
+
 int acme_client_post(struct acme_client *client, const char *url, struct slice payload,
 	struct acme_reply *reply, struct err *err)
 {
-	return set_up(client, reply, err) < 0 ? -1 : post(client, url, payload, reply, err);
+	return post_as_account(client, url, payload, reply, err);
 }
 
 int acme_client_new_order(
 	struct acme_client *client, struct slice payload, struct acme_reply *reply, struct err *err)
 {
-	if (set_up(client, reply, err) < 0)
-		return -1;
-	return post(client, client->directory.new_order, payload, reply, err);
+	return post_as_account(client, NULL, payload, reply, err);
 }

@@ -215,28 +215,34 @@ int acme_authorization_read(struct slice text, const char *type, struct arena *a
 	return missing ? wrong(err, "authorization", missing) : 0;
 }
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7, the one form that is to be sent). */
+static bool read_number(struct slice text, size_t from, size_t len, uint64_t most, int *ret)
+{
+	uint64_t number;
+	if (!slice_to_u64(slice_sub(text, from, len), most, &number))
+		return false;
+	*ret = (int)number;
+	return true;
+}
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7, the one form that is to be sent): each
+ * part has its place. */
 static bool read_date(struct slice text, int64_t *ret_seconds)
 {
 	static const char MONTHS[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	struct clock_date date = {0};
-	char copy[32], month[4] = "", zone[4] = "";
-	int year, end = 0;
-	if (text.len != 29)
+	int year;
+	if (text.len != 29 || !slice_ends(text, SLICE(" GMT")) ||
+		!read_number(text, 5, 2, 31, &date.day) || !read_number(text, 12, 4, 9999, &year) ||
+		!read_number(text, 17, 2, 23, &date.hour) ||
+		!read_number(text, 20, 2, 59, &date.minute) ||
+		!read_number(text, 23, 2, 60, &date.second) || date.day < 1 || year < 1970)
 		return false;
-	memcpy(copy, text.ptr, text.len);
-	copy[text.len] = '\0';
-	if (sscanf(copy, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d %3[A-Z]%n", &date.day, month,
-		    &year, &date.hour, &date.minute, &date.second, zone, &end) != 7 ||
-		(size_t)end != text.len || strcmp(zone, "GMT") != 0 || strlen(month) != 3)
-		return false;
-	const char *found = strstr(MONTHS, month);
-	if (!found || (found - MONTHS) % 3 != 0 || date.day < 1 || date.day > 31 || year < 1970)
-		return false;
-	date.month = (int)(found - MONTHS) / 3 + 1;
+	for (size_t i = 0; i < 12 && date.month == 0; i++)
+		if (slice_eq(slice_sub(text, 8, 3), slice(MONTHS + 3 * i, 3)))
+			date.month = (int)i + 1;
 	date.year = year;
 	*ret_seconds = clock_from_date(&date);
-	return true;
+	return date.month > 0;
 }
 
 int64_t acme_retry_after(struct slice field, int64_t now)

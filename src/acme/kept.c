@@ -7,7 +7,19 @@ enum { NAME_MAX_LEN = STORE_NAME_MAX, REMOVED_MAX = 256 };
 
 static const char COLLECTION[] = "acme";
 
-const struct store_merge_rule acme_merge_rules[] = {{.kind = STORE_ACME, .later_only = true}, {0}};
+void acme_merge(const struct store_object *was, const struct store_object *first,
+	const struct store_object *second, struct arena *arena, struct store_object *to)
+{
+	struct acme_row a, b;
+	if (!slice_starts(to->name, slice_str(ACME_CERTIFICATE)) ||
+		!acme_row_read(first->data, &a) || !acme_row_read(second->data, &b) ||
+		a.had_ms == b.had_ms)
+		return;
+	to->data = arena_copy(arena, a.had_ms > b.had_ms ? first->data : second->data);
+}
+
+const struct store_merge_rule acme_merge_rules[] = {
+	{.kind = STORE_ACME, .later_only = true, .merge = acme_merge}, {0}};
 
 /* Appends "PREFIX NAME". */
 static int name_of(const char *prefix, struct slice name, struct buf *to, struct err *err)

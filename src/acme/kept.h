@@ -14,7 +14,10 @@
 #define ACME_HTTP        "http "        /* a token; struct acme_answer_row */
 #define ACME_ALPN        "alpn "        /* a host name; struct acme_answer_row */
 
-/* For the mirror: the later one holds. */
+/* For the mirror, of STORE_ACME: of what both nodes have changed while they were apart the later
+ * one holds; but a certificate that was had later is not lost for an attempt that failed since. */
+void acme_merge(const struct store_object *was, const struct store_object *first,
+	const struct store_object *second, struct arena *arena, struct store_object *to);
 extern const struct store_merge_rule acme_merge_rules[];
 
 enum { ACME_NONE = 1 }; /* positive outcome: there is no such object */

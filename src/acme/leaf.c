@@ -63,6 +63,15 @@ static void read_issuer(const X509 *cert, char ret[ACME_ISSUER_MAX])
 			*c = '?';
 }
 
+static bool digest_key(const X509 *cert, uint8_t ret[ACME_DIGEST_LEN])
+{
+	unsigned char *der = NULL;
+	int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
+	bool good = len > 0 && EVP_Digest(der, (size_t)len, ret, NULL, EVP_sha256(), NULL) == 1;
+	OPENSSL_free(der);
+	return good;
+}
+
 static int read_leaf(X509 *cert, struct acme_leaf *leaf, struct err *err)
 {
 	*leaf = (struct acme_leaf){0};
@@ -73,6 +82,8 @@ static int read_leaf(X509 *cert, struct acme_leaf *leaf, struct err *err)
 		leaf->not_after <= leaf->not_before)
 		return bad(err, "has no dates that can be");
 	read_issuer(cert, leaf->issuer);
+	if (!digest_key(cert, leaf->key_digest))
+		return bad(err, "has no key");
 	return 0;
 }
 

@@ -4,11 +4,12 @@
 
 #include "acme/key.h"
 
-enum { ACME_CHAIN_MAX = 64 * 1024, ACME_ISSUER_MAX = 128 };
+enum { ACME_CHAIN_MAX = 64 * 1024, ACME_ISSUER_MAX = 128, ACME_DIGEST_LEN = 32 };
 
 struct acme_leaf {
 	int64_t not_before, not_after; /* seconds since 1970 */
 	char issuer[ACME_ISSUER_MAX];  /* the issuer's common name, else organisation; ASCII */
+	uint8_t key_digest[ACME_DIGEST_LEN]; /* SHA-256 of its public key: TLSA 3 1 1 (RFC 6698) */
 };
 
 /* The first certificate of a chain in PEM, of at most ACME_CHAIN_MAX bytes. ERR_BAD_INPUT: it is

@@ -7,7 +7,7 @@
 #include <jansson.h>
 
 enum {
-	WAIT_FIRST_MS = 1000,
+	WAIT_FIRST_MS = 500,
 	WAIT_MOST_MS = 30 * 1000,
 	ROUNDS_MAX = 60, /* then it has taken too long */
 	STEPS_MAX = 8,   /* of one round */
@@ -163,12 +163,12 @@ static int download(struct run *run, struct buf *ret_chain, struct err *err)
 	return ret_chain->failed ? err_permanent(err, ERR_LIMIT, "the certificate is too long") : 0;
 }
 
-/* The order's own problem, or that of the name that could not be proved. */
+/* That of the name that could not be proved, or else the order's own. */
 static int invalid(struct run *run, struct err *err)
 {
 	const struct acme_problem *p = &run->document.error;
 	struct acme_authorization a;
-	for (size_t i = 0; i < run->document.count && !p->detail[0]; i++)
+	for (size_t i = 0; i < run->document.count; i++)
 		if (fetch_authorization(run, i, &a, err) < 0)
 			return -1;
 	return err_permanent(err, ERR_DENIED, "the order is invalid%s%s%s%s",
@@ -178,7 +178,7 @@ static int invalid(struct run *run, struct err *err)
 static int wait(struct run *run, int64_t *ret_wait_ms, struct err *err)
 {
 	struct acme_order *o = run->o;
-	int64_t own = (int64_t)WAIT_FIRST_MS * (1 + o->rounds / 4);
+	int64_t own = (int64_t)WAIT_FIRST_MS * (1 + o->rounds / 2);
 	if (++o->rounds > ROUNDS_MAX)
 		return err_permanent(err, ERR_UNAVAILABLE,
 			"the authority does not come to an end: the order is %s",

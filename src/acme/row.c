@@ -22,8 +22,9 @@ static bool cut_ms(struct slice *rest, int64_t *ret)
 
 bool acme_row_read(struct slice data, struct acme_row *row)
 {
-	struct slice *const texts[] = {&row->chain, &row->key, &row->names, &row->order_url,
-		&row->order_key, &row->order_names, &row->error};
+	struct slice *const texts[] = {&row->chain, &row->key, &row->names, &row->directory,
+		&row->order_url, &row->order_key, &row->order_names, &row->order_directory,
+		&row->error};
 	*row = (struct acme_row){0};
 	if (!cut_version(&data) || !cut_ms(&data, &row->had_ms) || !cut_ms(&data, &row->tried_ms) ||
 		!cut_ms(&data, &row->next_ms) || !bytes_cut_varint(&data, &row->failures))
@@ -36,8 +37,9 @@ bool acme_row_read(struct slice data, struct acme_row *row)
 
 void acme_row_write(const struct acme_row *row, struct buf *to)
 {
-	const struct slice texts[] = {row->chain, row->key, row->names, row->order_url,
-		row->order_key, row->order_names, slice_sub(row->error, 0, ACME_ERROR_MAX)};
+	const struct slice texts[] = {row->chain, row->key, row->names, row->directory,
+		row->order_url, row->order_key, row->order_names, row->order_directory,
+		slice_sub(row->error, 0, ACME_ERROR_MAX)};
 	buf_add_byte(to, VERSION);
 	bytes_add_varint(to, (uint64_t)row->had_ms);
 	bytes_add_varint(to, (uint64_t)row->tried_ms);

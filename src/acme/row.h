@@ -10,8 +10,9 @@ enum { ACME_ROW_MAX = 2 * ACME_CHAIN_MAX, ACME_ERROR_MAX = 512 };
 struct acme_row {
 	struct slice chain, key;           /* PEM; empty: none was had so far */
 	struct slice names;                /* that the chain is for, a space between */
+	struct slice directory;            /* URL of the authority that gave it */
 	struct slice order_url, order_key; /* of the order under way; empty: none */
-	struct slice order_names;
+	struct slice order_names, order_directory;
 	int64_t had_ms;   /* when the chain was had; milliseconds since 1970, 0: never */
 	int64_t tried_ms; /* when the last attempt ended */
 	/* Attempts in a row that failed, when the next one begins, and what the last one met. */
