@@ -151,6 +151,10 @@ const struct conf_option conf_options[] = {
 		.fallback = "no", .example = "yes",
 		.help = "That you agree to the authority's terms of service. Without yes, it gives "
 			"no certificate."},
+	{"tls.acme", "reuse_key", CONF_BOOL, CONF_RESTART, FIELD(tls.acme.reuse_key),
+		.fallback = "yes",
+		.help = "Whether a renewed certificate has the key of the one before, so that a "
+			"TLSA record that names the key (DANE, 3 1 1) stays right."},
 	{"tls.acme", "authorities", CONF_TEXT, CONF_RESTART, 0, 4096, FIELD(tls.acme.authorities),
 		.fallback = "\"\"", .example = "/etc/rookery/authorities.pem",
 		.help = "A file of certificates by which the authority's own server is verified, "

@@ -67,7 +67,7 @@ struct conf_acme {
 	enum conf_acme_challenge challenge;
 	enum conf_acme_certificates certificates;
 	const char *http_listen, *tls_listen;
-	bool redirect, agree_to_terms;
+	bool redirect, agree_to_terms, reuse_key;
 	const char *authorities;            /* file; "": the system's */
 	const char *eab_kid, *eab_hmac_key; /* "": none */
 	uint64_t retry_ms;

@@ -2,6 +2,7 @@
  * LMTP; the report of what can't be delivered is a message like others. */
 #include "roles/mx/queue.h"
 
+#include "acme/kept.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/errno_here.h"
@@ -233,6 +234,13 @@ static int load_node(int folder_fd, struct id *ret_node, struct err *err)
 	return r;
 }
 
+/* Of what both nodes have changed while they were apart the later one counts. */
+static const struct store_merge_rule MERGE_RULES[] = {
+	{.kind = STORE_GREYLIST, .later_only = true},
+	{.kind = STORE_ACME, .later_only = true, .merge = acme_merge},
+	{0},
+};
+
 static int open_store(struct mx_queue *q, struct err *err)
 {
 	const struct conf_settings *settings = q->role->settings;
@@ -241,7 +249,7 @@ static int open_store(struct mx_queue *q, struct err *err)
 		.name = "queue",
 		.segment_bytes = settings->store.segment_size,
 		.cache_bytes = CACHE_BYTES,
-		.rules = mx_greylist_merge_rules,
+		.rules = MERGE_RULES,
 		.id = q->node};
 	return mirrored_open(&options, &q->mirror, &q->store, err);
 }

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "directory/authmod.h"
 #include "directory/cached.h"
+#include "roles/acme/host.h"
 #include "roles/mirrored.h"
 #include "roles/mx/checks.h"
 #include "roles/mx/clients.h"
@@ -305,6 +306,7 @@ static int open_role(struct role *role, struct err *err)
 	if (mx_queue_open(role, s->store, s->directory, &s->queue, err) < 0)
 		return -1;
 	s->admin = (struct admin){.queue = mx_queue_of(s->queue),
+		.acme = acme_host_plans(role->acme),
 		.keys = mx_queue_keys(s->queue),
 		.mirror = mx_queue_mirror(s->queue),
 		.hostname = s->hostname};
@@ -321,6 +323,9 @@ static int open_role(struct role *role, struct err *err)
 	net_loop_every(role->loop, HOUSE_MS, mx_greylist_keep_house, &s->greylist);
 	mx_limits_init(&s->limits, role, &s->checks.trusted);
 	if (mx_queue_start(s->queue, err) < 0)
+		return -1;
+	if (acme_host_open(role->acme, mx_queue_store(s->queue), mx_queue_mirror(s->queue),
+		    mx_queue_dns(s->queue), err) < 0)
 		return -1;
 	s->throttle = role_throttle_new(role);
 	s->exchanger = service(role, s, SMTP_EXCHANGER);
@@ -404,6 +409,7 @@ static const char *ailment(struct role *role)
 static void close_role(struct role *role)
 {
 	struct state *s = role->state;
+	acme_host_close(role->acme);
 	mx_milters_free(s->milters);
 	mx_clients_free(s->clients);
 	mx_limits_deinit(&s->limits);
