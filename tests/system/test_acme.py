@@ -200,6 +200,11 @@ def test_an_order_goes_on_after_a_crash(names: Names, authority: Authority, tmp_
         server.await_shown(CRASHED, "had", unlike=shown["had"])
         await_presented(server, authority.root(), CRASHED)
         log = server.log.read_text()[said:]
+        server.stop()
+        next(server.config.parent.glob("server/certificates/*.pem")).write_text("damaged")
+        server.start()
+        await_presented(server, authority.root(), CRASHED)
+        assert "a certificate can't be used" in server.log.read_text()
     assert "an order of a certificate goes on" in log and "a certificate is ordered" not in log
 
 
