@@ -63,6 +63,17 @@ static void read_issuer(const X509 *cert, char ret[ACME_ISSUER_MAX])
 			*c = '?';
 }
 
+static void read_serial(const X509 *cert, char ret[ACME_SERIAL_MAX])
+{
+	BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(cert), NULL);
+	char *text = number ? BN_bn2hex(number) : NULL;
+	ret[0] = '\0';
+	if (text && strlen(text) < ACME_SERIAL_MAX)
+		(void)snprintf(ret, ACME_SERIAL_MAX, "%s", text);
+	OPENSSL_free(text);
+	BN_free(number);
+}
+
 static bool digest_key(const X509 *cert, uint8_t ret[ACME_DIGEST_LEN])
 {
 	unsigned char *der = NULL;
@@ -82,6 +93,7 @@ static int read_leaf(X509 *cert, struct acme_leaf *leaf, struct err *err)
 		leaf->not_after <= leaf->not_before)
 		return bad(err, "has no dates that can be");
 	read_issuer(cert, leaf->issuer);
+	read_serial(cert, leaf->serial);
 	if (!digest_key(cert, leaf->key_digest))
 		return bad(err, "has no key");
 	return 0;

@@ -4,11 +4,17 @@
 
 #include "acme/key.h"
 
-enum { ACME_CHAIN_MAX = 64 * 1024, ACME_ISSUER_MAX = 128, ACME_DIGEST_LEN = 32 };
+enum {
+	ACME_CHAIN_MAX = 64 * 1024,
+	ACME_ISSUER_MAX = 128,
+	ACME_DIGEST_LEN = 32,
+	ACME_SERIAL_MAX = 48
+};
 
 struct acme_leaf {
 	int64_t not_before, not_after; /* seconds since 1970 */
 	char issuer[ACME_ISSUER_MAX];  /* the issuer's common name, else organisation; ASCII */
+	char serial[ACME_SERIAL_MAX];  /* hexadecimal; "": it is longer than RFC 5280 allows */
 	uint8_t key_digest[ACME_DIGEST_LEN]; /* SHA-256 of its public key: TLSA 3 1 1 (RFC 6698) */
 };
 

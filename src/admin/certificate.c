@@ -106,6 +106,7 @@ int admin_certificate_show(
 		(void)json_array_append_new(names, json_string(plan->names[i]));
 	if (row.chain.len > 0 && acme_leaf_read(row.chain, &leaf, &ignored) == 0) {
 		(void)json_object_set_new(result, "not_before", time_of(leaf.not_before));
+		(void)json_object_set_new(result, "serial", json_string(leaf.serial));
 		(void)json_object_set_new(result, "tlsa", tlsa_of(&leaf));
 	}
 	(void)json_object_set_new(result, "names", names);

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-	LOOK_MS = 500,
+	LOOK_MS = 250,
 	FILES_RETRY_MS = 60 * 1000,
 	BACKLOG = 128,
 	AUTHORITIES_MAX = 1 << 20,
