@@ -26,6 +26,9 @@ enum {
 static const int64_t DAY_MS = 24 * (int64_t)HOUR_MS;
 static const char COLLECTION[] = "greylist";
 
+const struct store_merge_rule mx_greylist_merge_rules[] = {
+	{.kind = STORE_GREYLIST, .later_only = true}, {0}};
+
 struct names {
 	struct id account;
 	char client[NAME_ROOM], triplet[NAME_ROOM];

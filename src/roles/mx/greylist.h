@@ -6,9 +6,12 @@
 #include "dns/dns.h"
 #include "roles/role.h"
 #include "smtp/server.h"
-#include "store/store.h"
+#include "store/merge_rule.h"
 
 #include <stdatomic.h>
+
+/* For the mirror: of what both nodes have seen the later one counts. */
+extern const struct store_merge_rule mx_greylist_merge_rules[];
 
 struct mx_greylist {
 	const struct conf_greylist *conf;

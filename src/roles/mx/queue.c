@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/errno_here.h"
 #include "base/log.h"
+#include "base/must.h"
 #include "roles/mirrored.h"
 #include "roles/mx/greylist.h"
 #include "roles/mx/outbound.h"
@@ -21,6 +22,7 @@ enum {
 	REPORT_MAX = 64 << 20,
 	CACHE_BYTES = 8 << 20,
 	HOUSE_LOOK_MS = 10 * 1000,
+	MERGE_RULES_MAX = 16,
 	AWAY_MS = 2000, /* that nobody tries our store after it did not answer */
 };
 
@@ -34,6 +36,7 @@ struct mx_queue {
 	struct mx_outbound *outbound;
 	struct mirror_node *mirror; /* on which the queue's store lies */
 	struct store *store;
+	struct store_merge_rule merge_rules[MERGE_RULES_MAX]; /* ended by kind 0 */
 	struct mirrored_house house;
 	struct id node;
 	bool has_tried; /* since the start: it need not wait for a merge */
@@ -234,12 +237,16 @@ static int load_node(int folder_fd, struct id *ret_node, struct err *err)
 	return r;
 }
 
-/* Of what both nodes have changed while they were apart the later one counts. */
-static const struct store_merge_rule MERGE_RULES[] = {
-	{.kind = STORE_GREYLIST, .later_only = true},
-	{.kind = STORE_ACME, .later_only = true, .merge = acme_merge},
-	{0},
-};
+static void add_merge_rules(struct mx_queue *q, const struct store_merge_rule *rules)
+{
+	size_t count = 0;
+	while (q->merge_rules[count].kind)
+		count++;
+	for (; rules->kind; rules++) {
+		must(count + 1 < MERGE_RULES_MAX);
+		q->merge_rules[count++] = *rules;
+	}
+}
 
 static int open_store(struct mx_queue *q, struct err *err)
 {
@@ -249,8 +256,10 @@ static int open_store(struct mx_queue *q, struct err *err)
 		.name = "queue",
 		.segment_bytes = settings->store.segment_size,
 		.cache_bytes = CACHE_BYTES,
-		.rules = MERGE_RULES,
+		.rules = q->merge_rules,
 		.id = q->node};
+	add_merge_rules(q, mx_greylist_merge_rules);
+	add_merge_rules(q, acme_merge_rules);
 	return mirrored_open(&options, &q->mirror, &q->store, err);
 }
 
