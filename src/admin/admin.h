@@ -6,6 +6,7 @@
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
+#include "acme/kept.h"
 #include "base/err.h"
 #include "directory/directory.h"
 #include "keys/keys.h"
@@ -22,13 +23,14 @@
 struct admin {
 	struct store *store;
 	struct mail *mail;
-	struct directory *directory; /* the internal one */
-	struct mirror_node *mirror;  /* of the role's own store; NULL: it has none */
-	struct queue *queue;         /* the mx role's; NULL: this is not the mx role */
-	struct keys *keys;           /* the same */
-	struct reports *reports;     /* the same */
-	const char *hostname;        /* the same */
-	struct dns *dns;             /* of ADMIN_DNS; else NULL */
+	struct directory *directory;   /* the internal one */
+	struct mirror_node *mirror;    /* of the role's own store; NULL: it has none */
+	struct queue *queue;           /* the mx role's; NULL: this is not the mx role */
+	struct keys *keys;             /* the same */
+	struct reports *reports;       /* the same */
+	const struct acme_plans *acme; /* of the role that keeps certificates; else NULL */
+	const char *hostname;          /* the same */
+	struct dns *dns;               /* of ADMIN_DNS; else NULL */
 };
 
 /* One call. */
@@ -62,6 +64,8 @@ enum admin_place {
 	ADMIN_MX,    /* the mx role, while it runs */
 	/* Every role here that has a mirror of its own, the store role first, while they run. */
 	ADMIN_BOTH,
+	/* The role that keeps certificates, while it runs: mx, else the store. */
+	ADMIN_ACME,
 	/* The command line by itself, with a resolver as the config has it: it asks the DNS and
 	 * nothing else. */
 	ADMIN_DNS,

@@ -44,6 +44,8 @@ static bool belongs_here(const struct admin *admin, const struct admin_command *
 {
 	if (command->place == ADMIN_BOTH)
 		return admin->mirror != NULL;
+	if (command->place == ADMIN_ACME)
+		return true;
 	return command->place == (admin->queue ? ADMIN_MX : ADMIN_STORE);
 }
 

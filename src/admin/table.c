@@ -91,6 +91,8 @@ static const char *const KEY_COLUMNS[] = {
 static const char *const ZONE_COLUMNS[] = {"name", "type", "data", NULL};
 static const char *const DESTINATION_COLUMNS[] = {
 	"name", "entries", "connections", "retry", "reason", NULL};
+static const char *const CERTIFICATE_COLUMNS[] = {
+	"name", "issuer", "not_after", "next", "failures", "error", NULL};
 static const char *const RECORD_COLUMNS[] = {"name", "ttl", "type", "data", NULL};
 static const char *const ROUTE_COLUMNS[] = {
 	"preference", "host", "addresses", "secure", "dane", NULL};
@@ -200,6 +202,13 @@ const struct admin_command admin_commands[] = {
 		ADMIN_TABLE, REPORT_ROW_COLUMNS, admin_report_show, ADMIN_MX},
 	{"report send", "[DOMAIN]", "Sends reports now, of one domain or of all.", 0, 1, NO_OPTIONS,
 		false, ADMIN_TABLE, REPORT_SENT_COLUMNS, admin_report_send, ADMIN_MX},
+	{"certificate list", "", "Lists the certificates that an authority gives (tls.acme).", 0, 0,
+		NO_OPTIONS, false, ADMIN_TABLE, CERTIFICATE_COLUMNS, admin_certificate_list,
+		ADMIN_ACME},
+	{"certificate show", "NAME", "Shows one of them.", 1, 1, NO_OPTIONS, false, ADMIN_OBJECT,
+		NULL, admin_certificate_show, ADMIN_ACME},
+	{"certificate renew", "[NAME]", "Has one of them renewed now, or all.", 0, 1, NO_OPTIONS,
+		false, ADMIN_NOTHING, NULL, admin_certificate_renew, ADMIN_ACME},
 	{"dns lookup", "NAME TYPE", "Asks the DNS, as the server does.", 2, 2, NO_OPTIONS, false,
 		ADMIN_TABLE, RECORD_COLUMNS, admin_dns_lookup, ADMIN_DNS},
 	{"dns route", "DOMAIN", "Shows where mail for a domain goes.", 1, 1, NO_OPTIONS, false,

@@ -210,16 +210,19 @@ bool cli_listens(const char *at)
 int cli_call(struct cli *cli, const struct admin_command *command, const struct cli_words *words,
 	const char *password)
 {
-	bool mx = command->place == ADMIN_MX;
-	const char *path = mx ? cli->settings->mx.control_socket : cli->settings->control_socket;
+	const struct conf_settings *settings = cli->settings;
+	bool mx = command->place == ADMIN_MX || (command->place == ADMIN_ACME && settings->mx.on);
+	bool is_running_only = mx || command->place == ADMIN_ACME;
+	const char *path = mx ? settings->mx.control_socket : settings->control_socket;
 	struct cli_answer answer;
 	if (command->place == ADMIN_DNS)
 		return ask_dns(cli, command, words);
 	if (command->place == ADMIN_BOTH)
 		return cli_mirror(cli, command, words);
-	if (!cli_listens(path) && mx)
+	if (!cli_listens(path) && is_running_only)
 		return cli_fail(cli, CLI_TEMPORARY,
-			"no mx role runs here: start the server first (`rookery serve`)");
+			"no %s role runs here: start the server first (`rookery serve`)",
+			mx ? "mx" : "store");
 	if (!cli_listens(path))
 		return call_here(cli, command, words, password);
 	cli_ask(cli, path, command, words, password, &answer);

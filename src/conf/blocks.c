@@ -20,6 +20,11 @@ const struct conf_block conf_blocks[] = {
 			"whose "
 			"names fit the host name that it asked for, else the first one that has no "
 			"names, else the first one."},
+	{.path = "tls.acme",
+		.on = offsetof(struct conf_settings, tls.acme.on),
+		.help = "Certificates from an authority that gives them by itself, like Let's "
+			"Encrypt (ACME, RFC 8555). They are had and renewed when the block is "
+			"there; \"rookery certificate list\" shows how they are."},
 	{.path = "dns",
 		.on = CONF_NO_OFFSET,
 		.help = "How names are looked up in the DNS. Answers are cached, and validated by "

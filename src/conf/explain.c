@@ -127,7 +127,7 @@ static void sample_option(const struct conf_option *option, const char *indent, 
 static bool is_live(const struct conf_block *block)
 {
 	return !block->item_size && strcmp(block->path, "metrics") != 0 &&
-	       strcmp(block->path, "store.learn") != 0;
+	       strcmp(block->path, "store.learn") != 0 && strcmp(block->path, "tls.acme") != 0;
 }
 
 static void sample_block(const struct conf_block *block, unsigned depth, struct buf *to)

@@ -114,6 +114,64 @@ const struct conf_option conf_options[] = {
 		.help = "Host names for which this certificate is chosen; *.example.org stands for "
 			"one label. Without names it is the default."},
 
+	{"tls.acme", "directory", CONF_TEXT, CONF_RESTART, 9, 1000, FIELD(tls.acme.directory),
+		.fallback = "https://acme-v02.api.letsencrypt.org/directory",
+		.help = "The authority: the URL of its directory. For trying, Let's Encrypt has "
+			"https://acme-staging-v02.api.letsencrypt.org/directory, whose "
+			"certificates nobody trusts and whose limits are wide."},
+	{"tls.acme", "contact", CONF_TEXT, CONF_RESTART, 0, 255, FIELD(tls.acme.contact),
+		.fallback = "\"\"", .example = "admin@example.org",
+		.help = "The mail address under which the authority may reach the operator."},
+	{"tls.acme", "names", CONF_HOSTS, CONF_RESTART, FIELD(tls.acme.names), .fallback = "",
+		.example = "mail.example.org imap.example.org",
+		.help = "Host names that the certificate is for. Each must lead to this machine, "
+			"or to either node of a mirror, for the authority looks there whether it "
+			"is ours. Names with * can't be had so."},
+	{"tls.acme", "certificates", CONF_CHOICE, CONF_RESTART, .choices = "one each",
+		FIELD(tls.acme.certificates), .fallback = "one",
+		.help = "one: a certificate that has all names; if one of them fails none is had. "
+			"each: a certificate for each name, chosen by the name that a client asks "
+			"for."},
+	{"tls.acme", "challenge", CONF_CHOICE, CONF_RESTART, .choices = "http tls-alpn",
+		FIELD(tls.acme.challenge), .fallback = "http",
+		.help = "How the authority looks whether a name is ours. http: it asks at port 80 "
+			"(http-01). tls-alpn: it begins TLS at port 443 (tls-alpn-01, RFC 8737)."},
+	{"tls.acme", "http_listen", CONF_ADDRESS, CONF_RESTART, FIELD(tls.acme.http_listen),
+		.fallback = "*:80",
+		.help = "Where questions of http-01 are answered. The authority asks at port 80 of "
+			"each name: another port here is for a proxy in front."},
+	{"tls.acme", "tls_listen", CONF_ADDRESS, CONF_RESTART, FIELD(tls.acme.tls_listen),
+		.fallback = "*:443",
+		.help = "Where those of tls-alpn-01 are answered; the authority asks at port 443."},
+	{"tls.acme", "redirect", CONF_BOOL, CONF_RESTART, FIELD(tls.acme.redirect),
+		.fallback = "no",
+		.help = "Whether all else that is asked for at http_listen is led to https of the "
+			"same host. Otherwise it is not found (404)."},
+	{"tls.acme", "agree_to_terms", CONF_BOOL, CONF_RESTART, FIELD(tls.acme.agree_to_terms),
+		.fallback = "no", .example = "yes",
+		.help = "That you agree to the authority's terms of service. Without yes, it gives "
+			"no certificate."},
+	{"tls.acme", "reuse_key", CONF_BOOL, CONF_RESTART, FIELD(tls.acme.reuse_key),
+		.fallback = "yes",
+		.help = "Whether a renewed certificate has the key of the one before, so that a "
+			"TLSA record that names the key (DANE, 3 1 1) stays right."},
+	{"tls.acme", "authorities", CONF_TEXT, CONF_RESTART, 0, 4096, FIELD(tls.acme.authorities),
+		.fallback = "\"\"", .example = "/etc/rookery/authorities.pem",
+		.help = "A file of certificates by which the authority's own server is verified, "
+			"in place of the system's."},
+	{"tls.acme", "eab_kid", CONF_TEXT, CONF_RESTART, 0, 255, FIELD(tls.acme.eab_kid),
+		.fallback = "\"\"", .example = "kid-1",
+		.help = "External account binding: the name of the key that an authority gave its "
+			"customer."},
+	{"tls.acme", "eab_hmac_key", CONF_TEXT, CONF_RESTART, 0, 1000, FIELD(tls.acme.eab_hmac_key),
+		.fallback = "\"\"",
+		.example = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W",
+		.help = "That key, as the authority writes it (base64url)."},
+	{"tls.acme", "retry", CONF_DURATION, CONF_RESTART, SECOND, DAY, FIELD(tls.acme.retry_ms),
+		.fallback = "10m",
+		.help = "How long after a failure it is tried again; each time it fails in a row "
+			"twice as long, a day at most. Authorities bear few failures."},
+
 	{"dns", "servers", CONF_SERVERS, CONF_RESTART, FIELD(dns.servers), .fallback = "",
 		.example = "127.0.0.1:53",
 		.help = "Resolvers that are asked everything. They must pass on DNSSEC records. "
@@ -163,293 +221,7 @@ const struct conf_option conf_options[] = {
 		.help = "Address of the figures. They are not secret but not for everybody "
 			"either."},
 
-	{"mx", "user", CONF_TEXT, CONF_RESTART, 1, 32, FIELD(mx.user), .fallback = "<user>",
-		.example = "rookery-mx",
-		.help = "The system user of this role; without it the user outside the block."},
-	{"mx", "listen", CONF_LISTEN, CONF_RESTART, .choices = "smtp submission submissions",
-		FIELD(mx.listen), .fallback = "smtp *:25; submission *:587; submissions *:465",
-		.help = "A protocol and an address; may be repeated. smtp takes mail from other "
-			"servers, submission (STARTTLS) and submissions (TLS at once) from users "
-			"who "
-			"log in. The word proxy behind the address says that a load balancer in "
-			"proxy_trusted sends a PROXY header."},
-	{"mx", "store_socket", CONF_ADDRESS, CONF_RESTART, FIELD(mx.store_socket),
-		.fallback = "unix:<run>/lmtp", .example = "unix:/run/rookery/lmtp",
-		.help = "LMTP address of the store, where mail for local users is delivered."},
-	{"mx", "directory", CONF_ADDRESS, CONF_RESTART, FIELD(mx.directory),
-		.fallback = "unix:<run>/authmod", .example = "unix:/run/rookery/authmod",
-		.help = "Address of the directory service (authmod protocol), which knows the "
-			"users."},
-	{"mx", "max_message_size", CONF_SIZE, CONF_RESTART, 64 * KIB, 2 * GIB,
-		FIELD(mx.max_message_size), .fallback = "64M",
-		.help = "Largest message taken from other servers; announced by SIZE."},
-	{"mx", "recipients_max", CONF_NUMBER, CONF_RESTART, 100, 100000, FIELD(mx.recipients_max),
-		.fallback = "1000",
-		.help = "Recipients of one message from another server; RFC 5321 asks for 100 at "
-			"least."},
-	{"mx", "submission_max_message_size", CONF_SIZE, CONF_RESTART, 64 * KIB, 2 * GIB,
-		FIELD(mx.submission_max_message_size), .fallback = "64M",
-		.help = "Largest message that a user may submit."},
-	{"mx", "submission_recipients_max", CONF_NUMBER, CONF_RESTART, 1, 100000,
-		FIELD(mx.submission_recipients_max), .fallback = "1000",
-		.help = "Recipients of one message that a user submits."},
-	{"mx", "command_timeout", CONF_DURATION, CONF_RESTART, SECOND, HOUR,
-		FIELD(mx.command_timeout_ms), .fallback = "5m",
-		.help = "How long the server waits for a command; RFC 5321 asks for 5 minutes."},
-	{"mx", "data_timeout", CONF_DURATION, CONF_RESTART, SECOND, HOUR, FIELD(mx.data_timeout_ms),
-		.fallback = "3m", .help = "How long it waits for the next piece of a message."},
-	{"mx", "store_timeout", CONF_DURATION, CONF_RESTART, SECOND, HOUR,
-		FIELD(mx.store_timeout_ms), .fallback = "1m",
-		.help = "How long it waits for the store; then the sender is told to try again."},
-	{"mx", "directory_timeout", CONF_DURATION, CONF_RESTART, SECOND, 10 * MINUTE,
-		FIELD(mx.directory_timeout_ms), .fallback = "15s",
-		.help = "How long it waits for the directory; then the sender is told to try "
-			"again."},
-	{"mx", "errors_max", CONF_NUMBER, CONF_RESTART, 1, 100000, FIELD(mx.errors_max),
-		.fallback = "20",
-		.help = "Commands in one session that may fail before the connection is closed."},
-	{"mx", "control_socket", CONF_ADDRESS, CONF_RESTART, FIELD(mx.control_socket),
-		.fallback = "unix:<run>/mx-control", .example = "unix:/run/rookery/mx-control",
-		.help = "Where the rookery command reaches the running mx role: its queue."},
-	{"mx.backup", "for", CONF_HOSTS, CONF_RESTART, FIELD(mx.backup.domains), .fallback = "",
-		.example = "example.net *.example.net",
-		.help = "The domains; *.example.net stands for all names below it, not for itself. "
-			"Domains of our own directory need not be here."},
-	{"mx.backup", "verify_recipients", CONF_BOOL, CONF_RESTART,
-		FIELD(mx.backup.verify_recipients), .fallback = "yes",
-		.help = "Whether the domain's own server is asked about a recipient before mail is "
-			"taken: whom it refuses is refused here, too, so that nobody gets bounces "
-			"for mail that he did not send. When it can't tell, mail is taken. Answers "
-			"are remembered: an hour, refusals 10 minutes."},
-	{"mx.backup", "verify_timeout", CONF_DURATION, CONF_RESTART, 100, MINUTE,
-		FIELD(mx.backup.verify_timeout_ms), .fallback = "10s",
-		.help = "How long its connection and each of its answers are waited for; then it "
-			"can't tell, and is not asked again for a minute."},
-	{"mx.checks", "on", CONF_BOOL, CONF_RESTART, FIELD(mx.checks.on), .fallback = "yes",
-		.help = "Whether anything is asked."},
-	{"mx.checks", "trusted", CONF_NETWORKS, CONF_RESTART, FIELD(mx.checks.trusted),
-		.fallback = "127.0.0.0/8 ::1", .example = "127.0.0.0/8 ::1 192.0.2.0/24",
-		.help = "Networks of our own servers: nothing is asked about mail from there."},
-	{"mx.checks", "dmarc", CONF_CHOICE, CONF_RESTART, .choices = "mark reject",
-		FIELD(mx.checks.dmarc), .fallback = "mark",
-		.help = "What becomes of mail whose author's domain wants it rejected when DMARC "
-			"fails. mark: it is taken, and Authentication-Results says so. reject: it "
-			"is refused (550 5.7.1), unless a chain of ARC holds."},
-	{"mx.checks", "reject_score", CONF_NUMBER, CONF_RESTART, 0, 1000000,
-		FIELD(mx.checks.reject_score), .fallback = "10",
-		.help = "From which score on a client is refused, at its first recipient (554 "
-			"5.7.1). What counts are its blocks dns_list, its HELO and its name. 0: "
-			"never."},
-	{"mx.checks", "mark_score", CONF_NUMBER, CONF_RESTART, 0, 1000000,
-		FIELD(mx.checks.mark_score), .fallback = "5",
-		.help = "From which score on the mail of a client is marked: a field "
-			"X-Rookery-Score with the score and its reasons stands in front. 0: "
-			"never."},
-	{"mx.checks", "bad_helo_score", CONF_NUMBER, CONF_RESTART, 0, 1000,
-		FIELD(mx.checks.bad_helo_score), .fallback = "1",
-		.help = "What it adds when a client's HELO is neither a full name nor an address "
-			"literal. 0: nothing."},
-	{"mx.checks", "own_helo_score", CONF_NUMBER, CONF_RESTART, 0, 1000,
-		FIELD(mx.checks.own_helo_score), .fallback = "3",
-		.help = "What it adds when a client says in HELO that it has our own name or "
-			"address. 0: nothing."},
-	{"mx.checks", "no_ptr_score", CONF_NUMBER, CONF_RESTART, 0, 1000,
-		FIELD(mx.checks.no_ptr_score), .fallback = "1",
-		.help = "What it adds when a client's address has no name (PTR), or none that has "
-			"the address, too. 0: nothing, and nobody asks."},
-	{"mx.checks", "ask_timeout", CONF_DURATION, CONF_RESTART, 100, MINUTE,
-		FIELD(mx.checks.ask_timeout_ms), .fallback = "3s",
-		.help = "How long all questions about a client may take, which are asked at the "
-			"same time; what is not answered then counts nothing."},
-	{"mx.dns_list", "of", CONF_CHOICE, CONF_RESTART, .choices = "client domain url", LIST(of),
-		.fallback = "client",
-		.help = "What is looked for in the list. client: the client's IP address. domain: "
-			"the domains of the sender's address and of HELO. url: the domains that "
-			"the "
-			"message links to, asked for when it is here whole."},
-	{"mx.dns_list", "score", CONF_NUMBER, CONF_RESTART, 0, 1000000, LIST(score),
-		.fallback = "5",
-		.help = "What it adds to a client's score. A list of good clients is no use here: "
-			"nothing takes away from a score."},
-	{"mx.dns_list", "codes", CONF_RANGES, CONF_RESTART, LIST(codes),
-		.fallback = "127.0.0.2-127.0.1.254", .example = "127.0.0.2 127.0.0.4-127.0.0.11",
-		.help = "Answers of the list that count, addresses or ranges of them; the list's "
-			"own page says what each means."},
-	{"mx.greylist", "on", CONF_BOOL, CONF_RESTART, FIELD(mx.greylist.on), .fallback = "no",
-		.help = "Whether clients that are new are put off (450 4.7.1)."},
-	{"mx.greylist", "delay", CONF_DURATION, CONF_RESTART, SECOND, DAY,
-		FIELD(mx.greylist.delay_ms), .fallback = "1m",
-		.help = "After what time the same client may bring mail from the same sender to "
-			"the same recipient."},
-	{"mx.greylist", "retry", CONF_DURATION, CONF_RESTART, MINUTE, 30 * (uint64_t)DAY,
-		FIELD(mx.greylist.retry_ms), .fallback = "1d",
-		.help = "How long it has to come again; later it is new."},
-	{"mx.greylist", "remember", CONF_DURATION, CONF_RESTART, HOUR, 365 * (uint64_t)DAY,
-		FIELD(mx.greylist.remember_ms), .fallback = "30d",
-		.help = "How long a client that came again may bring any mail at once, from the "
-			"last time on that it did."},
-	{"mx.greylist", "spare", CONF_CHOICE, CONF_RESTART, .choices = "nobody named spf",
-		FIELD(mx.greylist.spare), .fallback = "nobody",
-		.help = "Who with a score of 0 (mx.checks) need not wait. nobody: all wait. named: "
-			"a client whose address has a name that has the address, too; without "
-			"no_ptr_score nobody asks for it. spf: the same, and one whom SPF lets "
-			"send for the sender's domain."},
-	{"mx.limits", "messages_per_minute", CONF_NUMBER, CONF_RESTART, 0, 60000,
-		FIELD(mx.limits.messages), .fallback = "0", .example = "100",
-		.help = "Messages that one client may begin on port 25 in a minute; of IPv6 a /64 "
-			"counts as one. What is more is put off (450 4.7.1). 0: any number."},
-	{"mx.limits", "recipients_per_minute", CONF_NUMBER, CONF_RESTART, 0, 60000,
-		FIELD(mx.limits.recipients), .fallback = "0", .example = "1000",
-		.help = "Recipients that it may name in a minute, those that are not here, too. 0: "
-			"any number."},
-	{"mx.limits", "user_messages_per_hour", CONF_NUMBER, CONF_RESTART, 0, 60000,
-		FIELD(mx.limits.user_messages), .fallback = "0", .example = "500",
-		.help = "Messages that one user may submit in an hour, so that a password in wrong "
-			"hands does not get this server onto lists. 0: any number."},
-	{"mx.limits", "user_recipients_per_hour", CONF_NUMBER, CONF_RESTART, 0, 60000,
-		FIELD(mx.limits.user_recipients), .fallback = "0", .example = "2000",
-		.help = "Recipients that he may name in an hour. 0: any number."},
-	{"mx.milter", "address", CONF_ADDRESS, CONF_RESTART, MILTER(address),
-		.example = "127.0.0.1:11332",
-		.help = "Where it listens: address and port, or unix: and the path of a socket "
-			"that the mx role's user may write to."},
-	{"mx.milter", "timeout", CONF_DURATION, CONF_RESTART, 100, 10 * MINUTE, MILTER(timeout_ms),
-		.fallback = "30s",
-		.help = "How long a connection or the answer to one step may take."},
-	{"mx.milter", "message_timeout", CONF_DURATION, CONF_RESTART, 100, HOUR,
-		MILTER(message_timeout_ms), .fallback = "5m",
-		.help = "How long a message with its end may take. The sender waits meanwhile; RFC "
-			"5321 has it wait for 10 minutes, over all milters."},
-	{"mx.milter", "on_failure", CONF_CHOICE, CONF_RESTART, .choices = "tempfail accept reject",
-		MILTER(on_failure), .fallback = "tempfail",
-		.help = "What becomes of mail when it can't be reached, or does not answer. "
-			"tempfail: the sender is told to try again later (451). accept: the mail "
-			"goes on without it. reject: the mail is refused (550)."},
-	{"mx.milter", "submission", CONF_BOOL, CONF_RESTART, MILTER(submission), .fallback = "yes",
-		.help = "Whether it is asked about what users send, too."},
-	{"mx.srs", "on", CONF_BOOL, CONF_RESTART, FIELD(mx.srs.on), .fallback = "yes",
-		.help = "Whether senders in domains of others are written anew. When they are not, "
-			"what came of it before is still led back."},
-	{"mx.srs", "domain", CONF_TEXT, CONF_RESTART, 0, 255, FIELD(mx.srs.domain),
-		.fallback = "\"\"", .example = "example.org",
-		.help = "The domain of rewritten senders, whose MX and SPF records must name this "
-			"server; one domain for all is needed only where some domains' records do "
-			"not. \"\": the domain of the address that forwards."},
-	{"mx.srs", "secret_file", CONF_TEXT, CONF_RESTART, 0, 4096, FIELD(mx.srs.secret_file),
-		.fallback = "\"\"", .example = "/etc/rookery/srs.secrets",
-		.help = "A file of secrets, one a line, of 16 bytes or more: the first one signs, "
-			"all are believed. Front ends that are no mirror share it; it is read "
-			"before privileges are dropped. \"\": a secret is made when it is needed "
-			"first, and both nodes of a mirror have it."},
-	{"mx.arc", "seal", CONF_CHOICE, CONF_RESTART, .choices = "forwarded no", FIELD(mx.arc.seal),
-		.fallback = "forwarded",
-		.help = "forwarded: mail that goes on to elsewhere is sealed where the domain of "
-			"the address that forwards, or mx.srs.domain, has an RSA key (\"rookery "
-			"dkim add\"). no: none is."},
-	{"mx.outbound", "smart_host", CONF_TEXT, CONF_RESTART, 0, 255,
-		FIELD(mx.outbound.smart_host), .fallback = "\"\"", .example = "192.0.2.25:25",
-		.help = "Address and port of a server that takes all mail for elsewhere; a block "
-			"transport \"*\" says more of it. Without either, the DNS says where mail "
-			"for a domain goes."},
-	{"mx.outbound", "port", CONF_NUMBER, CONF_RESTART, 1, 65535, FIELD(mx.outbound.port),
-		.fallback = "25",
-		.help = "Where other servers listen. Only tests have another one than 25."},
-	{"mx.outbound", "mta_sts", CONF_BOOL, CONF_RESTART, FIELD(mx.outbound.mta_sts),
-		.fallback = "yes",
-		.help = "Whether policies of other domains that demand TLS with a verified "
-			"certificate are fetched and kept to (MTA-STS, RFC 8461). Where DANE says "
-			"so, that counts alone."},
-	{"mx.outbound", "authorities", CONF_TEXT, CONF_RESTART, 0, 4096,
-		FIELD(mx.outbound.authorities), .fallback = "\"\"",
-		.example = "/etc/rookery/authorities.pem",
-		.help = "A file of certificates by which those of other servers are verified, for "
-			"MTA-STS and transports, in place of the system's; below /etc or /usr."},
-	{"mx.outbound", "https_port", CONF_NUMBER, CONF_RESTART, 1, 65535,
-		FIELD(mx.outbound.https_port), .fallback = "443",
-		.help = "Where policies are fetched. Only tests have another one than 443."},
-	{"mx.reports", "on", CONF_BOOL, CONF_RESTART, FIELD(mx.reports.on), .fallback = "no",
-		.help = "Whether reports are gathered and sent. They go to strangers in this "
-			"server's name: turn it on when the domain of from has a DKIM key "
-			"(\"rookery dkim add\") and somebody reads what is sent there."},
-	{"mx.reports", "dmarc", CONF_BOOL, CONF_RESTART, FIELD(mx.reports.dmarc), .fallback = "yes",
-		.help = "Whether DMARC reports are among them (RFC 9990)."},
-	{"mx.reports", "tls", CONF_BOOL, CONF_RESTART, FIELD(mx.reports.tls), .fallback = "yes",
-		.help = "Whether TLS reports are among them (RFC 8460)."},
-	{"mx.reports", "from", CONF_TEXT, CONF_RESTART, 0, 254, FIELD(mx.reports.from),
-		.fallback = "\"\"", .example = "postmaster@example.org",
-		.help = "The address in their From; \"\" is postmaster at the hostname. Its domain "
-			"is who reports, and a key of it, or of a domain above it, signs them."},
-	{"mx.reports", "envelope_from", CONF_TEXT, CONF_RESTART, 0, 254,
-		FIELD(mx.reports.envelope_from), .fallback = "\"\"",
-		.example = "reports@example.org",
-		.help = "Who hears that one can't be delivered; \"\" is nobody (MAIL FROM:<>)."},
-	{"mx.reports", "organisation", CONF_TEXT, CONF_RESTART, 0, 255,
-		FIELD(mx.reports.organisation), .fallback = "\"\"", .example = "Example",
-		.help = "Who reports, for people; \"\" is the domain of from."},
-	{"mx.reports", "contact", CONF_TEXT, CONF_RESTART, 0, 255, FIELD(mx.reports.contact),
-		.fallback = "\"\"", .example = "https://example.org/mail",
-		.help = "Where to ask about them, an address or a page; \"\" is from."},
-	{"mx.transport", "host", CONF_TEXT, CONF_RESTART, 1, 255, TRANSPORT(host),
-		.example = "gateway.example.net",
-		.help = "The server: a name, whose addresses are asked for and no MX record, or an "
-			"IP address."},
-	{"mx.transport", "port", CONF_NUMBER, CONF_RESTART, 1, 65535, TRANSPORT(port),
-		.fallback = "25", .help = "The port on which it listens."},
-	{"mx.transport", "tls", CONF_CHOICE, CONF_RESTART,
-		.choices = "opportunistic required verify none", TRANSPORT(tls),
-		.fallback = "opportunistic",
-		.help = "opportunistic: when it is offered, with any certificate. required: or no "
-			"mail. verify: the certificate must be the host's, by the authorities that "
-			"this system trusts. none: not even when it is offered."},
-	{"mx.transport", "user", CONF_TEXT, CONF_RESTART, 0, 255, TRANSPORT(user),
-		.fallback = "\"\"", .example = "relay",
-		.help = "Who logs in there; without it nobody does."},
-	{"mx.transport", "password", CONF_TEXT, CONF_RESTART, 0, 255, TRANSPORT(password),
-		.fallback = "\"\"", .example = "secret",
-		.help = "The user's password. It is told over TLS only, or proved without being "
-			"told (SCRAM, CRAM-MD5)."},
-	{"mx.queue", "lifetime", CONF_DURATION, CONF_RESTART, MINUTE, 30 * (uint64_t)DAY,
-		FIELD(mx.queue.lifetime_ms), .fallback = "5d",
-		.help = "How long a message is tried before its sender hears that it has failed; "
-			"RFC 5321 asks for 4 or 5 days at least."},
-	{"mx.queue", "delay_warning", CONF_DURATION, CONF_RESTART, MINUTE, 30 * (uint64_t)DAY,
-		FIELD(mx.queue.delay_warning_ms), .fallback = "4h",
-		.help = "After that time its sender hears once that it takes long."},
-	{"mx.queue", "retry", CONF_DURATIONS, CONF_RESTART, SECOND, 5 * (uint64_t)DAY,
-		FIELD(mx.queue.retry), .fallback = "5m 15m 30m 1h 2h 4h",
-		.help = "When a server says \"later\" about a recipient: how long after the first "
-			"attempt, the second one and so on it is tried again; the last one holds "
-			"for "
-			"all that follow."},
-	{"mx.queue", "reach_first", CONF_DURATION, CONF_RESTART, SECOND, DAY,
-		FIELD(mx.queue.reach_first_ms), .fallback = "1m",
-		.help = "How long a destination that can't be reached is left alone at first, with "
-			"all that waits for it; then twice as long each time, up to reach_max."},
-	{"mx.queue", "reach_max", CONF_DURATION, CONF_RESTART, SECOND, 5 * (uint64_t)DAY,
-		FIELD(mx.queue.reach_max_ms), .fallback = "1h",
-		.help = "How long it is left alone at most. Our own store is tried again after 5 "
-			"seconds at most in any case."},
-	{"mx.queue", "connections", CONF_NUMBER, CONF_RESTART, 1, 10000,
-		FIELD(mx.queue.connections), .fallback = "200",
-		.help = "Connections to all destinations at the same time."},
-	{"mx.queue", "connections_per_destination", CONF_NUMBER, CONF_RESTART, 1, 1000,
-		FIELD(mx.queue.connections_per_destination), .fallback = "20",
-		.help = "Connections to one destination at the same time; more than one only while "
-			"it answers."},
-	{"mx.queue", "take_over", CONF_DURATION, CONF_RESTART, 0, 5 * (uint64_t)DAY,
-		FIELD(mx.queue.take_over_ms), .fallback = "10m",
-		.help = "When the other node of a mirror has been away for so long, this one sends "
-			"what waits in that one's queue. If it is not lost but only cut off, mail "
-			"may "
-			"go out twice. 0s: never by itself, but after \"rookery mirror replace\" "
-			"or \"unpair\"."},
-	{"mx.xclient", "from", CONF_NETWORKS, CONF_RESTART, FIELD(mx.xclient.from), .fallback = "",
-		.example = "192.0.2.10 2001:db8:1::/64",
-		.help = "Networks of front ends who may say XCLIENT, on all listeners of the role; "
-			"it "
-			"is offered to them alone. Who may say it may also say who is logged in, "
-			"and "
-			"send as he."},
+#include "conf/options_mx.inc"
 
 	{"store", "user", CONF_TEXT, CONF_RESTART, 1, 32, FIELD(store.user), .fallback = "<user>",
 		.example = "rookery-store",

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/must.h"
+#include "conf/acme.h"
 #include "conf/defaults.h"
 #include "conf/file.h"
 #include "conf/nearest.h"
@@ -210,6 +211,14 @@ static struct conf_place place_of(const struct reading *r, const char *block, co
 	return file->place;
 }
 
+static struct conf_place place_of_block(const struct reading *r, const char *path)
+{
+	const struct instance *i = r->instances;
+	while (i->next && strcmp(i->block->path, path) != 0)
+		i = i->next;
+	return i->place;
+}
+
 /* Without any certificate a listener that begins with TLS could serve nobody. */
 static void check_certificates(struct reading *r)
 {
@@ -217,7 +226,7 @@ static void check_certificates(struct reading *r)
 	const struct conf_listens none = {NULL, 0};
 	const struct conf_listens all[] = {
 		s->mx.on ? s->mx.listen : none, s->store.on ? s->store.listen : none};
-	if (s->tls.self_signed || s->tls.certificate_count > 0)
+	if (s->tls.self_signed || s->tls.certificate_count > 0 || s->tls.acme.on)
 		return;
 	for (size_t role = 0; role < ARRAY_LEN(all); role++)
 		for (size_t i = 0; i < all[role].count; i++) {
@@ -230,6 +239,17 @@ static void check_certificates(struct reading *r)
 				conf_protocol_name(listen->protocol), listen->address);
 			return;
 		}
+}
+
+static void check_acme(struct reading *r)
+{
+	const char *option;
+	struct err err;
+	if (!r->settings->tls.acme.on || conf_acme_check(r->settings, &option, &err) == 0)
+		return;
+	conf_fault(r->faults,
+		option ? place_of(r, "tls.acme", option) : place_of_block(r, "tls.acme"), "%s",
+		err.text);
 }
 
 static void read_tree(struct reading *r, const struct conf_node *nodes)
@@ -247,6 +267,8 @@ static void read_tree(struct reading *r, const struct conf_node *nodes)
 		fill_defaults(r, instance);
 	if (r->faults->count == 0)
 		check_certificates(r);
+	if (r->faults->count == 0)
+		check_acme(r);
 }
 
 /* Reads a file, or `text` when it is not NULL. */

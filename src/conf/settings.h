@@ -62,8 +62,26 @@ struct conf_certificate {
 	struct conf_list names;
 };
 
+/* Certificates that an authority gives by itself (RFC 8555). */
+enum { CONF_ACME_NAMES_MAX = 100 };
+enum conf_acme_challenge { CONF_ACME_HTTP, CONF_ACME_TLS_ALPN };
+enum conf_acme_certificates { CONF_ACME_ONE, CONF_ACME_EACH };
+struct conf_acme {
+	bool on;
+	const char *directory, *contact; /* contact: a mail address; "": none */
+	struct conf_list names;
+	enum conf_acme_challenge challenge;
+	enum conf_acme_certificates certificates;
+	const char *http_listen, *tls_listen;
+	bool redirect, agree_to_terms, reuse_key;
+	const char *authorities;            /* file; "": the system's */
+	const char *eab_kid, *eab_hmac_key; /* "": none */
+	uint64_t retry_ms;
+};
+
 struct conf_tls {
 	bool self_signed;
+	struct conf_acme acme;
 	const struct conf_certificate *certificates;
 	size_t certificate_count;
 };

@@ -26,7 +26,8 @@ struct tls_layer {
 	struct tls_handover *handover; /* NULL: stays with OpenSSL, and after the handshake */
 	struct buf in;                 /* read ahead in the handshake */
 	size_t in_at;
-	struct net_tls_set *set; /* the server's half: SNI looks in it */
+	struct net_tls_set *set;                     /* the server's half: SNI looks in it */
+	const struct net_tls_challenges *challenges; /* NULL: none are answered */
 	struct net_tls_key *key; /* held for the handshake; NULL: certificates */
 	bool below_ended;        /* for OpenSSL's question after the end of the stream */
 	bool broken;             /* after a fatal error OpenSSL must not be called */
@@ -140,6 +141,13 @@ void net_tls_on_secret(const SSL *ssl, const char *line)
 	struct tls_layer *tls = BIO_get_data(SSL_get_rbio(ssl));
 	if (tls->handover)
 		tls_handover_secret(tls->handover, line);
+}
+
+int net_tls_on_hello(SSL *ssl, int *ret_alert, void *context)
+{
+	const struct tls_layer *tls = BIO_get_data(SSL_get_rbio(ssl));
+	return tls->challenges ? net_tls_challenge_hello(ssl, tls->challenges, ret_alert)
+			       : SSL_CLIENT_HELLO_SUCCESS;
 }
 
 static void on_message(int written, int version, int content, const void *bytes, size_t len,
@@ -314,6 +322,7 @@ int net_tls_serve(struct net_tls_slot *slot, struct net_layer *below, struct net
 		return -1;
 	}
 	tls->set = set;
+	tls->challenges = net_tls_slot_challenges(slot);
 	prepare_handover(tls, false);
 	SSL_set_accept_state(tls->ssl);
 	*ret_layer = &tls->layer;

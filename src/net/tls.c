@@ -34,6 +34,7 @@ struct net_tls_set {
 struct net_tls_slot {
 	pthread_mutex_t lock;
 	struct net_tls_set *set; /* guarded by lock */
+	struct net_tls_challenges challenges;
 };
 
 int net_tls_error(struct err *err, enum err_class class, const char *text)
@@ -143,6 +144,14 @@ static int load_key(SSL_CTX *context, struct slice pem, struct err *err)
 	return 0;
 }
 
+int net_tls_context_load(
+	SSL_CTX *context, const struct net_tls_certificate *certificate, struct err *err)
+{
+	if (load_chain(context, certificate->chain_pem, err) < 0)
+		return -1;
+	return load_key(context, certificate->key_pem, err);
+}
+
 static SSL_CTX *new_context(
 	struct net_tls_set *set, const struct net_tls_certificate *certificate, struct err *err)
 {
@@ -157,8 +166,8 @@ static SSL_CTX *new_context(
 	SSL_CTX_set_keylog_callback(context, net_tls_on_secret); /* no log: see there */
 	(void)SSL_CTX_set_tlsext_servername_callback(context, on_sni);
 	(void)SSL_CTX_set_tlsext_servername_arg(context, set);
-	if (load_chain(context, certificate->chain_pem, err) == 0 &&
-		load_key(context, certificate->key_pem, err) == 0)
+	SSL_CTX_set_client_hello_cb(context, net_tls_on_hello, NULL);
+	if (net_tls_context_load(context, certificate, err) == 0)
 		return context;
 	SSL_CTX_free(context);
 	return NULL;
@@ -278,6 +287,16 @@ void net_tls_slot_free(struct net_tls_slot *slot)
 	net_tls_set_unref(slot->set);
 	(void)pthread_mutex_destroy(&slot->lock);
 	free(slot);
+}
+
+void net_tls_slot_answer(struct net_tls_slot *slot, const struct net_tls_challenges *challenges)
+{
+	slot->challenges = *challenges;
+}
+
+const struct net_tls_challenges *net_tls_slot_challenges(const struct net_tls_slot *slot)
+{
+	return slot->challenges.find ? &slot->challenges : NULL;
 }
 
 struct net_tls_set *net_tls_slot_take(struct net_tls_slot *slot)

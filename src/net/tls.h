@@ -31,6 +31,18 @@ int net_tls_slot_set_key(struct net_tls_slot *slot, struct slice identity, struc
 /* Empties it: handshakes fail. */
 void net_tls_slot_clear(struct net_tls_slot *slot);
 void net_tls_slot_free(struct net_tls_slot *slot);
+/* Whether a name is ours an authority may look by TLS (tls-alpn-01, RFC 8737): it offers nothing
+ * but the protocol "acme-tls/1", and wants to be shown a certificate that was made for it. So any
+ * listener with certificates can answer. */
+struct net_tls_challenges {
+	/* Makes that certificate, as PEM: both texts are freed by the caller. Negative: nobody is
+	 * asked about that host, and the handshake fails. Any thread of the loop; may block, not
+	 * wait. */
+	int (*find)(void *context, const char *host, char **ret_chain_pem, char **ret_key_pem);
+	void *context;
+};
+/* Once, before listeners of the slot serve. */
+void net_tls_slot_answer(struct net_tls_slot *slot, const struct net_tls_challenges *challenges);
 
 /* What a server's certificate has to fit where the DNS says it: TLSA records of usage 2 (it is
  * signed by this authority) and 3 (it is this one), RFC 6698 section 2.1. One that fits is enough.

@@ -15,6 +15,15 @@ void net_tls_set_unref(struct net_tls_set *set); /* NULL is fine */
 /* Where every handshake begins; SNI may switch it to another context of the set. */
 SSL_CTX *net_tls_set_context(struct net_tls_set *set);
 
+/* Certificate and key into a context. */
+int net_tls_context_load(SSL_CTX *context, const struct net_tls_certificate *certificate,
+	struct err *err) WARN_UNUSED;
+
+/* tls_challenge.c: for SSL_CTX_set_client_hello_cb(); of a connection whose slot answers. */
+int net_tls_challenge_hello(SSL *ssl, const struct net_tls_challenges *challenges, int *ret_alert);
+/* NULL: the slot answers none. */
+const struct net_tls_challenges *net_tls_slot_challenges(const struct net_tls_slot *slot);
+
 /* Fills *err with `text` and the oldest error of this thread's OpenSSL queue, and empties the
  * queue; returns -1. */
 int net_tls_error(struct err *err, enum err_class class, const char *text);
@@ -40,6 +49,8 @@ SSL *net_tls_begin(SSL_CTX *context, struct net_layer *below, struct net_layer *
 	struct err *err) WARN_UNUSED;
 /* layer_tls.c: what OpenSSL would write to a key log. */
 void net_tls_on_secret(const SSL *ssl, const char *line);
+/* layer_tls.c: a client's first message, before anything in it counts. */
+int net_tls_on_hello(SSL *ssl, int *ret_alert, void *context);
 
 /* tls_handover.c: what the records need, collected while a handshake is under way. */
 struct tls_handover;

@@ -4,6 +4,7 @@
 #include "base/errno_here.h"
 #include "base/log.h"
 #include "net/tls.h"
+#include "roles/acme/plans.h"
 #include "roles/sandbox.h"
 
 #include <fcntl.h>
@@ -31,6 +32,7 @@ static int read_file(const char *path, struct buf *to, struct err *err)
 	return 0;
 }
 
+/* Appends {"chain":…, "key":…, "names":[…]}. */
 static int add(json_t *list, const char *chain, const char *key, const struct conf_list *names,
 	struct err *err)
 {
@@ -79,7 +81,44 @@ static int make_own(
 	return r;
 }
 
-int certificates_load(const struct conf_settings *settings, json_t **ret_list, struct err *err)
+/* Whether TLS can be served with it. */
+static bool is_good(const json_t *one, struct err *err)
+{
+	const struct net_tls_certificate certificate = {
+		.chain_pem = slice_str(json_string_value(json_object_get(one, "chain"))),
+		.key_pem = slice_str(json_string_value(json_object_get(one, "key")))};
+	struct net_tls_slot *slot = net_tls_slot_new();
+	int r = net_tls_slot_set(slot, &certificate, 1, err);
+	net_tls_slot_free(slot);
+	return r == 0;
+}
+
+/* What an authority gave so far. A file that can't be used is as none: the role that keeps
+ * certificates will write it again, and mail goes on meanwhile. */
+static void add_acme(const struct conf_settings *settings, json_t *list)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	const struct acme_plan *plans;
+	size_t count = acme_plans_of(&settings->tls.acme, &arena, &plans);
+	for (size_t i = 0; i < count; i++) {
+		const struct conf_list names = {plans[i].names, plans[i].count};
+		char path[ACME_PATH_MAX];
+		struct err err = {0};
+		size_t before = json_array_size(list);
+		acme_path(settings, &plans[i], path);
+		if (access(path, F_OK) != 0)
+			continue;
+		if (add(list, path, path, &names, &err) == 0 &&
+			is_good(json_array_get(list, before), &err))
+			continue;
+		log_error(NULL, "a certificate can't be used", F_STR("file", path), F_ERR(&err));
+		if (json_array_size(list) > before)
+			(void)json_array_remove(list, before);
+	}
+}
+
+int certificates_load(const struct conf_settings *settings, const struct conf_settings *started,
+	json_t **ret_list, struct err *err)
 {
 	const struct conf_tls *tls = &settings->tls;
 	json_t *list = json_array();
@@ -88,7 +127,13 @@ int certificates_load(const struct conf_settings *settings, json_t **ret_list, s
 		const struct conf_certificate *c = &tls->certificates[i];
 		r = add(list, c->chain, c->key, &c->names, err);
 	}
-	if (tls->certificate_count == 0 && tls->self_signed) {
+	if (r == 0)
+		add_acme(started, list);
+	bool stands_in = started->tls.acme.on && r == 0 && json_array_size(list) == 0;
+	if (stands_in)
+		log_warn(NULL, "no certificate was had so far: a self-signed one stands in");
+	if (stands_in ||
+		(tls->certificate_count == 0 && tls->self_signed && !started->tls.acme.on)) {
 		char chain[700], key[700];
 		const struct conf_list none = {0};
 		(void)snprintf(chain, sizeof(chain), "%s/tls/self-signed.pem", settings->data);

@@ -2,8 +2,8 @@
 #include "roles/floors.h"
 #include "roles/mirrored.h"
 
+#include "acme/kept.h"
 #include "base/errno_here.h"
-
 #include "base/must.h"
 #include "directory/internal.h"
 #include "directory/merge.h"
@@ -36,6 +36,7 @@ static int open_store(
 		.rules = f->merge_rules};
 	add_merge_rules(mail_merge_rules, f);
 	add_merge_rules(directory_merge_rules, f);
+	add_merge_rules(acme_merge_rules, f);
 	return mirrored_open(&options, &f->mirror, &f->store, err);
 }
 

@@ -7,6 +7,7 @@
 #include "base/errno_here.h"
 #include "base/log.h"
 #include "net/session.h"
+#include "roles/acme/host.h"
 #include "roles/channel.h"
 #include "roles/sandbox.h"
 
@@ -18,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { DNS_PORT = 53 };
 enum { BACKLOG = 4096, STOP_GRACE_MS = 3000, CERTIFICATES_MAX = 1000, NAMES_MAX = 100 };
 /* What a whole message takes goes back to the system when it is freed. Left alone, malloc() takes
  * such blocks from its heaps once one was freed, and each heap keeps the most that it ever held. */
@@ -107,6 +109,13 @@ struct directory_throttle *role_throttle_new(const struct role *role)
 		(unsigned)limits->auth_failures_per_address, limits->auth_failure_window_ms);
 }
 
+void role_tell(struct role *role, json_t *message)
+{
+	(void)pthread_mutex_lock(&role->channel_lock);
+	(void)channel_send(role->channel, message);
+	(void)pthread_mutex_unlock(&role->channel_lock);
+}
+
 static void loop_metrics(struct role *role, struct buf *to)
 {
 	struct net_loop_figures f = net_loop_figures(role->loop);
@@ -145,14 +154,14 @@ struct listening {
 	struct channel *channel;
 };
 
-static void answer_metrics(struct role *role, struct channel *channel)
+static void answer_metrics(struct role *role)
 {
 	AUTO(buf_free) struct buf text = BUF(1 << 20);
 	loop_metrics(role, &text);
 	role->kind->metrics(role, &text);
+	acme_host_metrics(role->acme, &text);
 	const char *ailment = role->kind->ailment ? role->kind->ailment(role) : NULL;
-	(void)channel_send(
-		channel, json_pack("{s:s, s:s?}", "metrics", buf_cstr(&text), "ailment", ailment));
+	role_tell(role, json_pack("{s:s, s:s?}", "metrics", buf_cstr(&text), "ailment", ailment));
 }
 
 static void stop(struct role *role)
@@ -161,7 +170,7 @@ static void stop(struct role *role)
 	net_loop_stop(role->loop, STOP_GRACE_MS);
 }
 
-static void take_message(struct role *role, struct channel *channel, const json_t *message)
+static void take_message(struct role *role, const json_t *message)
 {
 	const json_t *certificates = json_object_get(message, "certificates");
 	const json_t *level = json_object_get(message, "log_level");
@@ -174,7 +183,7 @@ static void take_message(struct role *role, struct channel *channel, const json_
 	if (level)
 		log_set_level((enum log_level)json_integer_value(level));
 	if (json_object_get(message, "metrics"))
-		answer_metrics(role, channel);
+		answer_metrics(role);
 	if (json_object_get(message, "stop"))
 		stop(role);
 }
@@ -189,7 +198,7 @@ static void *listen_to_supervisor(void *context)
 		if (!message && gone)
 			break;
 		if (message)
-			take_message(l->role, l->channel, message);
+			take_message(l->role, message);
 		json_decref(message);
 	}
 	stop(l->role);
@@ -224,6 +233,21 @@ static int trust(struct role *role, struct err *err)
 	return 0;
 }
 
+/* What the kernel lets it do from now on. */
+static const char *confine(const struct role *role)
+{
+	const struct role_kind *kind = role->kind;
+	const char *writable[] = {role->folder, role->settings->run,
+		role->acme ? acme_host_folder(role->acme) : NULL};
+	const uint16_t peers[] = {kind->peer ? kind->peer(role->settings) : 0,
+		role->acme ? acme_host_port(role->acme) : 0, role->acme ? DNS_PORT : 0};
+	const struct sandbox_network network = {.port = kind->port ? kind->port(role->settings) : 0,
+		.peers = peers,
+		.peer_count = ARRAY_LEN(peers),
+		.connects = kind->connects};
+	return sandbox_confine(writable, ARRAY_LEN(writable) - (role->acme ? 0 : 1), &network);
+}
+
 static int start(struct role *role, struct channel *channel, struct err *err)
 {
 	const struct conf_limits *limits = &role->settings->limits;
@@ -241,14 +265,13 @@ static int start(struct role *role, struct channel *channel, struct err *err)
 	json_decref(first);
 	if (r < 0 || sandbox_find_user(role->kind->user(role->settings), &user, err) < 0 ||
 		open_folder(role, &user, err) < 0 || trust(role, err) < 0 ||
-		listen_all(role, err) < 0 || role->kind->prepare(role, err) < 0 ||
-		sandbox_drop(&user, err) < 0)
+		listen_all(role, err) < 0 || role->kind->prepare(role, err) < 0)
 		return -1;
-	const char *const writable[] = {role->folder, role->settings->run};
-	uint16_t port = role->kind->port ? role->kind->port(role->settings) : 0;
-	uint16_t peer = role->kind->peer ? role->kind->peer(role->settings) : 0;
-	const char *confined =
-		sandbox_confine(writable, ARRAY_LEN(writable), port, peer, role->kind->connects);
+	if (acme_host_is_wanted(role) && acme_host_prepare(role, &user, &role->acme, err) < 0)
+		return -1;
+	if (sandbox_drop(&user, err) < 0)
+		return -1;
+	const char *confined = confine(role);
 	if (net_loop_new(&loop, &role->loop, err) < 0 || role->kind->open(role, err) < 0)
 		return -1;
 	log_info(NULL, "role ready", F_STR("confined_by", confined), F_UINT("uid", geteuid()));
@@ -263,6 +286,7 @@ static void close_role(struct role *role)
 	free(role->proxy_trusted);
 	(void)close(role->folder_fd);
 	(void)close(role->spool_fd);
+	(void)pthread_mutex_destroy(&role->channel_lock);
 	free(role);
 }
 
@@ -279,6 +303,8 @@ int role_main(const struct role_kind *kind, const struct conf_settings *settings
 	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
 	log_set_role(kind->name);
 	channel_init(&channel, channel_fd);
+	role->channel = &channel;
+	(void)pthread_mutex_init(&role->channel_lock, NULL);
 	/* The supervisor gets the signals of the terminal, and tells us. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)sigemptyset(&ours);

@@ -7,10 +7,14 @@
 #include "net/loop.h"
 #include "net/tls.h"
 
+#include <jansson.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 enum { ROLE_CHANNEL_FD = 3 }; /* where a role finds the channel to its supervisor */
 
+struct acme_host;
+struct channel;
 struct role;
 
 /* What a kind of role brings. */
@@ -21,7 +25,7 @@ struct role_kind {
 	const struct conf_listens *(*listens)(const struct conf_settings *settings);
 	/* A TCP port that it may listen on and connect to when it is confined; may be missing. */
 	uint16_t (*port)(const struct conf_settings *settings);
-	/* A TCP port that it may connect to besides; may be missing. */
+	/* A TCP port that it may connect to besides; 0: none. May be missing. */
 	uint16_t (*peer)(const struct conf_settings *settings);
 	bool connects; /* to any TCP port */
 	/* Before privileges are dropped: Unix sockets of its own (role_listen_unix). */
@@ -58,8 +62,11 @@ struct role {
 	size_t listener_count;
 	int folder_fd, spool_fd; /* <data>/<role>, and spool in it */
 	char folder[512];
-	void *state;          /* the kind's own */
-	atomic_bool stopping; /* long work should end */
+	void *state;                  /* the kind's own */
+	struct acme_host *acme;       /* NULL: it keeps no certificates */
+	struct channel *channel;      /* to the supervisor */
+	pthread_mutex_t channel_lock; /* held while a message is sent */
+	atomic_bool stopping;         /* long work should end */
 };
 
 /* The whole life of a role's process; `channel` is the socket to the supervisor. Returns the exit
@@ -70,6 +77,8 @@ int role_main(const struct role_kind *kind, const struct conf_settings *settings
  * are now, as sandbox_find_user). */
 int role_listen_unix(struct role *role, const char *path, const char *name, const char *owner,
 	struct err *err) WARN_UNUSED;
+/* Takes over `message`, for the supervisor. Any thread. */
+void role_tell(struct role *role, json_t *message);
 /* For open(): hands a listener to the loop. */
 int role_serve(struct role *role, const struct role_listener *listener,
 	const struct net_protocol *protocol, void *service, struct err *err) WARN_UNUSED;

@@ -116,8 +116,17 @@ static void allow_port(int ruleset, uint64_t access, uint16_t port)
 	(void)syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0);
 }
 
+static void allow_network(int ruleset, const struct sandbox_network *network, uint64_t handled)
+{
+	if (network->port != 0)
+		allow_port(ruleset, handled, network->port);
+	for (size_t i = 0; i < network->peer_count && !network->connects; i++)
+		if (network->peers[i] != 0)
+			allow_port(ruleset, NET_CONNECT_TCP, network->peers[i]);
+}
+
 static bool landlock(
-	const char *const *writable, size_t count, uint16_t port, uint16_t peer, bool connects)
+	const char *const *writable, size_t count, const struct sandbox_network *network)
 {
 	static const char *const READABLE[] = {"/usr", "/lib", "/lib64", "/etc", "/dev/urandom",
 		"/dev/null", "/proc/self", "/proc/meminfo", "/proc/cpuinfo",
@@ -129,9 +138,9 @@ static bool landlock(
 	uint64_t extra = (abi >= 2 ? FS_REFER : 0u) | (abi >= 3 ? FS_TRUNCATE : 0u);
 	struct ruleset wanted = {
 		.fs = ALL_OF_ABI_1 | extra,
-		.net = abi < 4    ? 0
-		       : connects ? NET_BIND_TCP
-				  : NET_BIND_TCP | NET_CONNECT_TCP,
+		.net = abi < 4             ? 0
+		       : network->connects ? NET_BIND_TCP
+					   : NET_BIND_TCP | NET_CONNECT_TCP,
 	};
 	size_t size = abi >= 4 ? sizeof(wanted) : sizeof(wanted.fs);
 	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &wanted, size, 0);
@@ -144,10 +153,8 @@ static bool landlock(
 	}
 	for (size_t i = 0; i < count; i++)
 		allow(ruleset, writable[i], WRITE | extra);
-	if (abi >= 4 && port != 0)
-		allow_port(ruleset, wanted.net, port);
-	if (abi >= 4 && peer != 0 && !connects)
-		allow_port(ruleset, NET_CONNECT_TCP, peer);
+	if (abi >= 4)
+		allow_network(ruleset, network, wanted.net);
 	bool on = syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
 	(void)close(ruleset);
 	return on;
@@ -216,11 +223,11 @@ static bool seccomp(void)
 }
 
 const char *sandbox_confine(
-	const char *const *writable, size_t count, uint16_t port, uint16_t peer, bool connects)
+	const char *const *writable, size_t count, const struct sandbox_network *network)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return "none";
-	bool files = landlock(writable, count, port, peer, connects), calls = seccomp();
+	bool files = landlock(writable, count, network), calls = seccomp();
 	return files && calls ? "landlock seccomp"
 	       : files        ? "landlock"
 	       : calls        ? "seccomp"

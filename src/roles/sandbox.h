@@ -21,11 +21,16 @@ int sandbox_folder(const char *path, const struct sandbox_user *user, unsigned m
 	struct err *err) WARN_UNUSED;
 int sandbox_drop(const struct sandbox_user *user, struct err *err) WARN_UNUSED;
 
+struct sandbox_network {
+	uint16_t port;         /* to listen on and connect to; 0: none */
+	const uint16_t *peers; /* to connect to besides; 0 is none */
+	size_t peer_count;
+	bool connects; /* to any port */
+};
 /* From here on the process and its threads may only write below `writable` and read what a program
- * needs of the system; it may open no listener any more, and no TCP connection unless it
- * `connects`, but for `port`, if that is not 0. To `peer`, if that is not 0, it may connect.
- * Returns what is on, as text: "landlock seccomp". */
+ * needs of the system; it may open no listener and no TCP connection any more but those of
+ * `network`. Returns what is on, as text: "landlock seccomp". */
 const char *sandbox_confine(
-	const char *const *writable, size_t count, uint16_t port, uint16_t peer, bool connects);
+	const char *const *writable, size_t count, const struct sandbox_network *network);
 
 #endif

@@ -28,6 +28,7 @@ struct supervisor {
 	const struct conf_settings *settings;
 	const char *program, *config;
 	json_t *certificates;
+	const struct conf_settings *latest; /* of the last reload; NULL: `settings` */
 	struct child children[CHILDREN_MAX];
 	size_t child_count;
 	bool stopping, broken;
@@ -145,6 +146,31 @@ static void take_answer(struct supervisor *s, size_t i, const char *text, const 
 	(void)pthread_mutex_unlock(&s->page.lock);
 }
 
+/* Takes over `fresh`. */
+static void hand_out(struct supervisor *s, json_t *fresh, const struct conf_log *log)
+{
+	json_decref(s->certificates);
+	s->certificates = fresh;
+	for (size_t i = 0; i < s->child_count; i++)
+		if (s->children[i].pid && s->children[i].channel.fd >= 0)
+			(void)channel_send(&s->children[i].channel,
+				json_pack("{s:O, s:i}", "certificates", fresh, "log_level",
+					(int)log->level));
+}
+
+/* A role has written certificates that it was given by an authority. */
+static void renew_certificates(struct supervisor *s)
+{
+	const struct conf_settings *settings = s->latest ? s->latest : s->settings;
+	json_t *fresh;
+	struct err err;
+	if (certificates_load(settings, s->settings, &fresh, &err) < 0)
+		log_error(NULL, "certificates not read again, everything stays as it is",
+			F_ERR(&err));
+	else
+		hand_out(s, fresh, &settings->log);
+}
+
 static void take_messages(struct supervisor *s, size_t i)
 {
 	struct child *child = &s->children[i];
@@ -155,6 +181,8 @@ static void take_messages(struct supervisor *s, size_t i)
 		if (text)
 			take_answer(
 				s, i, text, json_string_value(json_object_get(message, "ailment")));
+		if (json_object_get(message, "certificates_changed") && !s->stopping)
+			renew_certificates(s);
 		const char *why = json_string_value(json_object_get(message, "failed"));
 		if (why && child->restarts == 0 && !s->stopping)
 			fprintf(stderr, "rookery: role %s can't start: %s\n", child->kind->name,
@@ -223,7 +251,8 @@ static void reap(struct supervisor *s)
 /* What roles take over while they serve. */
 static bool is_live(struct slice option)
 {
-	return slice_starts(option, SLICE("tls.")) || slice_eq(option, SLICE("log.level"));
+	return (slice_starts(option, SLICE("tls.")) && !slice_starts(option, SLICE("tls.acme"))) ||
+	       slice_eq(option, SLICE("log.level"));
 }
 
 /* Moves those options of `now` that are not taken over to `later`. */
@@ -246,7 +275,7 @@ static void reload(struct supervisor *s)
 	json_t *certificates;
 	struct err err;
 	if (conf_settings_load(s->config, &report, &fresh, &err) < 0 ||
-		certificates_load(fresh, &certificates, &err) < 0) {
+		certificates_load(fresh, s->settings, &certificates, &err) < 0) {
 		log_error(NULL, "not reloaded, everything stays as it is", F_ERR(&err));
 		return;
 	}
@@ -255,16 +284,11 @@ static void reload(struct supervisor *s)
 	if (later.len > 0)
 		log_warn(NULL, "some changed options need a restart",
 			F_SLICE("options", buf_slice(&later)));
-	json_decref(s->certificates);
-	s->certificates = certificates;
 	log_set_level(fresh->log.level);
-	for (size_t i = 0; i < s->child_count; i++)
-		if (s->children[i].pid && s->children[i].channel.fd >= 0)
-			(void)channel_send(&s->children[i].channel,
-				json_pack("{s:O, s:i}", "certificates", certificates, "log_level",
-					(int)fresh->log.level));
+	hand_out(s, certificates, &fresh->log);
 	log_info(NULL, "reloaded", F_SLICE("changed", buf_slice(&now)));
-	conf_settings_free(fresh);
+	conf_settings_free(s->latest);
+	s->latest = fresh;
 }
 
 static void take_signals(struct supervisor *s)
@@ -360,7 +384,7 @@ static int prepare(struct supervisor *s, struct err *err)
 	if (s->child_count == 0)
 		return err_permanent(err, ERR_BAD_INPUT,
 			"%s names no role: it needs an `mx` or a `store` block", s->config);
-	return certificates_load(s->settings, &s->certificates, err);
+	return certificates_load(s->settings, s->settings, &s->certificates, err);
 }
 
 int supervisor_serve(const struct conf_settings *settings, const char *program, const char *config)
@@ -383,6 +407,7 @@ int supervisor_serve(const struct conf_settings *settings, const char *program, 
 		poll_once(&s, tend(&s));
 	status_page_stop(page);
 	json_decref(s.certificates);
+	conf_settings_free(s.latest);
 	for (size_t i = 0; i < s.child_count; i++)
 		buf_free(&s.page.text[i]);
 	(void)close(s.signals);

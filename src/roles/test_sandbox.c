@@ -37,7 +37,9 @@ static int confined_to(
 	pid_t pid = fork();
 	if (pid == 0) {
 		const char *const writable[] = {inside};
-		if (!strstr(sandbox_confine(writable, 1, port, peer, connects), needs))
+		const struct sandbox_network network = {
+			.port = port, .peers = &peer, .peer_count = 1, .connects = connects};
+		if (!strstr(sandbox_confine(writable, 1, &network), needs))
 			_exit(SKIPPED);
 		_exit(attempt());
 	}

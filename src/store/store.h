@@ -52,6 +52,7 @@ enum store_kind {
 	STORE_USERS = 11,
 	STORE_ALIASES = 12,
 	STORE_DKIM = 13,     /* private keys of domains */
+	STORE_ACME = 14,     /* certificates, and how they are had */
 	STORE_SRS = 16,      /* secrets of rewritten senders */
 	STORE_QUEUE = 20,    /* in accounts of the mx's own store */
 	STORE_POLICIES = 21, /* of other domains; in the mx's own store */

@@ -16,7 +16,7 @@ FLOORS = [
     ["net", "conf"],
     ["dns", "message", "sasl", "envelope", "sieve"],
     ["store", "filter"],
-    ["mail", "groupware", "directory", "mirror", "queue", "keys", "lists"],
+    ["mail", "groupware", "directory", "mirror", "queue", "keys", "acme", "lists"],
     ["reports"],
     ["admin", "smtp", "lmtp", "imap", "pop3", "managesieve", "http", "dav", "webmail", "proxy"],
     ["roles"],

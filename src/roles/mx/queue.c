@@ -2,10 +2,12 @@
  * LMTP; the report of what can't be delivered is a message like others. */
 #include "roles/mx/queue.h"
 
+#include "acme/kept.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/errno_here.h"
 #include "base/log.h"
+#include "base/must.h"
 #include "message/header.h"
 #include "roles/mirrored.h"
 #include "roles/mx/greylist.h"
@@ -21,6 +23,7 @@ enum {
 	REPORT_MAX = 64 << 20,
 	CACHE_BYTES = 8 << 20,
 	HOUSE_LOOK_MS = 10 * 1000,
+	MERGE_RULES_MAX = 16,
 	AWAY_MS = 2000, /* that nobody tries our store after it did not answer */
 };
 
@@ -35,6 +38,7 @@ struct mx_queue {
 	struct mx_outbound *outbound;
 	struct mirror_node *mirror; /* on which the queue's store lies */
 	struct store *store;
+	struct store_merge_rule merge_rules[MERGE_RULES_MAX]; /* ended by kind 0 */
 	struct mirrored_house house;
 	struct id node;
 	bool has_tried;                   /* since the start: it need not wait for a merge */
@@ -239,6 +243,17 @@ static int load_node(int folder_fd, struct id *ret_node, struct err *err)
 	return r;
 }
 
+static void add_merge_rules(struct mx_queue *q, const struct store_merge_rule *rules)
+{
+	size_t count = 0;
+	while (q->merge_rules[count].kind)
+		count++;
+	for (; rules->kind; rules++) {
+		must(count + 1 < MERGE_RULES_MAX);
+		q->merge_rules[count++] = *rules;
+	}
+}
+
 static int open_store(struct mx_queue *q, struct err *err)
 {
 	const struct conf_settings *settings = q->role->settings;
@@ -247,8 +262,10 @@ static int open_store(struct mx_queue *q, struct err *err)
 		.name = "queue",
 		.segment_bytes = settings->store.segment_size,
 		.cache_bytes = CACHE_BYTES,
-		.rules = mx_greylist_merge_rules,
+		.rules = q->merge_rules,
 		.id = q->node};
+	add_merge_rules(q, mx_greylist_merge_rules);
+	add_merge_rules(q, acme_merge_rules);
 	return mirrored_open(&options, &q->mirror, &q->store, err);
 }
 

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "directory/authmod.h"
 #include "directory/cached.h"
+#include "roles/acme/host.h"
 #include "roles/mirrored.h"
 #include "roles/mx/backup.h"
 #include "roles/mx/checks.h"
@@ -304,6 +305,7 @@ static int open_role(struct role *role, struct err *err)
 	open_forward(s, conf);
 	mx_queue_report_to(s->queue, mx_reporting_of(s->reporting));
 	s->admin = (struct admin){.queue = mx_queue_of(s->queue),
+		.acme = acme_host_plans(role->acme),
 		.keys = mx_queue_keys(s->queue),
 		.reports = mx_reporting_of(s->reporting),
 		.mirror = mx_queue_mirror(s->queue),
@@ -325,6 +327,9 @@ static int open_role(struct role *role, struct err *err)
 	if (mx_queue_start(s->queue, err) < 0)
 		return -1;
 	mx_reporting_start(s->reporting);
+	if (acme_host_open(role->acme, mx_queue_store(s->queue), mx_queue_mirror(s->queue),
+		    mx_queue_dns(s->queue), err) < 0)
+		return -1;
 	s->throttle = role_throttle_new(role);
 	s->exchanger = service(role, s, SMTP_EXCHANGER);
 	s->submission = service(role, s, SMTP_SUBMISSION);
@@ -414,6 +419,7 @@ static const char *ailment(struct role *role)
 static void close_role(struct role *role)
 {
 	struct state *s = role->state;
+	acme_host_close(role->acme);
 	mx_milters_free(s->milters);
 	mx_clients_free(s->clients);
 	mx_backup_free(s->backup);

@@ -12,6 +12,7 @@
 #include "imap/imap.h"
 #include "mail/quota.h"
 #include "pop3/pop3.h"
+#include "roles/acme/host.h"
 #include "roles/store/delivery.h"
 #include "roles/floors.h"
 #include "roles/store/learner.h"
@@ -128,6 +129,7 @@ static void make_services(struct role *role, struct state *s)
 	s->authmod = (struct directory_authmod_service){
 		.directory = s->floors.directory, .trusted = true};
 	s->admin = (struct admin){.store = s->floors.store,
+		.acme = acme_host_plans(role->acme),
 		.mail = s->floors.mail,
 		.directory = s->floors.directory,
 		.mirror = s->floors.mirror};
@@ -231,6 +233,8 @@ static int open_role(struct role *role, struct err *err)
 			return err_prefix(err, "store.junk_trusted");
 	if (mirror_node_serve(s->floors.mirror, role->loop, err) < 0)
 		return -1;
+	if (acme_host_open(role->acme, s->floors.store, s->floors.mirror, NULL, err) < 0)
+		return -1;
 	for (size_t i = 0; i < role->listener_count; i++)
 		if (serve(role, s, &role->listeners[i], err) < 0)
 			return -1;
@@ -290,6 +294,7 @@ static void metrics(struct role *role, struct buf *to)
 static void close_role(struct role *role)
 {
 	struct state *s = role->state;
+	acme_host_close(role->acme);
 	pop3_locks_free(s->locks);
 	directory_throttle_free(s->throttle);
 	net_trusted_free(&s->delivery.believed);
