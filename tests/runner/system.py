@@ -38,7 +38,7 @@ class _Run(NamedTuple):
 def _pages(program: Path, which: list[str]) -> _Run:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        words = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short"]
+        words = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "--durations=12"]
         # its own: pytest closes the usual folder to others, also to roles of a run beside this one
         words += [f"--basetemp={folder}/t", f"--junitxml={report}", *which]
         status, said = command(words, environment() | {"ROOKERY": str(program)}, timeout=900)

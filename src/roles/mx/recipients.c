@@ -23,7 +23,7 @@ static int unknown(
 		(void)err_permanent(err, ERR_ABSENT, "No such user here");
 		return err_status(err, "5.1.1");
 	}
-	if (may_leave || mx_backup_has(m->backup, r->envelope.path.domain)) {
+	if (may_leave || (m->backup && mx_backup_has(m->backup, r->envelope.path.domain))) {
 		set(r, may_leave ? &RELAYED : &AT_PRIMARY);
 		return 0;
 	}
