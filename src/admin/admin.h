@@ -21,7 +21,7 @@
 struct admin {
 	struct store *store;
 	struct mail *mail;
-	struct directory *directory; /* the internal one */
+	struct directory *directory;
 	struct mirror_node *mirror;  /* of the role's own store; NULL: it has none */
 	struct queue *queue;         /* the mx role's; NULL: this is not the mx role */
 	struct keys *keys;           /* the same */

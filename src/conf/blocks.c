@@ -32,6 +32,11 @@ const struct conf_block conf_blocks[] = {
 		.items = offsetof(struct conf_settings, dns.zones),
 		.count = offsetof(struct conf_settings, dns.zone_count),
 		.help = "A private zone, with name servers of its own. May be repeated."},
+	{.path = "directory",
+		.on = CONF_NO_OFFSET,
+		.help = "Who has a mailbox here, and which password fits. \"rookery directory test "
+			"USER\" shows what it says of somebody. A machine with the mx role alone has "
+			"this block as the machine has where its store is."},
 	{.path = "limits",
 		.on = CONF_NO_OFFSET,
 		.help = "What clients may use up. The limits hold for each role by itself."},

@@ -140,6 +140,24 @@ const struct conf_option conf_options[] = {
 		.help = "Whether the zone is signed, and validated from the root or from one of "
 			"the anchors."},
 
+	{"directory", "driver", CONF_CHOICE, CONF_RESTART,
+		.choices = "internal ldap postgresql authmod", FIELD(directory.driver),
+		.fallback = "internal",
+		.help = "Where users, addresses and domains are kept. internal: in the store, by "
+			"\"rookery user add\". The others: elsewhere, as the block of that name says; "
+			"users are not changed here then."},
+	{"directory", "cache_positive", CONF_DURATION, CONF_RESTART, 0, DAY,
+		FIELD(directory.cache_positive_ms), .fallback = "1m",
+		.help = "How long an answer of a directory elsewhere is taken for true before it is "
+			"asked again; so long may a change take. Passwords are asked each time. 0s: "
+			"not at all."},
+	{"directory", "cache_negative", CONF_DURATION, CONF_RESTART, 0, DAY,
+		FIELD(directory.cache_negative_ms), .fallback = "10s",
+		.help = "The same where it says that there is nobody of that name."},
+	{"directory", "cache_entries", CONF_NUMBER, CONF_RESTART, 1, 10000000,
+		FIELD(directory.cache_entries), .fallback = "10000",
+		.help = "How many answers are kept at most. \"rookery directory flush\" forgets "
+			"them."},
 	{"limits", "connections", CONF_NUMBER, CONF_RESTART, 1, 10000000, FIELD(limits.connections),
 		.fallback = "100000", .help = "Connections at the same time, over all listeners."},
 	{"limits", "connections_per_address", CONF_NUMBER, CONF_RESTART, 1, 10000000,

@@ -238,6 +238,18 @@ struct conf_store {
 	struct conf_mirror mirror;
 };
 
+/* Where users, addresses and domains are looked up; in the order of the option's words. */
+enum conf_directory_driver {
+	CONF_DIRECTORY_INTERNAL,
+	CONF_DIRECTORY_LDAP,
+	CONF_DIRECTORY_POSTGRESQL,
+	CONF_DIRECTORY_AUTHMOD,
+};
+struct conf_directory {
+	enum conf_directory_driver driver;
+	uint64_t cache_positive_ms, cache_negative_ms, cache_entries; /* not of the internal one */
+};
+
 struct conf_settings {
 	const char *file; /* where it was read from */
 	const char *hostname, *data, *run, *user, *control_socket;
@@ -247,6 +259,7 @@ struct conf_settings {
 	struct conf_tls tls;
 	struct conf_dns dns;
 	struct conf_limits limits;
+	struct conf_directory directory;
 	struct conf_metrics metrics;
 	struct conf_mx mx;
 	struct conf_store store;

@@ -34,6 +34,16 @@ int directory_scram(struct directory *directory, struct slice user,
 	return directory->driver->scram(directory, user, ret_keys, err);
 }
 
+bool directory_has_scram(const struct directory *directory)
+{
+	return !directory->no_scram;
+}
+
+void directory_set_scram(struct directory *directory, bool has_scram)
+{
+	directory->no_scram = !has_scram;
+}
+
 void directory_free(struct directory *directory)
 {
 	if (directory)

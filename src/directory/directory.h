@@ -90,6 +90,11 @@ int directory_user(struct directory *directory, struct slice user, enum director
  * that no password fits instead, so that nobody learns who exists. */
 int directory_scram(struct directory *directory, struct slice user,
 	struct sasl_scram_keys *ret_keys, struct err *err) WARN_UNUSED;
+/* Whether SCRAM is worth offering: a mechanism that is offered and then fails locks clients out who
+ * would send their password otherwise. It is, until told that the directory has no keys, which is
+ * done before the directory is used. */
+bool directory_has_scram(const struct directory *directory);
+void directory_set_scram(struct directory *directory, bool has_scram);
 void directory_free(struct directory *directory); /* NULL is fine */
 
 #endif

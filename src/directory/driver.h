@@ -23,6 +23,7 @@ struct directory_driver {
 /* First in each driver's own struct. */
 struct directory {
 	const struct directory_driver *driver;
+	bool no_scram; /* it has no keys: SCRAM is not offered; written before it is used */
 };
 
 /* 0, or DIRECTORY_DENIED and why: the user is suspended, or the service is not his. A service of 0

@@ -8,6 +8,7 @@
 #include "directory/authmod.h"
 #include "directory/cached.h"
 #include "roles/mirrored.h"
+#include "roles/store/directory.h"
 #include "roles/mx/checks.h"
 #include "roles/mx/clients.h"
 #include "roles/mx/forward.h"
@@ -262,6 +263,11 @@ static void open_forward(struct state *s, const struct conf_mx *conf)
 		.report = &s->report};
 }
 
+static bool connects(const struct conf_settings *settings)
+{
+	return true;
+}
+
 static int open_role(struct role *role, struct err *err)
 {
 	const struct conf_mx *conf = &role->settings->mx;
@@ -278,6 +284,7 @@ static int open_role(struct role *role, struct err *err)
 		directory_authmod_new(&directory, &cached.inner, err) < 0)
 		return -1;
 	s->directory = directory_cached_new(&cached);
+	directory_set_scram(s->directory, store_directory_has_scram(role->settings));
 	s->hostname = role->settings->hostname;
 	s->store = smtp_client_pool_new(&store);
 	if (mx_queue_open(role, s->store, &s->queue, err) < 0)
@@ -406,7 +413,7 @@ const struct role_kind role_mx = {
 	.user = user,
 	.listens = listens,
 	.port = port,
-	.connects = true,
+	.connects = connects,
 	.prepare = prepare,
 	.open = open_role,
 	.metrics = metrics,

@@ -13,6 +13,7 @@
 #include "mail/quota.h"
 #include "pop3/pop3.h"
 #include "roles/store/delivery.h"
+#include "roles/store/directory.h"
 #include "roles/floors.h"
 #include "roles/store/learner.h"
 #include "roles/mirrored.h"
@@ -58,6 +59,11 @@ static const struct conf_listens *listens(const struct conf_settings *settings)
 static uint16_t port(const struct conf_settings *settings)
 {
 	return mirrored_port(&settings->store.mirror);
+}
+
+static bool connects(const struct conf_settings *settings)
+{
+	return store_directory_is_elsewhere(settings);
 }
 
 static uint16_t peer(const struct conf_settings *settings)
@@ -189,6 +195,8 @@ static bool join(void *context, const struct directory_user *u)
 static int join_all(struct state *s, struct err *err)
 {
 	struct joining joining = {.mail = s->floors.mail, .err = err};
+	if (store_directory_is_elsewhere(s->role->settings)) /* which has no limits of domains */
+		return 0;
 	int r = directory_user_scan(s->floors.directory, SLICE(""), SLICE(""), join, &joining, err);
 	return r < 0 ? unless_damaged(r, err) : joining.result;
 }
@@ -304,6 +312,7 @@ const struct role_kind role_store = {
 	.listens = listens,
 	.port = port,
 	.peer = peer,
+	.connects = connects,
 	.prepare = prepare,
 	.open = open_role,
 	.metrics = metrics,

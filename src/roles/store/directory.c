@@ -1,0 +1,45 @@
+/* The table of drivers: one row each. */
+#include "roles/store/directory.h"
+
+struct driver {
+	enum conf_directory_driver driver;
+	const char *name;
+	/* Whether its users have keys for SCRAM; missing: none has. */
+	bool (*has_scram)(const struct conf_settings *settings);
+	/* `settings` outlive the directory. Servers that are down are no failure. */
+	int (*open)(const struct conf_settings *settings, struct directory **ret_directory,
+		struct err *err);
+};
+
+static const struct driver drivers[] = {
+	{CONF_DIRECTORY_INTERNAL, "internal"},
+};
+
+static const struct driver *driver_of(const struct conf_settings *settings)
+{
+	for (size_t i = 0; i < ARRAY_LEN(drivers); i++)
+		if (drivers[i].driver == settings->directory.driver)
+			return &drivers[i];
+	return NULL;
+}
+
+bool store_directory_is_elsewhere(const struct conf_settings *settings)
+{
+	return settings->directory.driver != CONF_DIRECTORY_INTERNAL;
+}
+
+bool store_directory_has_scram(const struct conf_settings *settings)
+{
+	const struct driver *driver = driver_of(settings);
+	return !store_directory_is_elsewhere(settings) ||
+	       (driver && driver->has_scram && driver->has_scram(settings));
+}
+
+int store_directory_open(
+	const struct conf_settings *settings, struct directory **ret_directory, struct err *err)
+{
+	const struct driver *driver = driver_of(settings);
+	if (!driver || !driver->open)
+		return err_permanent(err, ERR_UNAVAILABLE, "this program has no such driver");
+	return driver->open(settings, ret_directory, err);
+}
