@@ -22,11 +22,11 @@ struct admin {
 	struct store *store;
 	struct mail *mail;
 	struct directory *directory;
-	struct mirror_node *mirror;  /* of the role's own store; NULL: it has none */
-	struct queue *queue;         /* the mx role's; NULL: this is not the mx role */
-	struct keys *keys;           /* the same */
-	const char *hostname;        /* the same */
-	struct dns *dns;             /* of ADMIN_DNS; else NULL */
+	struct mirror_node *mirror; /* of the role's own store; NULL: it has none */
+	struct queue *queue;        /* the mx role's; NULL: this is not the mx role */
+	struct keys *keys;          /* the same */
+	const char *hostname;       /* the same */
+	struct dns *dns;            /* of ADMIN_DNS; else NULL */
 };
 
 /* One call. */

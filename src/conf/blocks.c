@@ -35,7 +35,8 @@ const struct conf_block conf_blocks[] = {
 	{.path = "directory",
 		.on = CONF_NO_OFFSET,
 		.help = "Who has a mailbox here, and which password fits. \"rookery directory test "
-			"USER\" shows what it says of somebody. A machine with the mx role alone has "
+			"USER\" shows what it says of somebody. A machine with the mx role alone "
+			"has "
 			"this block as the machine has where its store is."},
 	{.path = "limits",
 		.on = CONF_NO_OFFSET,

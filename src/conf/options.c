@@ -144,12 +144,15 @@ const struct conf_option conf_options[] = {
 		.choices = "internal ldap postgresql authmod", FIELD(directory.driver),
 		.fallback = "internal",
 		.help = "Where users, addresses and domains are kept. internal: in the store, by "
-			"\"rookery user add\". The others: elsewhere, as the block of that name says; "
+			"\"rookery user add\". The others: elsewhere, as the block of that name "
+			"says; "
 			"users are not changed here then."},
 	{"directory", "cache_positive", CONF_DURATION, CONF_RESTART, 0, DAY,
 		FIELD(directory.cache_positive_ms), .fallback = "1m",
-		.help = "How long an answer of a directory elsewhere is taken for true before it is "
-			"asked again; so long may a change take. Passwords are asked each time. 0s: "
+		.help = "How long an answer of a directory elsewhere is taken for true before it "
+			"is "
+			"asked again; so long may a change take. Passwords are asked each time. "
+			"0s: "
 			"not at all."},
 	{"directory", "cache_negative", CONF_DURATION, CONF_RESTART, 0, DAY,
 		FIELD(directory.cache_negative_ms), .fallback = "10s",

@@ -248,8 +248,7 @@ static int start(struct role *role, struct channel *channel, struct err *err)
 	uint16_t port = role->kind->port ? role->kind->port(role->settings) : 0;
 	uint16_t peer = role->kind->peer ? role->kind->peer(role->settings) : 0;
 	bool connects = role->kind->connects && role->kind->connects(role->settings);
-	const char *confined =
-		sandbox_confine(writable, ARRAY_LEN(writable), port, peer, connects);
+	const char *confined = sandbox_confine(writable, ARRAY_LEN(writable), port, peer, connects);
 	if (net_loop_new(&loop, &role->loop, err) < 0 || role->kind->open(role, err) < 0)
 		return -1;
 	log_info(NULL, "role ready", F_STR("confined_by", confined), F_UINT("uid", geteuid()));
