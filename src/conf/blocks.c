@@ -38,6 +38,13 @@ const struct conf_block conf_blocks[] = {
 			"USER\" shows what it says of somebody. A machine with the mx role alone "
 			"has "
 			"this block as the machine has where its store is."},
+	{.path = "directory.postgresql",
+		.on = CONF_NO_OFFSET,
+		.help = "Users in a PostgreSQL database."},
+	{.path = "directory.authmod",
+		.on = CONF_NO_OFFSET,
+		.help = "Users that a program or a server knows which speaks the authmod line "
+			"protocol."},
 	{.path = "limits",
 		.on = CONF_NO_OFFSET,
 		.help = "What clients may use up. The limits hold for each role by itself."},

@@ -1,6 +1,8 @@
 /* The table of options, and finding rows in it by name. */
 #include "conf/options.h"
 
+#include "conf/directory_options.h"
+
 #define FIELD(member)     .offset = offsetof(struct conf_settings, member)
 #define ITEM(member)      .offset = offsetof(struct conf_certificate, member)
 #define LIST(member)      .offset = offsetof(struct conf_dns_list, member)
@@ -161,6 +163,9 @@ const struct conf_option conf_options[] = {
 		FIELD(directory.cache_entries), .fallback = "10000",
 		.help = "How many answers are kept at most. \"rookery directory flush\" forgets "
 			"them."},
+	POSTGRESQL_OPTIONS,
+	AUTHMOD_OPTIONS,
+
 	{"limits", "connections", CONF_NUMBER, CONF_RESTART, 1, 10000000, FIELD(limits.connections),
 		.fallback = "100000", .help = "Connections at the same time, over all listeners."},
 	{"limits", "connections_per_address", CONF_NUMBER, CONF_RESTART, 1, 10000000,
@@ -197,10 +202,22 @@ const struct conf_option conf_options[] = {
 	{"mx", "store_socket", CONF_ADDRESS, CONF_RESTART, FIELD(mx.store_socket),
 		.fallback = "unix:<run>/lmtp", .example = "unix:/run/rookery/lmtp",
 		.help = "LMTP address of the store, where mail for local users is delivered."},
-	{"mx", "directory", CONF_ADDRESS, CONF_RESTART, FIELD(mx.directory),
-		.fallback = "unix:<run>/authmod", .example = "unix:/run/rookery/authmod",
-		.help = "Address of the directory service (authmod protocol), which knows the "
-			"users."},
+	{"mx", "directory", CONF_REMOTES, CONF_RESTART, FIELD(mx.directory),
+		.fallback = "unix:<run>/authmod", .example = "tls:store.example.org:8120",
+		.help = "The directory service (authmod protocol), which knows the users: a socket "
+			"on this machine, or a store elsewhere that listens for it. Of several the "
+			"first that works is asked."},
+	{"mx", "directory_authorities", CONF_TEXT, CONF_RESTART, 0, 4096,
+		FIELD(mx.directory_authorities), .fallback = "\"\"",
+		.example = "/etc/rookery/directory-ca.pem",
+		.help = "PEM file of who may have signed that store's certificate; without it "
+			"those whom the system trusts."},
+	{"mx", "directory_secret_file", CONF_TEXT, CONF_RESTART, 0, 4096,
+		FIELD(mx.directory_secret_file), .fallback = "\"\"",
+		.example = "/etc/rookery/directory.secret",
+		.help = "A file whose first line that store has as its secret, too "
+			"(store.authmod_secret_file). The role's user reads it; it lies below /etc "
+			"or /usr."},
 	{"mx", "max_message_size", CONF_SIZE, CONF_RESTART, 64 * KIB, 2 * GIB,
 		FIELD(mx.max_message_size), .fallback = "64M",
 		.help = "Largest message taken from other servers; announced by SIZE."},
@@ -416,12 +433,14 @@ const struct conf_option conf_options[] = {
 	{"store", "user", CONF_TEXT, CONF_RESTART, 1, 32, FIELD(store.user), .fallback = "<user>",
 		.example = "rookery-store",
 		.help = "The system user of this role; without it the user outside the block."},
-	{"store", "listen", CONF_LISTEN, CONF_RESTART, .choices = "imap imaps pop3 pop3s lmtp",
-		FIELD(store.listen), .fallback = "imap *:143; imaps *:993; pop3 *:110; pop3s *:995",
+	{"store", "listen", CONF_LISTEN, CONF_RESTART,
+		.choices = "imap imaps pop3 pop3s lmtp authmod", FIELD(store.listen),
+		.fallback = "imap *:143; imaps *:993; pop3 *:110; pop3s *:995",
 		.help = "A protocol and an address; may be repeated. imap and pop3 offer STARTTLS, "
 			"imaps and pop3s are TLS at once. lmtp has no login: give it an address "
 			"that "
-			"only mail servers of yours reach. The word proxy behind the address says "
+			"only mail servers of yours reach. authmod answers mx and proxies on other "
+			"machines, by TLS at once. The word proxy behind the address says "
 			"that a load balancer in proxy_trusted sends a PROXY header."},
 	{"store", "lmtp_socket", CONF_ADDRESS, CONF_RESTART, FIELD(store.lmtp_socket),
 		.fallback = "unix:<run>/lmtp", .example = "unix:/run/rookery/lmtp",
@@ -429,6 +448,15 @@ const struct conf_option conf_options[] = {
 	{"store", "authmod_socket", CONF_ADDRESS, CONF_RESTART, FIELD(store.authmod_socket),
 		.fallback = "unix:<run>/authmod", .example = "unix:/run/rookery/authmod",
 		.help = "Where other roles ask the directory service."},
+	{"store", "authmod_trusted", CONF_NETWORKS, CONF_RESTART, FIELD(store.authmod_trusted),
+		.fallback = "", .example = "192.0.2.0/24",
+		.help = "Networks from which listeners of authmod are spoken to."},
+	{"store", "authmod_secret_file", CONF_TEXT, CONF_RESTART, 0, 4096,
+		FIELD(store.authmod_secret_file), .fallback = "\"\"",
+		.example = "/etc/rookery/directory.secret",
+		.help = "A file whose first line must be said there before anything is answered. "
+			"Who knows it can try passwords and gets the keys of SCRAM. The role's "
+			"user reads it; it lies below /etc or /usr."},
 	{"store", "segment_size", CONF_SIZE, CONF_RESTART, MIB, 4 * GIB, FIELD(store.segment_size),
 		.fallback = "256M",
 		.help = "Size at which a file of message bodies is closed and the next one begun."},

@@ -26,6 +26,7 @@ enum conf_protocol {
 	CONF_POP3,
 	CONF_POP3S,
 	CONF_LMTP,
+	CONF_AUTHMOD,
 	CONF_PROTOCOLS, /* how many there are */
 };
 const char *conf_protocol_name(enum conf_protocol protocol); /* "imaps" */
@@ -189,8 +190,9 @@ struct conf_mx {
 	bool on; /* the block is there: this machine has the role */
 	const char *user;
 	struct conf_listens listen;
-	const char *store_socket; /* LMTP server of the store */
-	const char *directory;    /* authmod server */
+	const char *store_socket;                                  /* LMTP server of the store */
+	struct conf_list directory;                                /* authmod servers */
+	const char *directory_authorities, *directory_secret_file; /* "": none */
 	uint64_t max_message_size, recipients_max;
 	uint64_t submission_max_message_size, submission_recipients_max;
 	uint64_t command_timeout_ms, data_timeout_ms, store_timeout_ms, directory_timeout_ms;
@@ -222,8 +224,10 @@ struct conf_store {
 	bool on;
 	const char *user;
 	struct conf_listens listen;
-	const char *lmtp_socket;    /* where mx reaches LMTP; served beside `listen` */
-	const char *authmod_socket; /* where mx reaches the directory */
+	const char *lmtp_socket;          /* where mx reaches LMTP; served beside `listen` */
+	const char *authmod_socket;       /* where mx reaches the directory */
+	struct conf_list authmod_trusted; /* networks of those that reach it elsewhere */
+	const char *authmod_secret_file;  /* "": none */
 	uint64_t segment_size, cache_size, compact_interval_ms;
 	const char *plus_separator;     /* "" turns plus addressing off */
 	const char *junk_header;        /* names of fields, a space between; "" turns it off */
@@ -245,8 +249,28 @@ enum conf_directory_driver {
 	CONF_DIRECTORY_POSTGRESQL,
 	CONF_DIRECTORY_AUTHMOD,
 };
+
+struct conf_postgresql {
+	struct conf_list servers;
+	const char *database, *user, *password_file, *authorities;
+	uint64_t pool, timeout_ms;
+	const char *user_query, *alias_query, *domain_query, *check_query; /* "": none */
+	bool scram;
+};
+
+struct conf_authmod {
+	const char *command; /* "": servers */
+	uint64_t children;
+	struct conf_list servers;
+	const char *authorities, *secret_file;
+	uint64_t connections, timeout_ms;
+	struct conf_list domains;
+};
+
 struct conf_directory {
 	enum conf_directory_driver driver;
+	struct conf_postgresql postgresql;
+	struct conf_authmod authmod;
 	uint64_t cache_positive_ms, cache_negative_ms, cache_entries; /* not of the internal one */
 };
 

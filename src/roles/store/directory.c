@@ -1,6 +1,8 @@
 /* The table of drivers: one row each. */
 #include "roles/store/directory.h"
 
+#include "roles/store/authmod.h"
+
 struct driver {
 	enum conf_directory_driver driver;
 	const char *name;
@@ -13,6 +15,7 @@ struct driver {
 
 static const struct driver drivers[] = {
 	{CONF_DIRECTORY_INTERNAL, "internal"},
+	{CONF_DIRECTORY_AUTHMOD, "authmod", .open = store_authmod_open},
 };
 
 static const struct driver *driver_of(const struct conf_settings *settings)

@@ -12,9 +12,11 @@
 #include "imap/imap.h"
 #include "mail/quota.h"
 #include "pop3/pop3.h"
+#include "roles/store/authmod.h"
 #include "roles/store/delivery.h"
 #include "roles/store/directory.h"
 #include "roles/floors.h"
+#include "roles/store/launcher.h"
 #include "roles/store/learner.h"
 #include "roles/mirrored.h"
 #include "roles/sandbox.h"
@@ -38,6 +40,8 @@ struct state {
 	struct smtp_service lmtp, lmtp_local;
 	struct delivery delivery, delivery_local;
 	struct directory_authmod_service authmod;
+	struct store_authmod authmod_remote; /* zero: nobody listens */
+	pid_t launcher;                      /* 0: none */
 	struct admin admin;
 };
 
@@ -76,9 +80,13 @@ static uint16_t peer(const struct conf_settings *settings)
 static int prepare(struct role *role, struct err *err)
 {
 	const struct conf_settings *settings = role->settings;
+	struct state *s = ALLOC(struct state);
 	struct sandbox_user self;
+	role->state = s;
+	s->role = role;
 	if (sandbox_find_user(user(settings), &self, err) < 0 ||
-		floors_adopt(role->folder, &self, err) < 0)
+		floors_adopt(role->folder, &self, err) < 0 ||
+		store_authmod_prepare(settings, &self, &s->launcher, err) < 0)
 		return -1;
 	const char *peer = settings->mx.on ? role_mx.user(settings) : "";
 	if (role_listen_unix(role, settings->control_socket, "control", "", err) < 0 ||
@@ -148,6 +156,16 @@ static int serve_unix(
 	return role_serve(role, l, &admin_protocol, &s->admin, err);
 }
 
+/* To other nodes. */
+static int serve_authmod(
+	struct role *role, struct state *s, const struct role_listener *l, struct err *err)
+{
+	struct store_authmod *a = &s->authmod_remote;
+	if (!a->secret && store_authmod_serve(role->settings, s->floors.directory, a, err) < 0)
+		return -1;
+	return role_serve(role, l, &directory_authmod_protocol, &a->service, err);
+}
+
 static int serve(struct role *role, struct state *s, const struct role_listener *l, struct err *err)
 {
 	if (l->is_unix && l->name)
@@ -161,6 +179,8 @@ static int serve(struct role *role, struct state *s, const struct role_listener 
 		return role_serve(role, l, &pop3_protocol, &s->pop3, err);
 	case CONF_LMTP:
 		return role_serve(role, l, &smtp_lmtp_protocol, &s->lmtp, err);
+	case CONF_AUTHMOD:
+		return serve_authmod(role, s, l, err);
 	default:
 		return err_permanent(err, ERR_BAD_INPUT, "the store role can't serve %s yet",
 			conf_protocol_name(l->protocol));
@@ -201,6 +221,17 @@ static int join_all(struct state *s, struct err *err)
 	return r < 0 ? unless_damaged(r, err) : joining.result;
 }
 
+/* Without the launcher nobody can log in: with a new role there is a new one. */
+static void watch_launcher(void *context)
+{
+	struct state *s = context;
+	if (s->launcher == 0 || launcher_lives(s->launcher))
+		return;
+	s->launcher = 0;
+	log_error(NULL, "the launcher of the directory's program is gone; the role starts again");
+	net_loop_stop(s->role->loop, 0);
+}
+
 static void keep_house(void *context)
 {
 	mirrored_keep_house(&((struct state *)context)->house);
@@ -222,9 +253,7 @@ static int open_floors(const struct role *role, struct floors *ret_floors, struc
 
 static int open_role(struct role *role, struct err *err)
 {
-	struct state *s = ALLOC(struct state);
-	role->state = s;
-	s->role = role;
+	struct state *s = role->state;
 	if (open_floors(role, &s->floors, err) < 0)
 		return -1;
 	s->locks = pop3_locks_new();
@@ -245,6 +274,8 @@ static int open_role(struct role *role, struct err *err)
 		.stopping = &role->stopping,
 		.interval_ms = role->settings->store.compact_interval_ms};
 	net_loop_every(role->loop, HOUSEKEEPING_LOOK_MS, keep_house, s);
+	if (s->launcher)
+		net_loop_every(role->loop, HOUSEKEEPING_LOOK_MS, watch_launcher, s);
 	if (role->settings->store.learn.on)
 		learner_start(&s->learner, role, s->floors.mail);
 	return 0;
@@ -302,6 +333,7 @@ static void close_role(struct role *role)
 	net_trusted_free(&s->delivery.believed);
 	learner_deinit(&s->learner);
 	floors_close(&s->floors);
+	store_authmod_deinit(&s->authmod_remote);
 	free(s);
 }
 
