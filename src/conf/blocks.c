@@ -38,6 +38,14 @@ const struct conf_block conf_blocks[] = {
 			"USER\" shows what it says of somebody. A machine with the mx role alone "
 			"has "
 			"this block as the machine has where its store is."},
+	{.path = "directory.ldap",
+		.on = CONF_NO_OFFSET,
+		.help = "A directory in LDAP, of the driver ldap."},
+	{.path = "directory.ldap.attributes",
+		.on = CONF_NO_OFFSET,
+		.help = "Which attributes of an entry say what. \"\": none does. The names are "
+			"those "
+			"of deploy/rookery.schema where inetOrgPerson has none."},
 	{.path = "directory.postgresql",
 		.on = CONF_NO_OFFSET,
 		.help = "Users in a PostgreSQL database."},

@@ -45,12 +45,12 @@
 		POSTGRESQL(alias_query),                                                           \
 		.fallback = "\"SELECT target FROM rookery_alias WHERE address = :user\"",          \
 		.help = "Where an address leads that is no user's: a row for each target, or "     \
-			"several with commas between. \"\": there are no aliases."},               \
+			"several with commas between. Asked about \"@example.org\", too, which is "\
+			"that domain's catch-all. \"\": there are no aliases."},                   \
 	{"directory.postgresql", "domain_query", CONF_TEXT, CONF_RESTART, 1, 8192,                 \
 		POSTGRESQL(domain_query),                                                          \
-		.fallback = "\"SELECT catch_all FROM rookery_domain WHERE name = :domain\"",       \
-		.help = "Whether a domain is ours: it is when there is a row. A column catch_all " \
-			"names the address that gets what is for nobody."},                        \
+		.fallback = "\"SELECT FROM rookery_domain WHERE name = :domain\"",                 \
+		.help = "Whether a domain is ours: it is when there is a row."},                   \
 	{"directory.postgresql", "check_query", CONF_TEXT, CONF_RESTART, 0, 8192,                  \
 		POSTGRESQL(check_query), .fallback = "\"\"",                                       \
 		.example = "\"SELECT password = crypt(:password, password) FROM rookery_user "     \

@@ -163,6 +163,131 @@ const struct conf_option conf_options[] = {
 		FIELD(directory.cache_entries), .fallback = "10000",
 		.help = "How many answers are kept at most. \"rookery directory flush\" forgets "
 			"them."},
+	{"directory.ldap", "servers", CONF_TEXT, CONF_RESTART, 0, 4096,
+		FIELD(directory.ldap.servers), .fallback = "\"\"",
+		.example = "\"ldaps://ldap1.example.org ldaps://ldap2.example.org\"",
+		.help = "URIs, a space between: ldap://, ldaps:// (TLS at once) and ldapi:// (a "
+			"Unix "
+			"socket). They are tried in this order; one that fails comes last for ten "
+			"seconds."},
+	{"directory.ldap", "start_tls", CONF_BOOL, CONF_RESTART, FIELD(directory.ldap.start_tls),
+		.fallback = "no", .example = "yes",
+		.help = "Whether ldap:// goes over to TLS before anything is told. No server is "
+			"used that does not."},
+	{"directory.ldap", "authorities", CONF_TEXT, CONF_RESTART, 0, 4096,
+		FIELD(directory.ldap.authorities), .fallback = "\"\"",
+		.example = "/etc/rookery/ldap-authorities.pem",
+		.help = "A file of certificates by which those of the servers are verified, in "
+			"place of the system's; below /etc or /usr."},
+	{"directory.ldap", "bind_dn", CONF_TEXT, CONF_RESTART, 0, 1024,
+		FIELD(directory.ldap.bind_dn), .fallback = "\"\"",
+		.example = "\"cn=rookery,ou=services,dc=example,dc=org\"",
+		.help = "As whom users are looked up; \"\": as nobody (anonymous)."},
+	{"directory.ldap", "password_file", CONF_TEXT, CONF_RESTART, 0, 4096,
+		FIELD(directory.ldap.password_file), .fallback = "\"\"",
+		.example = "/etc/rookery/ldap.password",
+		.help = "A file whose first line is the password of bind_dn; the store role's user "
+			"must be able to read it."},
+	{"directory.ldap", "base", CONF_TEXT, CONF_RESTART, 0, 1024, FIELD(directory.ldap.base),
+		.fallback = "\"\"", .example = "\"dc=example,dc=org\"",
+		.help = "The entry below which everything is looked for."},
+	{"directory.ldap", "scope", CONF_CHOICE, CONF_RESTART, .choices = "subtree one base",
+		FIELD(directory.ldap.scope), .fallback = "subtree",
+		.help = "How far below. subtree: all of it. one: directly below. base: that entry "
+			"only."},
+	{"directory.ldap", "user_filter", CONF_TEXT, CONF_RESTART, 1, 2048,
+		FIELD(directory.ldap.user_filter),
+		.fallback = "\"(&(objectClass=inetOrgPerson)(mail=%u))\"",
+		.help = "Finds the entry of a user. %u stands for the full address, %n for its "
+			"local part, %d for its domain, %% for a %. Two entries for one user are "
+			"an "
+			"error: then nothing is known of him for now."},
+	{"directory.ldap", "alias_filter", CONF_TEXT, CONF_RESTART, 0, 2048,
+		FIELD(directory.ldap.alias_filter),
+		.fallback = "\"(|(rookeryAlias=%u)(&(objectClass=rookeryGroup)(mail=%u)))\"",
+		.help = "Finds entries that lead from an address to others, where user_filter "
+			"finds "
+			"nothing. Asked for \"@example.org\", too, which is that domain's "
+			"catch-all. \"\": there are no aliases."},
+	{"directory.ldap", "domains", CONF_HOSTS, CONF_RESTART, FIELD(directory.ldap.domains),
+		.fallback = "", .example = "example.org example.net",
+		.help = "Domains that are ours. Without them and without domain_filter a domain is "
+			"ours when somebody has an address in it, which is slower to find out."},
+	{"directory.ldap", "domain_filter", CONF_TEXT, CONF_RESTART, 0, 2048,
+		FIELD(directory.ldap.domain_filter), .fallback = "\"\"",
+		.example = "\"(&(objectClass=domainRelatedObject)(associatedDomain=%d))\"",
+		.help = "Finds an entry when the domain %d is ours."},
+	{"directory.ldap", "connections", CONF_NUMBER, CONF_RESTART, 1, 1000,
+		FIELD(directory.ldap.connections), .fallback = "16",
+		.help = "Connections in use at a time at most, for look-ups; as many again for "
+			"passwords. Who gets none within timeout can't be told about."},
+	{"directory.ldap", "connect_timeout", CONF_DURATION, CONF_RESTART, 100, MINUTE,
+		FIELD(directory.ldap.connect_timeout_ms), .fallback = "3s",
+		.help = "How long connecting to a server may take, and TLS; then the next one is "
+			"tried. All of it should take less than mx.directory_timeout."},
+	{"directory.ldap", "timeout", CONF_DURATION, CONF_RESTART, 100, MINUTE,
+		FIELD(directory.ldap.timeout_ms), .fallback = "5s",
+		.help = "How long an answer may take; then the next server is tried."},
+	{"directory.ldap", "page", CONF_NUMBER, CONF_RESTART, 1, 100000, FIELD(directory.ldap.page),
+		.fallback = "500",
+		.help = "Entries that are asked for at once when users are listed."},
+	{"directory.ldap.attributes", "name", CONF_TEXT, CONF_RESTART, 0, 255,
+		FIELD(directory.ldap.attributes.name), .fallback = "mail",
+		.help = "The address of a user. Of several the one that was asked for is his name, "
+			"else the first."},
+	{"directory.ldap.attributes", "identity", CONF_TEXT, CONF_RESTART, 0, 255,
+		FIELD(directory.ldap.attributes.identity), .fallback = "entryUUID",
+		.help = "What never changes of an entry and no other one has: the account with his "
+			"mail comes from it. Whoever changes this option finds empty mailboxes. "
+			"Active Directory: objectGUID."},
+	{"directory.ldap.attributes", "full_name", CONF_TEXT, CONF_RESTART, 0, 255,
+		FIELD(directory.ldap.attributes.full_name), .fallback = "cn", .help = "His name."},
+	{"directory.ldap.attributes", "quota", CONF_TEXT, CONF_RESTART, 0, 255,
+		FIELD(directory.ldap.attributes.quota), .fallback = "rookeryQuota",
+		.help = "Bytes that he may hold, as 10G or 500M; also as Maildir++ has it "
+			"(1048576S,1000C). 0 or none: no limit. Without it store.quota counts."},
+	{"directory.ldap.attributes", "quota_messages", CONF_TEXT, CONF_RESTART, 0, 255,
+		FIELD(directory.ldap.attributes.quota_messages), .fallback = "rookeryQuotaMessages",
+		.help = "Messages that he may hold."},
+	{"directory.ldap.attributes", "services", CONF_TEXT, CONF_RESTART, 0, 255,
+		FIELD(directory.ldap.attributes.services), .fallback = "rookeryService",
+		.help = "What he may use: imap, pop3, submission, managesieve, http, delivery, "
+			"all, none. Without it all."},
+	{"directory.ldap.attributes", "suspended", CONF_TEXT, CONF_RESTART, 0, 255,
+		FIELD(directory.ldap.attributes.suspended), .fallback = "rookerySuspended",
+		.help = "TRUE: he may not log in and gets no mail."},
+	{"directory.ldap.attributes", "active", CONF_TEXT, CONF_RESTART, 0, 255,
+		FIELD(directory.ldap.attributes.active), .fallback = "\"\"",
+		.example = "accountStatus",
+		.help = "FALSE, 0, no, disabled: the same the other way round, as other schemas "
+			"have it (accountStatus)."},
+	{"directory.ldap.attributes", "to_host", CONF_TEXT, CONF_RESTART, 0, 255,
+		FIELD(directory.ldap.attributes.to_host), .fallback = "rookeryToHost",
+		.help = "The back end where he lives, host or host:port."},
+	{"directory.ldap.attributes", "forward", CONF_TEXT, CONF_RESTART, 0, 255,
+		FIELD(directory.ldap.attributes.forward), .fallback = "rookeryForward",
+		.help = "Addresses that his mail goes on to."},
+	{"directory.ldap.attributes", "keep_copy", CONF_TEXT, CONF_RESTART, 0, 255,
+		FIELD(directory.ldap.attributes.keep_copy), .fallback = "rookeryKeepCopy",
+		.help = "FALSE: and only to these."},
+	{"directory.ldap.attributes", "groups", CONF_TEXT, CONF_RESTART, 0, 255,
+		FIELD(directory.ldap.attributes.groups), .fallback = "memberOf",
+		.help = "Groups that he is in."},
+	{"directory.ldap.attributes", "scram", CONF_TEXT, CONF_RESTART, 0, 255,
+		FIELD(directory.ldap.attributes.scram), .fallback = "\"\"",
+		.example = "authPassword",
+		.help = "His SCRAM-SHA-256 keys as in RFC 5803 "
+			"(SCRAM-SHA-256$iterations:salt$stored:server). Without it SCRAM is not "
+			"offered; with it all users should have them."},
+	{"directory.ldap.attributes", "alias_targets", CONF_TEXT, CONF_RESTART, 0, 255,
+		FIELD(directory.ldap.attributes.alias_targets),
+		.fallback = "\"mail rookeryMember\"",
+		.help = "Of what alias_filter finds: addresses that it leads to, names of "
+			"attributes with a space between."},
+	{"directory.ldap.attributes", "alias_member", CONF_TEXT, CONF_RESTART, 0, 255,
+		FIELD(directory.ldap.attributes.alias_member), .fallback = "member",
+		.help = "Of what alias_filter finds: DNs of users that it leads to; each is read "
+			"for its address."},
 	POSTGRESQL_OPTIONS,
 	AUTHMOD_OPTIONS,
 

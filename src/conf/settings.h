@@ -249,6 +249,23 @@ enum conf_directory_driver {
 	CONF_DIRECTORY_POSTGRESQL,
 	CONF_DIRECTORY_AUTHMOD,
 };
+enum conf_ldap_scope { CONF_LDAP_SUBTREE, CONF_LDAP_ONE, CONF_LDAP_BASE };
+struct conf_ldap {
+	const char *servers; /* URIs, a space between */
+	bool start_tls;
+	const char *authorities; /* file; "": the system's */
+	const char *bind_dn, *password_file;
+	const char *base;
+	enum conf_ldap_scope scope;
+	const char *user_filter, *alias_filter, *domain_filter;
+	struct conf_list domains;
+	uint64_t connections, connect_timeout_ms, timeout_ms, page;
+	struct {
+		const char *name, *identity, *full_name, *quota, *quota_messages, *services,
+			*suspended, *active, *to_host, *forward, *keep_copy, *groups, *scram;
+		const char *alias_targets, *alias_member;
+	} attributes;
+};
 
 struct conf_postgresql {
 	struct conf_list servers;
@@ -272,6 +289,7 @@ struct conf_directory {
 	struct conf_postgresql postgresql;
 	struct conf_authmod authmod;
 	uint64_t cache_positive_ms, cache_negative_ms, cache_entries; /* not of the internal one */
+	struct conf_ldap ldap;
 };
 
 struct conf_settings {

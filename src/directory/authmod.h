@@ -42,7 +42,8 @@ struct directory_authmod_options {
 	 * it knows our own commands too. Copied. */
 	const char *const *domains;
 	size_t domain_count;
-	char plus_separator; /* with domains; 0: no plus addressing */
+	char plus_separator;                  /* with domains; 0: no plus addressing */
+	uint64_t quota_bytes, quota_messages; /* with domains: of who has none of his own */
 };
 int directory_authmod_new(const struct directory_authmod_options *options,
 	struct directory **ret_directory, struct err *err) WARN_UNUSED;

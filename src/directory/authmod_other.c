@@ -13,6 +13,7 @@ struct other {
 	struct directory_domain_name *domains;
 	size_t domain_count;
 	char plus_separator;
+	uint64_t quota_bytes, quota_messages; /* of who has none of his own */
 };
 
 static struct other *other_of(struct directory *directory)
@@ -46,23 +47,8 @@ static void name_user(const struct other *o, const struct directory_address *ask
 	user->domain = directory_domain_of(user->name);
 	if (id_is_none(user->account))
 		user->account = directory_account_of(user->name);
-}
-
-/* Addresses of ours are followed by their canonical names. */
-static void name_forwards(const struct other *o, struct arena *arena, struct directory_user *user)
-{
-	struct slice *forwards = ARENA_ARRAY(arena, struct slice, user->forward_count + 1);
-	size_t count = 0;
-	for (size_t i = 0; i < user->forward_count; i++) {
-		struct directory_address address;
-		if (take_address(o, user->forwards[i], &address))
-			forwards[count++] = arena_copy(arena, directory_address_slice(&address));
-		else if (slice_find(user->forwards[i], '@') > 0)
-			forwards[count++] = user->forwards[i];
-	}
-	user->forwards = forwards;
-	user->forward_count = count;
-	user->no_copy = user->no_copy && count > 0;
+	user->quota_bytes = user->quota_bytes ? user->quota_bytes : o->quota_bytes;
+	user->quota_messages = user->quota_messages ? user->quota_messages : o->quota_messages;
 }
 
 static int other_user(struct directory *directory, struct slice user,
@@ -75,10 +61,8 @@ static int other_user(struct directory *directory, struct slice user,
 		return DIRECTORY_UNKNOWN;
 	int r = directory_user(
 		o->inner, directory_address_slice(&address), service, arena, ret_user, err);
-	if (r == 0) {
+	if (r == 0)
 		name_user(o, &address, arena, ret_user);
-		name_forwards(o, arena, ret_user);
-	}
 	return r;
 }
 
@@ -92,42 +76,47 @@ static int other_check(struct directory *directory, struct slice user, struct sl
 		return DIRECTORY_WRONG;
 	int r = directory_check(o->inner, directory_address_slice(&address), password, client,
 		service, arena, ret_user, err);
-	if (r == 0) {
+	if (r == 0)
 		name_user(o, &address, arena, ret_user);
-		name_forwards(o, arena, ret_user);
-	}
 	return r;
 }
 
 /* The inner one refuses who is suspended; in a route that is for directory_route_allows(). */
-static int find(void *context, struct slice name, struct arena *arena,
-	struct directory_named *ret_named, struct err *err)
+static int find_user(void *context, struct slice name, struct arena *arena,
+	struct directory_user *ret_user, struct err *err)
 {
-	int r = other_user(context, name, 0, arena, &ret_named->user, err);
-	if (r != DIRECTORY_DENIED)
-		return r;
 	struct directory_address address;
-	ret_named->user.suspended = true;
-	if (directory_address_parse(name, &address))
-		name_user(other_of(context), &address, arena, &ret_named->user);
-	ret_named->user.forward_count = 0;
+	int r = other_user(context, name, 0, arena, ret_user, err);
+	if (r != DIRECTORY_DENIED || !directory_address_parse(name, &address))
+		return r;
+	ret_user->suspended = true;
+	ret_user->forward_count = 0;
+	name_user(other_of(context), &address, arena, ret_user);
 	return 0;
 }
 
-static int find_domain(void *context, struct slice domain, struct arena *arena,
-	struct slice *ret_catch_all, struct err *err)
+static int find_alias(void *context, struct slice name, struct arena *arena,
+	struct slice **ret_targets, size_t *ret_count, struct err *err)
 {
-	*ret_catch_all = SLICE("");
-	return is_ours(other_of(context), domain) ? 0 : DIRECTORY_UNKNOWN;
+	return DIRECTORY_UNKNOWN;
 }
 
-static const struct directory_names names = {.find = find, .domain = find_domain};
+static int find_domain(void *context, struct slice domain, struct err *err)
+{
+	return is_ours(other_of(context), domain) ? 0 : DIRECTORY_UNKNOWN;
+}
 
 static int other_lookup(struct directory *directory, struct slice address, struct arena *arena,
 	struct directory_route *ret_route, struct err *err)
 {
-	return directory_follow(&names, directory, other_of(directory)->plus_separator, address,
-		arena, ret_route, err);
+	const struct directory_source source = {
+		.context = directory,
+		.plus_separator = other_of(directory)->plus_separator,
+		.domain = find_domain,
+		.user = find_user,
+		.alias = find_alias,
+	};
+	return directory_follow(&source, address, arena, ret_route, err);
 }
 
 static int other_domain(struct directory *directory, struct slice domain, struct err *err)
@@ -170,6 +159,8 @@ struct directory *directory_authmod_other_new(
 	o->base.driver = &other_driver;
 	o->inner = inner;
 	o->plus_separator = options->plus_separator;
+	o->quota_bytes = options->quota_bytes;
+	o->quota_messages = options->quota_messages;
 	o->domains = alloc_zero(options->domain_count, sizeof(*o->domains));
 	for (size_t i = 0; i < options->domain_count; i++)
 		if (directory_domain_parse(

@@ -47,7 +47,10 @@ struct directory_user {
 	int64_t created;              /* seconds since 1970 */
 	const struct slice *forwards; /* addresses that his mail goes on to, where that is known */
 	size_t forward_count;
-	bool no_copy; /* and only to these: he himself gets nothing */
+	bool no_copy;               /* and only to these: he himself gets nothing */
+	const struct slice *groups; /* he is in, as the directory names them; where it has any */
+	size_t group_count;
+	struct slice answered_by; /* the server that said this; "" where there is none */
 };
 
 /* Where mail for an address goes. */
@@ -95,6 +98,8 @@ int directory_scram(struct directory *directory, struct slice user,
  * done before the directory is used. */
 bool directory_has_scram(const struct directory *directory);
 void directory_set_scram(struct directory *directory, bool has_scram);
+/* What is remembered of a directory elsewhere about this user or address, "" all, is asked anew. */
+void directory_flush(struct directory *directory, struct slice user);
 void directory_free(struct directory *directory); /* NULL is fine */
 
 #endif

@@ -1,163 +1,153 @@
-/* A walk over names: a queue of addresses to look at, and those looked at already. */
+/* A queue of addresses to look at, which is also the list of those looked at already. */
 #include "directory/follow.h"
 
 #include "directory/address.h"
 #include "directory/driver.h"
 
-enum { FOLLOWED_MAX = 2000 }; /* addresses that one may lead to, by all ways */
+enum { FOLLOWED_MAX = 2000, FIRST_ROOM = 8 };
 
-struct lookup {
-	const struct directory_names *names;
-	void *context;
+struct follow {
+	const struct directory_source *source;
 	struct arena *arena;
 	struct err *err;
 	struct directory_route *route;
 	size_t user_room, elsewhere_room;
-	struct slice *queue; /* addresses to look at, and those looked at already */
+	struct slice *queue;
 	size_t queued, queue_room;
-	char plus_separator;
 };
 
-/* Room for one more element behind `count`; doubles, so that a plain user costs one. */
-static void *room(struct lookup *l, void *array, size_t count, size_t *capacity, size_t size)
+static void *room(struct arena *arena, void *array, size_t count, size_t *capacity, size_t size)
 {
 	if (count < *capacity)
 		return array;
-	*capacity = MAX(*capacity * 2, (size_t)1);
-	void *grown = arena_alloc(l->arena, *capacity * size);
+	*capacity = *capacity ? *capacity * 2 : FIRST_ROOM;
+	void *grown = arena_alloc(arena, *capacity * size);
 	if (count > 0)
 		memcpy(grown, array, count * size);
 	return grown;
 }
 
-static void add_user(struct lookup *l, const struct directory_user *user)
+static int enqueue(struct follow *f, struct slice name)
 {
-	struct directory_route *route = l->route;
-	route->users = room(l, route->users, route->count, &l->user_room, sizeof(*route->users));
-	route->users[route->count++] = *user;
-}
-
-static void push(struct lookup *l, struct slice name)
-{
-	l->queue = room(l, l->queue, l->queued, &l->queue_room, sizeof(*l->queue));
-	l->queue[l->queued++] = name;
-}
-
-static int enqueue(struct lookup *l, const struct slice *names, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		bool known = false;
-		for (size_t k = 0; k < l->queued && !known; k++)
-			known = slice_eq(l->queue[k], names[i]);
-		if (known)
-			continue;
-		if (l->queued == FOLLOWED_MAX)
-			return err_temporary(l->err, ERR_LIMIT,
-				"%.*s leads to more than %d addresses",
-				SLICE_ARG(l->route->matched), FOLLOWED_MAX);
-		push(l, names[i]);
-	}
+	for (size_t i = 0; i < f->queued; i++)
+		if (slice_eq(f->queue[i], name))
+			return 0;
+	if (f->queued == FOLLOWED_MAX)
+		return err_temporary(f->err, ERR_LIMIT, "%.*s leads to more than %d addresses",
+			SLICE_ARG(f->route->matched), FOLLOWED_MAX);
+	f->queue = room(f->arena, f->queue, f->queued, &f->queue_room, sizeof(*f->queue));
+	f->queue[f->queued++] = arena_copy(f->arena, name);
 	return 0;
 }
 
-/* A user, or an alias: and where it leads. */
-static int visit(struct lookup *l, struct slice name)
+/* In their canonical spelling; what is no address is left out. */
+static int enqueue_all(struct follow *f, const struct slice *names, size_t count)
 {
-	struct directory_named named = {0};
-	int r = l->names->find(l->context, name, l->arena, &named, l->err);
-	if (r != 0)
-		return r;
-	if (named.is_alias)
-		return enqueue(l, named.targets, named.target_count);
-	add_user(l, &named.user);
-	/* who may get no mail passes none on */
-	return directory_allows(&named.user, DIRECTORY_DELIVERY, NULL) == 0
-		       ? enqueue(l, named.user.forwards, named.user.forward_count)
-		       : 0;
-}
-
-/* Nobody of that name is here. In a domain that was not ours when it was written down it may be a
- * user in another spelling. */
-static int leave(struct lookup *l, struct slice name)
-{
-	struct directory_address canonical;
-	struct directory_route *route = l->route;
-	struct slice catch_all;
-	int r = l->names->domain(
-		l->context, directory_domain_of(name), l->arena, &catch_all, l->err);
-	if (r == DIRECTORY_UNKNOWN) {
-		route->elsewhere = room(l, route->elsewhere, route->elsewhere_count,
-			&l->elsewhere_room, sizeof(*route->elsewhere));
-		route->elsewhere[route->elsewhere_count++] = name;
-		return 0;
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		struct directory_address canonical;
+		if (directory_address_parse(slice_trim(names[i]), &canonical))
+			r = enqueue(f, directory_address_slice(&canonical));
 	}
-	if (r < 0 || !directory_address_parse(name, &canonical))
-		return r;
-	struct slice right = arena_copy(l->arena, directory_address_slice(&canonical));
-	return enqueue(l, &right, 1);
-}
-
-/* A user or an alias of exactly this name, and all that it leads to. */
-static int match(struct lookup *l, struct slice name)
-{
-	l->queued = 0;
-	push(l, arena_copy(l->arena, name));
-	l->route->matched = l->queue[0];
-	int r = visit(l, l->queue[0]);
-	if (r != 0)
-		return r;
-	for (size_t i = 1; i < l->queued; i++) {
-		r = visit(l, l->queue[i]);
-		if (r == DIRECTORY_UNKNOWN)
-			r = leave(l, l->queue[i]);
-		if (r != 0)
-			return r;
-	}
-	if (l->route->count == 0 && l->route->elsewhere_count == 0)
-		return err_temporary(l->err, ERR_OTHER, "alias %.*s leads to nobody",
-			SLICE_ARG(l->route->matched));
-	return 0;
-}
-
-static int match_plus(struct lookup *l, const struct directory_address *address)
-{
-	struct directory_address base;
-	struct slice detail;
-	if (!l->plus_separator ||
-		!directory_address_cut_detail(address, l->plus_separator, &base, &detail))
-		return DIRECTORY_UNKNOWN;
-	int r = match(l, directory_address_slice(&base));
-	if (r == 0)
-		l->route->detail = arena_copy(l->arena, detail);
 	return r;
 }
 
-int directory_follow(const struct directory_names *names, void *context, char plus_separator,
-	struct slice address, struct arena *arena, struct directory_route *ret_route,
-	struct err *err)
+static bool has_account(const struct directory_route *route, struct id account)
+{
+	for (size_t i = 0; !id_is_none(account) && i < route->count; i++)
+		if (id_eq(route->users[i].account, account))
+			return true;
+	return false;
+}
+
+static int visit(struct follow *f, struct slice name)
+{
+	struct directory_route *route = f->route;
+	struct directory_user user = {0};
+	struct slice *targets;
+	size_t count;
+	int r = f->source->user(f->source->context, name, f->arena, &user, f->err);
+	if (r == DIRECTORY_UNKNOWN) {
+		r = f->source->alias(f->source->context, name, f->arena, &targets, &count, f->err);
+		return r != 0 ? r : enqueue_all(f, targets, count);
+	}
+	if (r != 0)
+		return r;
+	if (has_account(route, user.account)) /* by another of his addresses */
+		return 0;
+	route->users =
+		room(f->arena, route->users, route->count, &f->user_room, sizeof(*route->users));
+	route->users[route->count++] = user;
+	/* who may get no mail passes none on */
+	return directory_allows(&user, DIRECTORY_DELIVERY, NULL) == 0
+		       ? enqueue_all(f, user.forwards, user.forward_count)
+		       : 0;
+}
+
+/* Nobody of that name is here: the address is elsewhere, or a mistake that leads nowhere. */
+static int leave(struct follow *f, struct slice name)
+{
+	struct directory_route *route = f->route;
+	int r = f->source->domain(f->source->context, directory_domain_of(name), f->err);
+	if (r != DIRECTORY_UNKNOWN)
+		return r;
+	route->elsewhere = room(f->arena, route->elsewhere, route->elsewhere_count,
+		&f->elsewhere_room, sizeof(*route->elsewhere));
+	route->elsewhere[route->elsewhere_count++] = name;
+	return 0;
+}
+
+static int match(struct follow *f, struct slice name)
+{
+	f->queued = 0;
+	f->route->matched = arena_copy(f->arena, name);
+	int r = enqueue(f, name);
+	if (r == 0)
+		r = visit(f, f->queue[0]);
+	if (r != 0)
+		return r;
+	for (size_t i = 1; i < f->queued; i++) {
+		r = visit(f, f->queue[i]);
+		if (r == DIRECTORY_UNKNOWN)
+			r = leave(f, f->queue[i]);
+		if (r != 0)
+			return r;
+	}
+	if (f->route->count == 0 && f->route->elsewhere_count == 0)
+		return err_temporary(f->err, ERR_OTHER, "alias %.*s leads to nobody",
+			SLICE_ARG(f->route->matched));
+	return 0;
+}
+
+static int match_plus(struct follow *f, const struct directory_address *address)
+{
+	struct directory_address base;
+	struct slice detail;
+	if (!f->source->plus_separator ||
+		!directory_address_cut_detail(address, f->source->plus_separator, &base, &detail))
+		return DIRECTORY_UNKNOWN;
+	int r = match(f, directory_address_slice(&base));
+	if (r == 0)
+		f->route->detail = arena_copy(f->arena, detail);
+	return r;
+}
+
+int directory_follow(const struct directory_source *source, struct slice address,
+	struct arena *arena, struct directory_route *ret_route, struct err *err)
 {
 	struct directory_address canonical;
-	struct slice catch_all = SLICE_NONE;
-	struct lookup l = {
-		.names = names,
-		.context = context,
-		.arena = arena,
-		.err = err,
-		.route = ret_route,
-		.plus_separator = plus_separator,
-	};
+	struct follow f = {.source = source, .arena = arena, .err = err, .route = ret_route};
 	*ret_route = (struct directory_route){.detail = SLICE("")};
 	if (!directory_address_parse(address, &canonical))
 		return DIRECTORY_UNKNOWN;
 	/* the domain first: most questions about strangers end here */
-	int r = names->domain(
-		context, directory_address_domain(&canonical), arena, &catch_all, err);
+	int r = source->domain(source->context, directory_address_domain(&canonical), err);
 	if (r != 0)
 		return r;
-	r = match(&l, directory_address_slice(&canonical));
+	r = match(&f, directory_address_slice(&canonical));
 	if (r == DIRECTORY_UNKNOWN)
-		r = match_plus(&l, &canonical);
-	if (r == DIRECTORY_UNKNOWN && catch_all.len > 0)
-		r = match(&l, catch_all);
+		r = match_plus(&f, &canonical);
+	if (r == DIRECTORY_UNKNOWN)
+		r = match(&f, slice_from(directory_address_slice(&canonical), canonical.local_len));
 	return r != 0 ? r : directory_route_allows(ret_route, err);
 }

@@ -1,33 +1,28 @@
-/* Where mail for an address goes, by what a directory says of single names: user, alias, plus
- * addressing, catch-all, in this order. Aliases and what users forward are followed breadth first,
- * each address once, so a circle ends by itself; their number is bounded. An alias that leads to
- * nobody is somebody's mistake in the directory: that is "can't tell now", so that no mail bounces
- * for it. For drivers: this is their lookup(). */
+/* Where mail for an address goes, by a directory that is kept elsewhere: a user, an alias, plus
+ * addressing, the alias "@example.org" (catch-all), in this order. The rules are those of the
+ * internal one (directory_lookup() in directory.h): aliases and what users forward are followed
+ * breadth first, each address once, to 2,000 addresses. */
 #ifndef DIRECTORY_FOLLOW_H
 #define DIRECTORY_FOLLOW_H
 
 #include "directory/directory.h"
 
-/* What a name stands for. Slices lie in the arena of the question. */
-struct directory_named {
-	bool is_alias;
-	struct directory_user user;  /* with what he forwards to; unless it is an alias */
-	const struct slice *targets; /* of an alias: addresses, in canonical form where ours */
-	size_t target_count;
+/* What a driver knows of one name. All return 0, DIRECTORY_UNKNOWN, or negative: can't tell. */
+struct directory_source {
+	void *context;
+	char plus_separator; /* 0: no plus addressing */
+	/* Whether the canonical domain is ours. */
+	int (*domain)(void *context, struct slice domain, struct err *err);
+	/* A user by canonical address, suspended or not. His forwards may be in any spelling; those
+	 * that are no addresses lead nowhere. */
+	int (*user)(void *context, struct slice name, struct arena *arena,
+		struct directory_user *ret_user, struct err *err);
+	/* Where an alias leads, in any spelling; `name` may be "@example.org". */
+	int (*alias)(void *context, struct slice name, struct arena *arena,
+		struct slice **ret_targets, size_t *ret_count, struct err *err);
 };
 
-struct directory_names {
-	/* Exactly this name, which is canonical. 0, DIRECTORY_UNKNOWN or negative. */
-	int (*find)(void *context, struct slice name, struct arena *arena,
-		struct directory_named *ret_named, struct err *err);
-	/* 0: the domain is ours; "" when it has no catch-all. DIRECTORY_UNKNOWN or negative. */
-	int (*domain)(void *context, struct slice domain, struct arena *arena,
-		struct slice *ret_catch_all, struct err *err);
-};
-
-/* As directory_lookup(). A `plus_separator` of 0: no plus addressing. */
-int directory_follow(const struct directory_names *names, void *context, char plus_separator,
-	struct slice address, struct arena *arena, struct directory_route *ret_route,
-	struct err *err) WARN_UNUSED;
+int directory_follow(const struct directory_source *source, struct slice address,
+	struct arena *arena, struct directory_route *ret_route, struct err *err) WARN_UNUSED;
 
 #endif

@@ -68,7 +68,7 @@ int floors_open(const struct conf_settings *settings, const char *folder, struct
 	if (mail_open(&mail, &f->mail, err) < 0)
 		return -1;
 	if (store_directory_is_elsewhere(settings))
-		return store_directory_open(settings, &f->directory, err);
+		return store_directory_open(settings, f->mail, &f->directory, err);
 	return directory_internal_new(&internal, &f->directory, err);
 }
 

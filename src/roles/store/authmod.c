@@ -21,10 +21,9 @@ int store_authmod_open(
 	const char *const programs[] = {program};
 	bool by_program = conf->command[0] != '\0';
 	if (by_program == (conf->servers.count > 0))
-		return err_permanent(
-			err, ERR_BAD_INPUT, "directory.authmod needs either a command or servers");
+		return err_permanent(err, ERR_BAD_INPUT, "it needs either a command or servers");
 	if (conf->secret_file[0] && secret_file_read(conf->secret_file, &secret, err) < 0)
-		return err_prefix(err, "directory.authmod.secret_file");
+		return err_prefix(err, "secret_file");
 	socket_path(settings, path);
 	(void)snprintf(program, sizeof(program), "unix:%s", path);
 	const struct directory_authmod_options options = {
@@ -38,9 +37,11 @@ int store_authmod_open(
 		.domains = conf->domains.items,
 		.domain_count = conf->domains.count,
 		.plus_separator = settings->store.plus_separator[0],
+		.quota_bytes = settings->store.quota,
+		.quota_messages = settings->store.quota_messages,
 	};
 	int r = directory_authmod_new(&options, ret_directory, err);
-	return r < 0 ? err_prefix(err, "directory.authmod") : 0;
+	return r;
 }
 
 int store_authmod_prepare(const struct conf_settings *settings, const struct sandbox_user *user,

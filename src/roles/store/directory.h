@@ -5,12 +5,14 @@
 
 #include "conf/settings.h"
 #include "directory/directory.h"
+#include "mail/mail.h"
 
 WARN_UNUSED bool store_directory_is_elsewhere(const struct conf_settings *settings);
 /* Whether it has keys for SCRAM, so that this is worth offering; the mx role asks, too. */
 WARN_UNUSED bool store_directory_has_scram(const struct conf_settings *settings);
-/* One that is elsewhere; the settings must outlive it. Its servers need not answer yet. */
-int store_directory_open(const struct conf_settings *settings, struct directory **ret_directory,
-	struct err *err) WARN_UNUSED;
+/* One that is elsewhere; the settings and `mail` must outlive it. It
+ * remembers answers as long as the config says. Its servers need not answer yet. */
+int store_directory_open(const struct conf_settings *settings, struct mail *mail,
+	struct directory **ret_directory, struct err *err) WARN_UNUSED;
 
 #endif

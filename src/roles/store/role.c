@@ -117,6 +117,7 @@ static void make_services(struct role *role, struct state *s)
 	s->delivery.mail = s->floors.mail;
 	s->delivery.directory = s->floors.directory;
 	s->delivery.junk_header = settings->store.junk_header;
+	s->delivery.elsewhere = store_directory_is_elsewhere(settings);
 	s->delivery_local = s->delivery;
 	s->delivery_local.trusted = true;
 	s->lmtp = lmtp_service(role, s, false);
