@@ -68,11 +68,17 @@ static int set_up(struct directory_ldap_link *link, struct err *err)
 	bool start = link->options->start_tls && strncmp(link->uri, "ldap:", 5) == 0;
 	if ((tls_at_once || start) && set_tls(link, err) < 0)
 		return -1;
-	int code = start ? ldap_start_tls_s(link->ldap, NULL, NULL) : LDAP_SUCCESS;
+	int code = ldap_connect(link->ldap);
+	if (code == LDAP_SUCCESS && start)
+		code = ldap_start_tls_s(link->ldap, NULL, NULL);
 	if (code == LDAP_SUCCESS)
 		return 0;
-	(void)failed(link, "STARTTLS", code, err);
-	return DIRECTORY_LDAP_GONE; /* another server may have it, and nothing was told yet */
+	(void)failed(link,
+		start || tls_at_once ? "can't connect by TLS (is the certificate good for this "
+				       "name, by an authority that is known?)"
+				     : "can't connect",
+		code, err);
+	return DIRECTORY_LDAP_GONE; /* another server may do, and nothing was told yet */
 }
 
 static int bind_as(struct directory_ldap_link *link, const char *dn, struct slice password)

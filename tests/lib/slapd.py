@@ -56,8 +56,8 @@ class Slapd:
         (folder / "data").mkdir()
         self.port, self.tls_port = free_port(), free_port()
         self.socket = folder / "ldapi"
-        self.plain = f"ldap://localhost:{self.port}"
-        self.tls = f"ldaps://localhost:{self.tls_port}"
+        self.plain = f"ldap://127.0.0.1:{self.port}"
+        self.tls = f"ldaps://127.0.0.1:{self.tls_port}"
         self.local = f"ldapi://{quote(str(self.socket), safe='')}"
         self.config = folder / "slapd.conf"
         self.config.write_text(

@@ -57,7 +57,8 @@ class World:
         self.first = Slapd(folder / "first", DATA, self.certificate, self.key)
         self.second = Slapd(folder / "second", DATA, self.certificate, self.key)
         self.pop3 = free_port()
-        self.pair = Halves(folder, of_store=f"    listen pop3 127.0.0.1:{self.pop3};\n")
+        nowhere = '    transport "elsewhere.test" {\n        host 127.0.0.1;\n        port 1;\n    }\n'
+        self.pair = Halves(folder, nowhere, f"    listen pop3 127.0.0.1:{self.pop3};\n")
         # Where the confined role may read.
         self.password, self.authority = self.pair.run / "ldap.password", self.pair.run / "authority.pem"
         self.password.write_text(f"{SERVICE_PASSWORD}\n")
@@ -68,13 +69,13 @@ class World:
 
     def make_certificate(self, certificate: Path, key: Path) -> None:
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-keyout", str(key), "-out", str(certificate), "-days", "9", "-subj", "/CN=localhost",
-                        "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)  # fmt: skip
+                        "-keyout", str(key), "-out", str(certificate), "-days", "9", "-subj", "/CN=ldap.test",
+                        "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)  # fmt: skip
 
     def block(self, servers: str, more: str = "") -> str:
         return (f'directory {{\n    driver ldap;\n    ldap {{\n        servers "{servers}";\n'
                 f'        authorities "{self.authority}";\n        bind_dn "{SERVICE}";\n'
-                f'        password_file "{self.password}";\n        base "{BASE}";\n{more}    }}\n}}\n')  # fmt: skip
+                f'        password_file "{self.password}";\n        base "{BASE}";\n        page 2;\n{more}    }}\n}}\n')  # fmt: skip
 
     def ask(self, servers: str, *words: str, more: str = "") -> subprocess.CompletedProcess[str]:
         """A command of a machine whose server does not run, and which has no mail yet."""
@@ -260,6 +261,8 @@ def test_each_machine_gives_a_user_the_same_account(world: World) -> None:
 def test_a_server_that_can_not_be_verified_is_told_nothing(world: World) -> None:
     kept = world.authority.read_bytes()
     world.authority.write_bytes((world.folder / "other.pem").read_bytes())
+    other_name = world.second.tls.replace("127.0.0.1", "localhost")
+    assert world.ask(other_name, "directory", "test", f"ann@{DOMAIN}").returncode == TEMPORARY
     try:
         for servers, more in ((world.second.tls, ""), (world.second.plain, "        start_tls yes;\n")):
             done = world.ask(servers, "directory", "test", f"ann@{DOMAIN}", more=more)
