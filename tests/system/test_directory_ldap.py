@@ -1,8 +1,11 @@
 """Users in LDAP: two OpenLDAP servers with the same entries behind an mx and a store."""
 
+import hashlib
+import hmac
 import imaplib
 import json
 import poplib
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -11,9 +14,9 @@ from typing import Any
 
 import pytest
 from halves import DOMAIN, PASSWORD, Halves, program
-from shape import PATIENCE
+from shape import PATIENCE, User
 from slapd import BASE, SERVICE, SERVICE_PASSWORD, Slapd, free_port, why_not
-from smtp_client import Client, encode
+from smtp_client import Client, encode, scram
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 TEMPORARY = 75
@@ -31,11 +34,20 @@ def group(name: str, *more: str) -> str:
     return "\n".join([f"dn: cn={name},{BASE}", "objectClass: rookeryGroup", f"cn: {name}", *more]) + "\n\n"
 
 
+def scram_keys() -> str:
+    """As RFC 5803 has them."""
+    salt = b"0123456789abcdef"
+    salted = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), salt, 4096)
+    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    server = hmac.digest(salted, b"Server Key", "sha256")
+    return f"SCRAM-SHA-256$4096:{encode(salt).decode()}${encode(stored).decode()}:{encode(server).decode()}"
+
+
 DATA = (
     f"dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\ndc: halves\no: Halves\n\n"
     f"dn: {SERVICE}\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\ncn: rookery\n"
     f"userPassword: {SERVICE_PASSWORD}\n\n"
-    + person("ann", 1, f"memberOf: cn=staff,{BASE}")
+    + person("ann", 1, f"rookeryScram: {scram_keys()}", f"memberOf: cn=staff,{BASE}")
     + person("bob", 2, f"rookeryAlias: bobby@{DOMAIN}", "rookeryForward: carol@elsewhere.test")
     + person("sue", 3, "rookerySuspended: TRUE")
     + person("pop", 4, "rookeryService: pop3", "rookeryService: delivery")
@@ -164,6 +176,25 @@ def test_scram_is_not_offered_where_nobody_has_keys(world: World) -> None:
         assert b"SCRAM" not in b" ".join(smtp.command(b"EHLO c.test").lines)
 
 
+def test_scram_works_where_entries_have_keys(world: World, tmp_path: Path) -> None:
+    pair = Halves(tmp_path)
+    for half in (pair.store, pair.mx):
+        more = "        attributes {\n            scram rookeryScram;\n        }\n"
+        half.config.write_text(half.config.read_text() + world.block(world.first.plain, more))
+    pair.run.chmod(0o755)
+    for file in (world.password, world.authority):
+        (pair.run / file.name).write_bytes(file.read_bytes())
+    for half in (pair.store, pair.mx):
+        half.config.write_text(half.config.read_text().replace(str(world.pair.run), str(pair.run)))
+    try:
+        pair.start()
+        for name, code in (("ann", 235), ("bob", 535)):  # who has no keys
+            with Client("127.0.0.1", pair.submission) as client:
+                assert scram(client, User(f"{name}@{DOMAIN}", PASSWORD), PASSWORD).code == code
+    finally:
+        pair.stop()
+
+
 def test_wrong_and_empty_passwords_let_nobody_in(world: World) -> None:
     assert "AUTHENTICATIONFAILED" in refusal(lambda: world.imap("ann", "wrong"))
     assert world.test("ann", "--password", text="wrong\n")["login"] == "wrong password"
@@ -269,6 +300,18 @@ def test_a_server_that_can_not_be_verified_is_told_nothing(world: World) -> None
             assert done.returncode == TEMPORARY, done
     finally:
         world.authority.write_bytes(kept)
+
+
+def test_a_server_that_does_not_answer_is_left_for_the_next(world: World) -> None:
+    more = "        timeout 300ms;\n        connect_timeout 300ms;\n"
+    world.first.process.send_signal(signal.SIGSTOP)
+    try:
+        done = world.ask(f"{world.first.plain} {world.second.plain}", "directory", "test", f"ann@{DOMAIN}", more=more)
+        assert json.loads(done.stdout)["answered_by"] == world.second.plain, done
+        done = world.ask(world.first.tls, "directory", "test", f"ann@{DOMAIN}", more=more)
+        assert done.returncode == TEMPORARY, done
+    finally:
+        world.first.process.send_signal(signal.SIGCONT)
 
 
 @pytest.mark.parametrize(
