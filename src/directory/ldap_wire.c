@@ -62,7 +62,7 @@ static int close_layer(Sockbuf_IO_Desc *layer)
 	return 0;
 }
 
-static Sockbuf_IO LAYER = {
+static const Sockbuf_IO LAYER = {
 	.sbi_setup = set_up,
 	.sbi_remove = clean_up,
 	.sbi_ctrl = control,
@@ -75,7 +75,7 @@ static int connected(LDAP *ldap, Sockbuf *connection, LDAPURLDesc *server, struc
 	struct ldap_conncb *wire)
 {
 	const int above_the_socket = LBER_SBIOD_LEVEL_PROVIDER + 1;
-	return ber_sockbuf_add_io(connection, &LAYER, above_the_socket, wire);
+	return ber_sockbuf_add_io(connection, (Sockbuf_IO *)&LAYER, above_the_socket, wire);
 }
 
 static void disconnected(LDAP *ldap, Sockbuf *connection, struct ldap_conncb *wire)
