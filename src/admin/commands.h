@@ -21,6 +21,7 @@ admin_run admin_queue_list, admin_queue_show, admin_queue_retry, admin_queue_hol
 	admin_queue_release, admin_queue_remove, admin_queue_flush, admin_queue_destinations;
 admin_run admin_mirror_pair, admin_mirror_unpair, admin_mirror_replace, admin_mirror_pause,
 	admin_mirror_resume, admin_mirror_status, admin_mirror_verify;
+admin_run admin_directory_flush, admin_directory_test;
 admin_run admin_dns_lookup, admin_dns_route;
 
 /* Counts the domain's users for its limit, or no longer, after the limit has changed. */

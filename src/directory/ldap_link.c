@@ -2,12 +2,15 @@
 #include "directory/ldap_link.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
+#include "directory/ldap_wire.h"
 
 #include <ldap.h>
 
 #define SYSTEM_AUTHORITIES "/etc/ssl/certs/ca-certificates.crt"
 
 struct directory_ldap_link {
+	struct directory_ldap_wire wire;
 	LDAP *ldap;
 	const struct directory_ldap_options *options;
 	const char *uri;
@@ -68,11 +71,22 @@ static int set_up(struct directory_ldap_link *link, struct err *err)
 	bool start = link->options->start_tls && strncmp(link->uri, "ldap:", 5) == 0;
 	if ((tls_at_once || start) && set_tls(link, err) < 0)
 		return -1;
-	int code = start ? ldap_start_tls_s(link->ldap, NULL, NULL) : LDAP_SUCCESS;
+	/* both ways to TLS: the connection, and the handshake */
+	link->wire.deadline = clock_mono_ms() + link->options->connect_ms;
+	int code = directory_ldap_wire_add(&link->wire, link->ldap);
+	if (code == LDAP_SUCCESS)
+		code = ldap_connect(link->ldap);
+	if (code == LDAP_SUCCESS && start)
+		code = ldap_start_tls_s(link->ldap, NULL, NULL);
+	link->wire.deadline = 0;
 	if (code == LDAP_SUCCESS)
 		return 0;
-	(void)failed(link, "STARTTLS", code, err);
-	return DIRECTORY_LDAP_GONE; /* another server may have it, and nothing was told yet */
+	(void)failed(link,
+		start || tls_at_once ? "can't connect by TLS (is the certificate good for this "
+				       "name, by an authority that is known?)"
+				     : "can't connect",
+		code, err);
+	return DIRECTORY_LDAP_GONE; /* another server may do, and nothing was told yet */
 }
 
 static int bind_as(struct directory_ldap_link *link, const char *dn, struct slice password)

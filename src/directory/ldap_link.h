@@ -1,4 +1,4 @@
-/* One connection to one LDAP server; the only file that knows libldap. Blocks for no longer than
+/* One connection to one LDAP server; by libldap. Blocks for no longer than
  * the options say. Failures are ERR_TEMPORARY, those of the server or the connection
  * DIRECTORY_LDAP_GONE; the errors name the server. */
 #ifndef DIRECTORY_LDAP_LINK_H

@@ -10,7 +10,6 @@
 #include "directory/driver.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 
 enum {
 	KEY_MAX = 1024,
@@ -32,7 +31,6 @@ struct timed {
 	struct directory *inner;
 	int64_t positive_ms, negative_ms;
 	size_t places;
-	atomic_uint_fast64_t hits, misses;
 	pthread_mutex_t lock; /* guards all below */
 	struct entry **entries;
 	uint64_t flushes; /* what was asked before one is not kept after it */
@@ -87,7 +85,6 @@ static bool recall(struct timed *t, struct slice key, struct arena *arena,
 		found = true;
 	}
 	(void)pthread_mutex_unlock(&t->lock);
-	(void)atomic_fetch_add(found ? &t->hits : &t->misses, 1);
 	return found;
 }
 
@@ -257,10 +254,4 @@ struct directory *directory_timed_new(const struct directory_timed_options *opti
 	t->entries = alloc_zero(t->places, sizeof(struct entry *));
 	must(pthread_mutex_init(&t->lock, NULL) == 0);
 	return &t->base;
-}
-
-struct directory_timed_figures directory_timed_figures(const struct directory *timed)
-{
-	const struct timed *t = (const struct timed *)timed;
-	return (struct directory_timed_figures){atomic_load(&t->hits), atomic_load(&t->misses)};
 }

@@ -14,9 +14,4 @@ struct directory_timed_options {
 };
 struct directory *directory_timed_new(const struct directory_timed_options *options);
 
-struct directory_timed_figures {
-	uint64_t hits, misses;
-};
-struct directory_timed_figures directory_timed_figures(const struct directory *timed);
-
 #endif
