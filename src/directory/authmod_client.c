@@ -40,6 +40,7 @@ struct question {
 	void (*restart)(void *context);
 	void *context;
 	size_t rows;
+	const char *server; /* that was asked last; of the links */
 };
 
 static void question_free(struct question *q)
@@ -141,6 +142,7 @@ static int ask_server(struct authmod *a, struct directory_authmod_server *server
 	struct question *q, struct err *err)
 {
 	enum fate fate;
+	q->server = directory_authmod_server_name(server);
 	int r = ask_once(a, server, false, q, &fate, err);
 	if (fate == LOST && clock_mono_ms() < deadline) {
 		start_over(q);
@@ -148,7 +150,7 @@ static int ask_server(struct authmod *a, struct directory_authmod_server *server
 	}
 	if (fate != KEEP)
 		directory_authmod_links_failed(server);
-	if (r < 0 && directory_authmod_links_pick(a->links, 1)) /* which one of them */
+	if (r < 0 && directory_authmod_links_are_several(a->links)) /* which one of them */
 		(void)err_prefix(err, "%s", directory_authmod_server_name(server));
 	return r;
 }
@@ -156,8 +158,9 @@ static int ask_server(struct authmod *a, struct directory_authmod_server *server
 static int ask_servers(struct authmod *a, int64_t deadline, struct question *q, struct err *err)
 {
 	struct directory_authmod_server *server;
+	unsigned tried = 0;
 	int r = -1;
-	for (unsigned nth = 0; (server = directory_authmod_links_pick(a->links, nth)); nth++) {
+	while ((server = directory_authmod_links_pick(a->links, &tried))) {
 		start_over(q);
 		r = ask_server(a, server, deadline, q, err);
 		if (r >= 0 || clock_mono_ms() >= deadline)
@@ -220,6 +223,12 @@ static bool take_user(void *context, const struct directory_authmod_line *line)
 	return true;
 }
 
+static void note_server(int r, const struct question *q, struct user_answer *answer)
+{
+	if (r == 0 && !answer->alias)
+		answer->user->answered_by = arena_copy(answer->arena, slice_str(q->server));
+}
+
 /* The server has said so already if it is ours; another one leaves it to us. */
 static int finish_user(
 	int r, const struct user_answer *answer, enum directory_service service, struct err *err)
@@ -252,6 +261,7 @@ static int authmod_check(struct directory *directory, struct slice user, struct 
 	if (!a->other)
 		add_service(&q.command, service);
 	int r = ask(a, &q, err);
+	note_server(r, &q, &answer);
 	if (q.command.data)
 		OPENSSL_cleanse(q.command.data, q.command.cap);
 	buf_free(&q.command);
@@ -277,7 +287,9 @@ static int authmod_user(struct directory *directory, struct slice user,
 	directory_authmod_add_word(&q.command, user);
 	if (!a->other)
 		add_service(&q.command, service);
-	return finish_user(ask(a, &q, err), &answer, service, err);
+	int r = ask(a, &q, err);
+	note_server(r, &q, &answer);
+	return finish_user(r, &answer, service, err);
 }
 
 struct route_answer {

@@ -149,14 +149,23 @@ static bool is_passed_over(const struct directory_authmod_server *s, int64_t now
 }
 
 struct directory_authmod_server *directory_authmod_links_pick(
-	struct directory_authmod_links *links, unsigned nth)
+	struct directory_authmod_links *links, unsigned *tried)
 {
 	int64_t now = clock_mono_ms();
 	for (int over = 0; over < 2; over++)
-		for (unsigned i = 0; i < links->count; i++)
-			if (is_passed_over(&links->servers[i], now) == (over == 1) && nth-- == 0)
-				return &links->servers[i];
+		for (unsigned i = 0; i < links->count; i++) {
+			if ((*tried & 1U << i) ||
+				(over == 0 && is_passed_over(&links->servers[i], now)))
+				continue;
+			*tried |= 1U << i;
+			return &links->servers[i];
+		}
 	return NULL;
+}
+
+bool directory_authmod_links_are_several(const struct directory_authmod_links *links)
+{
+	return links->count > 1;
 }
 
 void directory_authmod_links_failed(struct directory_authmod_server *server)

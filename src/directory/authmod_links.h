@@ -19,10 +19,11 @@ int directory_authmod_links_enter(
 	struct directory_authmod_links *links, int64_t deadline, struct err *err) WARN_UNUSED;
 void directory_authmod_links_leave(struct directory_authmod_links *links);
 
-/* Whom to ask as `nth`, from 0: those that are not passed over first, each in the order of the
- * options. NULL behind the last one. */
+/* Whom to ask next: those that are not passed over first, in the order of the options. `tried` has
+ * a bit for each one that was picked, none at first. NULL behind the last one. */
 struct directory_authmod_server *directory_authmod_links_pick(
-	struct directory_authmod_links *links, unsigned nth);
+	struct directory_authmod_links *links, unsigned *tried);
+bool directory_authmod_links_are_several(const struct directory_authmod_links *links);
 /* An idle connection, or a new one; `fresh`: a new one. */
 int directory_authmod_links_take(struct directory_authmod_links *links,
 	struct directory_authmod_server *server, bool fresh, struct net_client **ret_client,
