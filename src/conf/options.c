@@ -1,8 +1,6 @@
 /* The table of options, and finding rows in it by name. */
 #include "conf/options.h"
 
-#include "conf/directory_options.h"
-
 #define FIELD(member)     .offset = offsetof(struct conf_settings, member)
 #define ITEM(member)      .offset = offsetof(struct conf_certificate, member)
 #define LIST(member)      .offset = offsetof(struct conf_dns_list, member)
@@ -143,8 +141,6 @@ const struct conf_option conf_options[] = {
 			"the anchors."},
 
 #include "conf/options_directory.inc"
-	POSTGRESQL_OPTIONS,
-	AUTHMOD_OPTIONS,
 
 	{"limits", "connections", CONF_NUMBER, CONF_RESTART, 1, 10000000, FIELD(limits.connections),
 		.fallback = "100000", .help = "Connections at the same time, over all listeners."},
