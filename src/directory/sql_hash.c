@@ -1,4 +1,4 @@
-/* By crypt_r() and OpenSSL. */
+/* By crypt_rn() of libxcrypt, and OpenSSL. */
 #include "directory/sql_hash.h"
 
 #include "base/alloc.h"
@@ -62,7 +62,7 @@ static int crypted(struct slice text, struct slice password, struct err *err)
 	memcpy(phrase, password.ptr, password.len);
 	phrase[password.len] = '\0';
 	struct crypt_data *data = ALLOC(struct crypt_data);
-	const char *hash = crypt_r(phrase, setting, data);
+	const char *hash = crypt_rn(phrase, setting, data, sizeof(*data));
 	if (!hash || hash[0] == '*')
 		r = not_read(err);
 	else if (strlen(hash) == text.len && CRYPTO_memcmp(hash, text.ptr, text.len) == 0)
