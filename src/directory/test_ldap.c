@@ -178,7 +178,9 @@ static void what_makes_no_sense_is_temporary_and_named(void **state)
 	static const char *const NOBODY[] = {"mail", "no address", "entryUUID", "1", NULL};
 	static const char *const NO_IDENTITY[] = {"mail", "a@b.c", NULL};
 	assert_int_equal(map(&s, "", NOBODY), -1);
+	arena_free(&s.arena);
 	assert_int_equal(map(&s, "", NO_IDENTITY), -1);
+	arena_free(&s.arena);
 }
 
 int main(void)
