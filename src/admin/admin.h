@@ -23,7 +23,7 @@
 struct admin {
 	struct store *store;
 	struct mail *mail;
-	struct directory *directory;   /* the internal one */
+	struct directory *directory;
 	struct mirror_node *mirror;    /* of the role's own store; NULL: it has none */
 	struct queue *queue;           /* the mx role's; NULL: this is not the mx role */
 	struct keys *keys;             /* the same */
@@ -77,7 +77,9 @@ struct admin_command {
 	const char *help;      /* one sentence */
 	size_t arguments_min, arguments_max;
 	const struct admin_option *options; /* ended by a NULL name */
-	bool wants_password;                /* the command line asks for one, twice */
+	/* The command line asks for one, twice; of a command with an option "password" once, and
+	 * only when that is given. */
+	bool wants_password;
 	enum admin_shape shape;
 	const char *const *columns; /* ADMIN_TABLE: keys, ended by NULL */
 	/* Fills *ret_result (an object, owned by the caller). ERR_… as the floors below say. */

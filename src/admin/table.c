@@ -45,6 +45,11 @@ static const struct admin_option SERVICES_OPTION[] = {
 	{"services", "LIST", "what it is good for; all when not given"},
 	{0},
 };
+static const struct admin_option TEST_OPTIONS[] = {
+	{"password", NULL, "tries a password, too: asked for, or read from standard input"},
+	{"service", "NAME", "whether he may use it: imap, pop3, submission, ..."},
+	{0},
+};
 static const struct admin_option COMPACT_OPTIONS[] = {
 	{"all", NULL, "every segment with dead bytes, not only the mostly dead ones"},
 	{0},
@@ -209,6 +214,10 @@ const struct admin_command admin_commands[] = {
 		NULL, admin_certificate_show, ADMIN_ACME},
 	{"certificate renew", "[NAME]", "Has one of them renewed now, or all.", 0, 1, NO_OPTIONS,
 		false, ADMIN_NOTHING, NULL, admin_certificate_renew, ADMIN_ACME},
+	{"directory test", "USER", "Asks the directory about a user, past what is remembered.", 1,
+		1, TEST_OPTIONS, true, ADMIN_OBJECT, NULL, admin_directory_test},
+	{"directory flush", "[USER]", "Forgets what a directory elsewhere said.", 0, 1, NO_OPTIONS,
+		false, ADMIN_NOTHING, NULL, admin_directory_flush},
 	{"dns lookup", "NAME TYPE", "Asks the DNS, as the server does.", 2, 2, NO_OPTIONS, false,
 		ADMIN_TABLE, RECORD_COLUMNS, admin_dns_lookup, ADMIN_DNS},
 	{"dns route", "DOMAIN", "Shows where mail for a domain goes.", 1, 1, NO_OPTIONS, false,

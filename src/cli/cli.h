@@ -32,9 +32,11 @@ struct cli_words {
 int cli_parse(struct cli *cli, const struct admin_command *command, int argc, char **argv,
 	struct cli_words *ret_words);
 
-/* password.c: asks twice on a terminal, else reads a line of standard input. NULL: there was none,
- * or the two differ (said so). The caller wipes and frees it. */
-char *cli_ask_password(const struct cli *cli, const char *what);
+/* main.c */
+bool cli_has_option(const struct admin_command *command, const char *name);
+/* password.c: asks twice on a terminal, or once, else reads a line of standard input. NULL: there
+ * was none, or the two differ (said so). The caller wipes and frees it. */
+char *cli_ask_password(const struct cli *cli, const char *what, bool once);
 
 /* call.c: runs a command, in the server or here; prints. Returns the exit status. */
 int cli_call(struct cli *cli, const struct admin_command *command, const struct cli_words *words,

@@ -62,7 +62,7 @@ void cli_print_command_help(const struct admin_command *c)
 {
 	printf("Usage: rookery %s%s%s%s\n\n%s\n", c->name, c->arguments[0] ? " " : "", c->arguments,
 		c->options->name ? " [OPTIONS]" : "", c->help);
-	if (c->wants_password)
+	if (c->wants_password && !cli_has_option(c, "password"))
 		printf("The password is asked for, or read from standard input.\n");
 	if (c->options->name)
 		printf("\n");

@@ -86,6 +86,14 @@ static int role(struct cli *cli, const char *name)
 	return cli_fail(cli, CLI_USAGE, "no such role: %s", name);
 }
 
+bool cli_has_option(const struct admin_command *command, const char *name)
+{
+	for (const struct admin_option *o = command->options; o->name; o++)
+		if (strcmp(o->name, name) == 0)
+			return true;
+	return false;
+}
+
 static int run_admin(struct cli *cli, const struct admin_command *command, int argc, char **argv)
 {
 	struct cli_words words;
@@ -94,9 +102,11 @@ static int run_admin(struct cli *cli, const struct admin_command *command, int a
 		return r;
 	r = cli_load_settings(cli);
 	char *password = NULL;
-	bool ask = command->wants_password && !json_object_get(words.options, "batch");
+	bool once = cli_has_option(command, "password");
+	bool ask = command->wants_password && !json_object_get(words.options, "batch") &&
+		   (!once || json_object_get(words.options, "password"));
 	if (r == CLI_DONE && ask) {
-		password = cli_ask_password(cli, words.count ? words.arguments[0] : "");
+		password = cli_ask_password(cli, words.count ? words.arguments[0] : "", once);
 		r = password ? CLI_DONE : CLI_FAILED;
 	}
 	if (r == CLI_DONE)

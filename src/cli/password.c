@@ -45,7 +45,7 @@ static void drop(char *password)
 	free(password);
 }
 
-char *cli_ask_password(const struct cli *cli, const char *what)
+char *cli_ask_password(const struct cli *cli, const char *what, bool once)
 {
 	bool terminal = isatty(STDIN_FILENO);
 	char *first = terminal ? ask("Password", what) : read_line();
@@ -54,7 +54,7 @@ char *cli_ask_password(const struct cli *cli, const char *what)
 		(void)cli_fail(cli, CLI_FAILED, "expected a password on standard input");
 		return NULL;
 	}
-	if (!terminal)
+	if (!terminal || once)
 		return first;
 	char *second = ask("Once more", "");
 	bool same = second && strcmp(first, second) == 0;

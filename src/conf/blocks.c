@@ -37,6 +37,27 @@ const struct conf_block conf_blocks[] = {
 		.items = offsetof(struct conf_settings, dns.zones),
 		.count = offsetof(struct conf_settings, dns.zone_count),
 		.help = "A private zone, with name servers of its own. May be repeated."},
+	{.path = "directory",
+		.on = CONF_NO_OFFSET,
+		.help = "Who has a mailbox here, and which password fits. \"rookery directory test "
+			"USER\" shows what it says of somebody. A machine with the mx role alone "
+			"has "
+			"this block as the machine has where its store is."},
+	{.path = "directory.ldap",
+		.on = CONF_NO_OFFSET,
+		.help = "A directory in LDAP, of the driver ldap."},
+	{.path = "directory.ldap.attributes",
+		.on = CONF_NO_OFFSET,
+		.help = "Which attributes of an entry say what. \"\": none does. The names are "
+			"those "
+			"of deploy/rookery.schema where inetOrgPerson has none."},
+	{.path = "directory.postgresql",
+		.on = CONF_NO_OFFSET,
+		.help = "Users in a PostgreSQL database."},
+	{.path = "directory.authmod",
+		.on = CONF_NO_OFFSET,
+		.help = "Users that a program or a server knows which speaks the authmod line "
+			"protocol."},
 	{.path = "limits",
 		.on = CONF_NO_OFFSET,
 		.help = "What clients may use up. The limits hold for each role by itself."},

@@ -198,6 +198,8 @@ const struct conf_option conf_options[] = {
 		.help = "Whether the zone is signed, and validated from the root or from one of "
 			"the anchors."},
 
+#include "conf/options_directory.inc"
+
 	{"limits", "connections", CONF_NUMBER, CONF_RESTART, 1, 10000000, FIELD(limits.connections),
 		.fallback = "100000", .help = "Connections at the same time, over all listeners."},
 	{"limits", "connections_per_address", CONF_NUMBER, CONF_RESTART, 1, 10000000,
@@ -226,12 +228,14 @@ const struct conf_option conf_options[] = {
 	{"store", "user", CONF_TEXT, CONF_RESTART, 1, 32, FIELD(store.user), .fallback = "<user>",
 		.example = "rookery-store",
 		.help = "The system user of this role; without it the user outside the block."},
-	{"store", "listen", CONF_LISTEN, CONF_RESTART, .choices = "imap imaps pop3 pop3s lmtp",
-		FIELD(store.listen), .fallback = "imap *:143; imaps *:993; pop3 *:110; pop3s *:995",
+	{"store", "listen", CONF_LISTEN, CONF_RESTART,
+		.choices = "imap imaps pop3 pop3s lmtp authmod", FIELD(store.listen),
+		.fallback = "imap *:143; imaps *:993; pop3 *:110; pop3s *:995",
 		.help = "A protocol and an address; may be repeated. imap and pop3 offer STARTTLS, "
 			"imaps and pop3s are TLS at once. lmtp has no login: give it an address "
 			"that "
-			"only mail servers of yours reach. The word proxy behind the address says "
+			"only mail servers of yours reach. authmod answers mx and proxies on other "
+			"machines, by TLS at once. The word proxy behind the address says "
 			"that a load balancer in proxy_trusted sends a PROXY header."},
 	{"store", "lmtp_socket", CONF_ADDRESS, CONF_RESTART, FIELD(store.lmtp_socket),
 		.fallback = "unix:<run>/lmtp", .example = "unix:/run/rookery/lmtp",
@@ -239,6 +243,15 @@ const struct conf_option conf_options[] = {
 	{"store", "authmod_socket", CONF_ADDRESS, CONF_RESTART, FIELD(store.authmod_socket),
 		.fallback = "unix:<run>/authmod", .example = "unix:/run/rookery/authmod",
 		.help = "Where other roles ask the directory service."},
+	{"store", "authmod_trusted", CONF_NETWORKS, CONF_RESTART, FIELD(store.authmod_trusted),
+		.fallback = "", .example = "192.0.2.0/24",
+		.help = "Networks from which listeners of authmod are spoken to."},
+	{"store", "authmod_secret_file", CONF_TEXT, CONF_RESTART, 0, 4096,
+		FIELD(store.authmod_secret_file), .fallback = "\"\"",
+		.example = "/etc/rookery/directory.secret",
+		.help = "A file whose first line must be said there before anything is answered. "
+			"Who knows it can try passwords and gets the keys of SCRAM. The role's "
+			"user reads it; it lies below /etc or /usr."},
 	{"store", "segment_size", CONF_SIZE, CONF_RESTART, MIB, 4 * GIB, FIELD(store.segment_size),
 		.fallback = "256M",
 		.help = "Size at which a file of message bodies is closed and the next one begun."},

@@ -19,6 +19,7 @@ enum conf_type {        /* type of the field in the struct */
 	CONF_HOSTS,     /* struct conf_list */
 	CONF_NETWORKS,  /* struct conf_list */
 	CONF_SERVERS,   /* struct conf_list; IP addresses with ports */
+	CONF_REMOTES,   /* struct conf_list; servers by name or IP, with or without TLS */
 	CONF_DURATIONS, /* struct conf_durations */
 	CONF_RANGES,    /* struct conf_list; IPv4 addresses, or two with "-" between */
 	CONF_LISTEN,    /* struct conf_listens; `choices` are the protocols allowed */

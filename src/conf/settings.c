@@ -349,6 +349,7 @@ static const struct {
 	[CONF_POP3] = {"pop3", false},
 	[CONF_POP3S] = {"pop3s", true},
 	[CONF_LMTP] = {"lmtp", false},
+	[CONF_AUTHMOD] = {"authmod", true},
 };
 _Static_assert(ARRAY_LEN(protocols) == CONF_PROTOCOLS, "each protocol has a row");
 

@@ -32,6 +32,7 @@ enum conf_protocol {
 	CONF_POP3,
 	CONF_POP3S,
 	CONF_LMTP,
+	CONF_AUTHMOD,
 	CONF_PROTOCOLS, /* how many there are */
 };
 const char *conf_protocol_name(enum conf_protocol protocol); /* "imaps" */
@@ -233,8 +234,9 @@ struct conf_mx {
 	bool on; /* the block is there: this machine has the role */
 	const char *user;
 	struct conf_listens listen;
-	const char *store_socket; /* LMTP server of the store */
-	const char *directory;    /* authmod server */
+	const char *store_socket;                                  /* LMTP server of the store */
+	struct conf_list directory;                                /* authmod servers */
+	const char *directory_authorities, *directory_secret_file; /* "": none */
 	uint64_t max_message_size, recipients_max;
 	uint64_t submission_max_message_size, submission_recipients_max;
 	uint64_t command_timeout_ms, data_timeout_ms, store_timeout_ms, directory_timeout_ms;
@@ -269,8 +271,10 @@ struct conf_store {
 	bool on;
 	const char *user;
 	struct conf_listens listen;
-	const char *lmtp_socket;    /* where mx reaches LMTP; served beside `listen` */
-	const char *authmod_socket; /* where mx reaches the directory */
+	const char *lmtp_socket;          /* where mx reaches LMTP; served beside `listen` */
+	const char *authmod_socket;       /* where mx reaches the directory */
+	struct conf_list authmod_trusted; /* networks of those that reach it elsewhere */
+	const char *authmod_secret_file;  /* "": none */
 	uint64_t segment_size, cache_size, compact_interval_ms;
 	const char *plus_separator;     /* "" turns plus addressing off */
 	const char *junk_header;        /* names of fields, a space between; "" turns it off */
@@ -285,6 +289,56 @@ struct conf_store {
 	struct conf_mirror mirror;
 };
 
+/* Where users, addresses and domains are looked up; in the order of the option's words. */
+enum conf_directory_driver {
+	CONF_DIRECTORY_INTERNAL,
+	CONF_DIRECTORY_LDAP,
+	CONF_DIRECTORY_POSTGRESQL,
+	CONF_DIRECTORY_AUTHMOD,
+};
+enum conf_ldap_scope { CONF_LDAP_SUBTREE, CONF_LDAP_ONE, CONF_LDAP_BASE };
+struct conf_ldap {
+	const char *servers; /* URIs, a space between */
+	bool start_tls;
+	const char *authorities; /* file; "": the system's */
+	const char *bind_dn, *password_file;
+	const char *base;
+	enum conf_ldap_scope scope;
+	const char *user_filter, *alias_filter, *domain_filter;
+	struct conf_list domains;
+	uint64_t connections, connect_timeout_ms, timeout_ms, page;
+	struct {
+		const char *name, *identity, *full_name, *quota, *quota_messages, *services,
+			*suspended, *active, *to_host, *forward, *keep_copy, *groups, *scram;
+		const char *alias_targets, *alias_member;
+	} attributes;
+};
+
+struct conf_postgresql {
+	struct conf_list servers;
+	const char *database, *user, *password_file, *authorities;
+	uint64_t pool, timeout_ms;
+	const char *user_query, *alias_query, *domain_query, *check_query; /* "": none */
+	bool scram;
+};
+
+struct conf_authmod {
+	const char *command; /* "": servers */
+	uint64_t children;
+	struct conf_list servers;
+	const char *authorities, *secret_file;
+	uint64_t connections, timeout_ms;
+	struct conf_list domains;
+};
+
+struct conf_directory {
+	enum conf_directory_driver driver;
+	struct conf_postgresql postgresql;
+	struct conf_authmod authmod;
+	uint64_t cache_positive_ms, cache_negative_ms, cache_entries; /* not of the internal one */
+	struct conf_ldap ldap;
+};
+
 struct conf_settings {
 	const char *file; /* where it was read from */
 	const char *hostname, *data, *run, *user, *control_socket;
@@ -294,6 +348,7 @@ struct conf_settings {
 	struct conf_tls tls;
 	struct conf_dns dns;
 	struct conf_limits limits;
+	struct conf_directory directory;
 	struct conf_metrics metrics;
 	struct conf_mx mx;
 	struct conf_store store;

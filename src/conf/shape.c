@@ -91,3 +91,16 @@ bool conf_is_host(struct slice text, bool wildcard)
 			return false;
 	return true;
 }
+
+bool conf_is_remote(struct slice text)
+{
+	if (slice_starts(text, SLICE("unix:")))
+		return is_unix_path(slice_from(text, 5));
+	if (slice_starts(text, SLICE("tls:")))
+		text = slice_from(text, 4);
+	if (conf_is_address(text))
+		return !slice_starts(text, SLICE("*")) && !slice_starts(text, SLICE("unix:"));
+	ssize_t colon = slice_find(text, ':');
+	return colon > 0 && conf_is_host(slice_sub(text, 0, (size_t)colon), false) &&
+	       is_port(slice_from(text, (size_t)colon + 1));
+}

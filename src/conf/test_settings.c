@@ -55,7 +55,8 @@ static void three_lines_make_a_server(void **state)
 	assert_int_equal(s->mx.listen.items[2].protocol, CONF_SUBMISSIONS);
 	assert_string_equal(s->mx.listen.items[2].address, "*:465");
 	assert_string_equal(s->mx.store_socket, s->store.lmtp_socket);
-	assert_string_equal(s->mx.directory, s->store.authmod_socket);
+	assert_int_equal(s->mx.directory.count, 1);
+	assert_string_equal(s->mx.directory.items[0], s->store.authmod_socket);
 	assert_int_equal(s->mx.max_message_size, 64 << 20);
 	assert_int_equal(s->store.imap_idle_timeout_ms, 30 * 60 * 1000);
 	assert_int_equal(s->store.quota, 0);
@@ -293,9 +294,12 @@ static void each_type_says_what_it_expects(void **state)
 	assert_fault("proxy_trusted ::1 10.0.0.0/33;",
 		"t:1:19: wrong value \"10.0.0.0/33\" for \"proxy_trusted\", expected a network "
 		"like 192.0.2.0/24, 2001:db8::/32 or 192.0.2.1");
-	assert_fault("mx { directory localhost:1; }",
-		"t:1:16: wrong value \"localhost:1\" for \"directory\", expected an address like "
-		"192.0.2.1:25, [2001:db8::1]:25, *:25 or unix:/path");
+	assert_fault("mx { store_socket localhost:1; }",
+		"t:1:19: wrong value \"localhost:1\" for \"store_socket\", expected an address "
+		"like 192.0.2.1:25, [2001:db8::1]:25, *:25 or unix:/path");
+	assert_fault("mx { directory tls:*:1; }",
+		"t:1:16: wrong value \"tls:*:1\" for \"directory\", expected a server like "
+		"host:25, tls:host:25 or unix:/path");
 	assert_fault("store { plus_separator ++; }",
 		"t:1:24: wrong value \"++\" for \"plus_separator\", expected at most 1 byte of "
 		"text");

@@ -109,6 +109,8 @@ static bool is_word_of(const struct conf_option *option, struct slice text)
 		return conf_is_address(text) && is_plain_text(text);
 	case CONF_NETWORKS:
 		return conf_is_network(text);
+	case CONF_REMOTES:
+		return conf_is_remote(text) && is_plain_text(text);
 	case CONF_RANGES:
 		return conf_is_range(text);
 	case CONF_SERVERS:
@@ -242,7 +244,8 @@ bool conf_value_is_list(const struct conf_option *option)
 {
 	return option->type == CONF_LISTEN || option->type == CONF_HOSTS ||
 	       option->type == CONF_NETWORKS || option->type == CONF_SERVERS ||
-	       option->type == CONF_RANGES || option->type == CONF_DURATIONS;
+	       option->type == CONF_RANGES || option->type == CONF_DURATIONS ||
+	       option->type == CONF_REMOTES;
 }
 
 int conf_value_set(struct arena *arena, const struct conf_option *option,
@@ -428,6 +431,9 @@ void conf_value_expected(const struct conf_option *option, struct buf *to)
 		break;
 	case CONF_NETWORKS:
 		buf_add_str(to, "a network like 192.0.2.0/24, 2001:db8::/32 or 192.0.2.1");
+		break;
+	case CONF_REMOTES:
+		buf_add_str(to, "a server like host:25, tls:host:25 or unix:/path");
 		break;
 	case CONF_RANGES:
 		buf_add_str(to, "an IPv4 address or a range, like 127.0.0.4-127.0.0.11");

@@ -2,7 +2,8 @@
  * made canonical (lower case; domains to A-labels by IDNA). Errors are for people: ERR_EXISTS,
  * ERR_ABSENT, ERR_BAD_INPUT, ERR_IN_USE (a domain that still has users), ERR_LIMIT.
  *
- * They work on an internal directory only (ERR_DENIED on another). Each change is one durable write
+ * They work on an internal directory only (ERR_DENIED on another), but for showing a user, and for
+ * scanning them where the driver can. Each change is one durable write
  * under the lock of the system account. Listing, counting and removing read the whole table: a few
  * hundred thousand rows a second. `v` may be NULL where there is nothing to set. */
 #ifndef DIRECTORY_ADMIN_H

@@ -303,15 +303,12 @@ int directory_user_remove(struct directory *d, struct slice address, bool force,
 int directory_user_show(struct directory *d, struct slice address, struct arena *arena,
 	struct directory_user *ret_user, struct err *err)
 {
-	struct directory_internal *in;
 	struct directory_address canonical;
-	int r = directory_admin_of(d, &in, err);
-	if (r == 0)
-		r = directory_admin_address(address, &canonical, err);
+	int r = directory_admin_address(address, &canonical, err);
 	if (r != 0)
 		return r;
 	struct slice name = directory_address_slice(&canonical);
-	r = directory_user(d, name, (enum directory_service)0, arena, ret_user, NULL);
+	r = directory_user(d, name, (enum directory_service)0, arena, ret_user, err);
 	/* shown also when suspended */
 	return r == DIRECTORY_DENIED ? 0 : directory_admin_found(r, "user", name, err);
 }

@@ -62,11 +62,13 @@ int directory_user_scan(struct directory *d, struct slice domain, struct slice p
 	struct wanted wanted = {.pattern = pattern};
 	size_t count = 0;
 	bool go_on = true;
-	int r = directory_admin_of(d, &w.in, err);
-	if (r == 0 && domain.len > 0) {
-		r = directory_admin_domain(domain, &canonical, err);
+	int r = domain.len > 0 ? directory_admin_domain(domain, &canonical, err) : 0;
+	if (r == 0 && domain.len > 0)
 		wanted.domain = directory_domain_slice(&canonical);
-	}
+	if (r == 0 && d->driver->scan)
+		return d->driver->scan(d, wanted.domain, pattern, visit, context, err);
+	if (r == 0)
+		r = directory_admin_of(d, &w.in, err);
 	if (r == 0)
 		r = directory_admin_list(
 			w.in, DIRECTORY_USERS, is_wanted, &wanted, &arena, &rows, &count, err);

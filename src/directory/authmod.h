@@ -1,10 +1,11 @@
 /* The authmod line protocol: as a server for other roles and nodes, and as a directory driver that
- * asks one. Over Unix sockets (same machine) or TCP. The words on the wire:
+ * asks one. Over Unix sockets (same machine) or TCP, with TLS. The words on the wire:
  * docs/formats/authmod.md.
  *
  *     check <user> <password> [<ip>]   +OK <user> <drop path|config> <uid> name="value" …
  *     lookup <user>                    -ERR reason (no)        -DEAD reason (can't tell now)
- *     version, help, quit, exit; from us also: route, domain, scram, and the service as a field
+ *     version, help, quit, exit; from us also: route, domain, scram, login, and the service as a
+ * field
  */
 #ifndef DIRECTORY_AUTHMOD_H
 #define DIRECTORY_AUTHMOD_H
@@ -18,11 +19,31 @@ extern const struct net_protocol directory_authmod_protocol;
 struct directory_authmod_service {
 	struct directory *directory; /* borrowed */
 	bool trusted;                /* may ask for SCRAM keys: local sockets */
+	/* Of a listener that other nodes reach: who is not in `networks` is not listened to (NULL:
+	 * all are), and nothing is answered before "login <secret>" ("": all is). Who has said it
+	 * is trusted. Borrowed. */
+	const struct net_trusted *networks;
+	struct slice secret;
 };
 
+enum { DIRECTORY_AUTHMOD_CONNECTIONS_MAX = 256 };
 struct directory_authmod_options {
-	struct net_client_options server;
-	unsigned connections; /* idle ones kept; 0: 8 */
+	/* "unix:/path", "host:port", "tls:host:port" (a name or an IP, [in brackets] for IPv6): the
+	 * first one that works is asked. The certificate is checked against the host. Copied. */
+	const char *const *servers;
+	size_t server_count;
+	const char *ca_file;  /* PEM; NULL: the system's */
+	struct slice secret;  /* said to servers by TLS; "": none. Copied */
+	unsigned timeout_ms;  /* of a question; 0: 30 s */
+	unsigned connections; /* idle ones kept, to each server; 0: 8 */
+	bool at_once_max;     /* and no more are used at once: others wait */
+	/* Domains of a server that knows check and lookup only, as those of other makers: which are
+	 * ours is told here, and aliases are users who forward and are not known otherwise. None:
+	 * it knows our own commands too. Copied. */
+	const char *const *domains;
+	size_t domain_count;
+	char plus_separator;                  /* with domains; 0: no plus addressing */
+	uint64_t quota_bytes, quota_messages; /* with domains: of who has none of his own */
 };
 int directory_authmod_new(const struct directory_authmod_options *options,
 	struct directory **ret_directory, struct err *err) WARN_UNUSED;

@@ -1,8 +1,11 @@
 /* The client half of authmod: a directory that asks another role or node. "-DEAD", silence, and
  * whatever can't be understood are all "can't tell now". A connection that is lost under a question
  * is made anew once: an idle one may have been closed by the server just now, or the server may
- * have been started again. */
+ * have been started again. Who can't tell is not the last to be asked: the next server is, while
+ * there is time. */
+#include "directory/authmod_links.h"
 #include "directory/authmod_line.h"
+#include "directory/authmod_other.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -12,7 +15,6 @@
 #include <openssl/crypto.h>
 
 enum {
-	IDLE_CONNECTIONS = 8,
 	DEFAULT_TIMEOUT_MS = 30 * 1000,
 	TEXT_MAX = 1024, /* of a name or password that is asked about */
 	ROWS_MAX = 2000,
@@ -21,9 +23,9 @@ enum {
 
 struct authmod {
 	struct directory base;
-	struct net_client_options server;
-	char *tls_name, *ca_file;
-	struct net_pool *pool;
+	struct directory_authmod_links *links;
+	int64_t timeout_ms;
+	bool other; /* a server of another maker */
 };
 
 /* A question on its way. */
@@ -38,6 +40,7 @@ struct question {
 	void (*restart)(void *context);
 	void *context;
 	size_t rows;
+	const char *server; /* that was asked last; of the links */
 };
 
 static void question_free(struct question *q)
@@ -75,8 +78,8 @@ static int read_refusal(const struct question *q, struct slice reason, struct er
 	return q->refused;
 }
 
-static int read_answer(
-	struct net_client *client, struct question *q, enum fate *ret_fate, struct err *err)
+static int read_answer(const struct authmod *a, struct net_client *client, struct question *q,
+	enum fate *ret_fate, struct err *err)
 {
 	UNINITIALIZED struct directory_authmod_line line;
 	struct slice text;
@@ -87,7 +90,9 @@ static int read_answer(
 			return -1;
 		}
 		*ret_fate = KEEP;
-		if (!directory_authmod_parse(text, &line) || line.word_count == 0)
+		if (!(a->other ? directory_authmod_read(text, &line)
+			       : directory_authmod_parse(text, &line)) ||
+			line.word_count == 0)
 			break;
 		struct slice word = line.words[0];
 		if (slice_eq_nocase(word, SLICE("+OK"))) {
@@ -108,42 +113,76 @@ static int read_answer(
 	return not_understood(err);
 }
 
-static int ask_once(
-	struct authmod *a, bool fresh, struct question *q, enum fate *ret_fate, struct err *err)
+static int ask_once(struct authmod *a, struct directory_authmod_server *server, bool fresh,
+	struct question *q, enum fate *ret_fate, struct err *err)
 {
 	struct net_client *client;
-	bool reused;
 	*ret_fate = DROP;
-	int r = fresh ? net_client_connect(&a->server, &client, err)
-		      : net_pool_take(a->pool, &client, &reused, err);
-	if (r != 0)
+	if (directory_authmod_links_take(a->links, server, fresh, &client, err) < 0)
 		return -1;
 	net_client_write(client, buf_slice(&q->command));
-	r = read_answer(client, q, ret_fate, err);
+	int r = read_answer(a, client, q, ret_fate, err);
 	net_client_wipe_sent(client); /* it may have been a password */
 	if (*ret_fate == KEEP)
-		net_pool_give(a->pool, client);
+		directory_authmod_links_give(a->links, server, client);
 	else
 		net_client_close(client);
 	return r;
 }
 
-static int ask(struct authmod *a, struct question *q, struct err *err)
+static void start_over(struct question *q)
+{
+	q->rows = 0;
+	if (q->restart)
+		q->restart(q->context);
+}
+
+/* Not after a time-out: who asks would wait twice as long as he wants to. */
+static int ask_server(struct authmod *a, struct directory_authmod_server *server, int64_t deadline,
+	struct question *q, struct err *err)
 {
 	enum fate fate;
-	int64_t start = clock_mono_ms();
+	q->server = directory_authmod_server_name(server);
+	int r = ask_once(a, server, false, q, &fate, err);
+	if (fate == LOST && clock_mono_ms() < deadline) {
+		start_over(q);
+		r = ask_once(a, server, true, q, &fate, err);
+	}
+	if (fate != KEEP)
+		directory_authmod_links_failed(server);
+	if (r < 0 && directory_authmod_links_are_several(a->links)) /* which one of them */
+		(void)err_prefix(err, "%s", directory_authmod_server_name(server));
+	return r;
+}
+
+static int ask_servers(struct authmod *a, int64_t deadline, struct question *q, struct err *err)
+{
+	struct directory_authmod_server *server;
+	unsigned tried = 0;
+	int r = -1;
+	while ((server = directory_authmod_links_pick(a->links, &tried))) {
+		start_over(q);
+		r = ask_server(a, server, deadline, q, err);
+		if (r >= 0 || clock_mono_ms() >= deadline)
+			break;
+	}
+	return r;
+}
+
+static int ask(struct authmod *a, struct question *q, struct err *err)
+{
+	int64_t deadline = clock_mono_ms() + a->timeout_ms;
+	struct err own;
+	err = err ? err : &own;
 	buf_add_str(&q->command, "\r\n");
 	if (q->command.failed)
 		return err_bug(err, "a question to the directory is too long");
-	int r = ask_once(a, false, q, &fate, err);
-	/* not after a time-out: who asks would wait twice as long as he wants to */
-	if (fate == LOST && clock_mono_ms() - start < (int64_t)a->server.timeout_ms) {
-		q->rows = 0;
-		if (q->restart)
-			q->restart(q->context);
-		r = ask_once(a, true, q, &fate, err);
+	int r = directory_authmod_links_enter(a->links, deadline, err);
+	if (r == 0) {
+		r = ask_servers(a, deadline, q, err);
+		directory_authmod_links_leave(a->links);
 	}
-	if (r < 0 && err) {
+	if (r < 0) {
 		err->class = ERR_TEMPORARY;
 		(void)err_prefix(err, "directory");
 	}
@@ -166,18 +205,28 @@ static void add_service(struct buf *command, enum directory_service service)
 struct user_answer {
 	struct arena *arena;
 	struct directory_user *user;
-	bool other; /* an alias, or nobody that we can use */
+	bool other; /* of another maker: who forwards is a user there */
+	bool alias;
 };
 
 static bool take_user(void *context, const struct directory_authmod_line *line)
 {
 	struct user_answer *answer = context;
-	if (directory_authmod_field(line, "fwd").len > 0 &&
+	if (!answer->other && directory_authmod_field(line, "fwd").len > 0 &&
 		directory_authmod_field(line, "account").len == 0) {
-		answer->other = true;
+		answer->alias = true;
 		return true;
 	}
-	return directory_authmod_take_user(line, answer->arena, answer->user);
+	if (!directory_authmod_take_user(line, answer->arena, answer->user))
+		return false;
+	directory_authmod_take_forwards(line, answer->arena, answer->user);
+	return true;
+}
+
+static void note_server(int r, const struct question *q, struct user_answer *answer)
+{
+	if (r == 0 && !answer->alias)
+		answer->user->answered_by = arena_copy(answer->arena, slice_str(q->server));
 }
 
 /* The server has said so already if it is ours; another one leaves it to us. */
@@ -186,14 +235,15 @@ static int finish_user(
 {
 	if (r != 0)
 		return r;
-	return answer->other ? DIRECTORY_UNKNOWN : directory_allows(answer->user, service, err);
+	return answer->alias ? DIRECTORY_UNKNOWN : directory_allows(answer->user, service, err);
 }
 
 static int authmod_check(struct directory *directory, struct slice user, struct slice password,
 	struct slice client, enum directory_service service, struct arena *arena,
 	struct directory_user *ret_user, struct err *err)
 {
-	struct user_answer answer = {.arena = arena, .user = ret_user};
+	struct authmod *a = authmod_of(directory);
+	struct user_answer answer = {.arena = arena, .user = ret_user, .other = a->other};
 	struct question q = {
 		.command = BUF(COMMAND_MAX),
 		.refused = DIRECTORY_WRONG,
@@ -208,8 +258,10 @@ static int authmod_check(struct directory *directory, struct slice user, struct 
 	directory_authmod_add_word(&q.command, password);
 	if (client.len > 0 && can_ask(client))
 		directory_authmod_add_word(&q.command, client);
-	add_service(&q.command, service);
-	int r = ask(authmod_of(directory), &q, err);
+	if (!a->other)
+		add_service(&q.command, service);
+	int r = ask(a, &q, err);
+	note_server(r, &q, &answer);
 	if (q.command.data)
 		OPENSSL_cleanse(q.command.data, q.command.cap);
 	buf_free(&q.command);
@@ -220,7 +272,8 @@ static int authmod_user(struct directory *directory, struct slice user,
 	enum directory_service service, struct arena *arena, struct directory_user *ret_user,
 	struct err *err)
 {
-	struct user_answer answer = {.arena = arena, .user = ret_user};
+	struct authmod *a = authmod_of(directory);
+	struct user_answer answer = {.arena = arena, .user = ret_user, .other = a->other};
 	AUTO(question_free)
 	struct question q = {
 		.command = BUF(COMMAND_MAX),
@@ -232,8 +285,11 @@ static int authmod_user(struct directory *directory, struct slice user,
 		return DIRECTORY_UNKNOWN;
 	buf_add_str(&q.command, "lookup");
 	directory_authmod_add_word(&q.command, user);
-	add_service(&q.command, service);
-	return finish_user(ask(authmod_of(directory), &q, err), &answer, service, err);
+	if (!a->other)
+		add_service(&q.command, service);
+	int r = ask(a, &q, err);
+	note_server(r, &q, &answer);
+	return finish_user(r, &answer, service, err);
 }
 
 struct route_answer {
@@ -346,9 +402,7 @@ static int authmod_scram(struct directory *directory, struct slice user,
 static void authmod_free(struct directory *directory)
 {
 	struct authmod *a = authmod_of(directory);
-	net_pool_free(a->pool);
-	free(a->tls_name);
-	free(a->ca_file);
+	directory_authmod_links_free(a->links);
 	free(a);
 }
 
@@ -362,23 +416,18 @@ static const struct directory_driver authmod_driver = {
 	.free = authmod_free,
 };
 
-static char *copy(const char *text)
-{
-	return text ? slice_dup(slice_str(text)) : NULL;
-}
-
 int directory_authmod_new(const struct directory_authmod_options *options,
 	struct directory **ret_directory, struct err *err)
 {
+	struct directory_authmod_links *links;
+	int r = directory_authmod_links_new(options, &links, err);
+	if (r < 0)
+		return r;
 	struct authmod *a = ALLOC(struct authmod);
 	a->base.driver = &authmod_driver;
-	a->server = options->server;
-	a->server.tls_name = a->tls_name = copy(options->server.tls_name);
-	a->server.ca_file = a->ca_file = copy(options->server.ca_file);
-	if (!a->server.timeout_ms)
-		a->server.timeout_ms = DEFAULT_TIMEOUT_MS;
-	a->pool = net_pool_new(&a->server,
-		options->connections ? options->connections : (unsigned)IDLE_CONNECTIONS);
-	*ret_directory = &a->base;
+	a->links = links;
+	a->timeout_ms = options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
+	a->other = options->domain_count > 0;
+	*ret_directory = a->other ? directory_authmod_other_new(options, &a->base) : &a->base;
 	return 0;
 }

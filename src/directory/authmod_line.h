@@ -18,5 +18,14 @@ void directory_authmod_add_user(struct buf *to, const struct directory_user *use
 /* The other way; slices are copied. False when the line names no user. */
 WARN_UNUSED bool directory_authmod_take_user(const struct directory_authmod_line *line,
 	struct arena *arena, struct directory_user *ret_user);
+/* Where he forwards to ("fwd"), in addition. */
+void directory_authmod_take_forwards(const struct directory_authmod_line *line, struct arena *arena,
+	struct directory_user *user);
+
+/* An answer of a program of another maker, which quotes as it likes (fuzzed): what the grammar has
+ * no place for is taken as it is meant or left out. A quote ends where a blank or nothing follows,
+ * a backslash is one unless it stands before a quote, control characters are blanks. False: too
+ * long, or not a word in it. */
+WARN_UNUSED bool directory_authmod_read(struct slice line, struct directory_authmod_line *ret_line);
 
 #endif

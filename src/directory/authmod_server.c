@@ -1,16 +1,23 @@
-/* The server half of authmod: one line in, one answer out (for `route` some +DATA rows first). A
- * session keeps nothing between lines. */
+/* The server half of authmod: one line in, one answer out (for `route` some +DATA rows first). All
+ * that a session keeps between lines is whether its client has said the secret. */
 #include "directory/authmod_line.h"
 
 #include "directory/address.h"
+
+#include <openssl/crypto.h>
 
 enum {
 	IDLE_MS = 10 * 60 * 1000,
 	ANSWER_MAX = 4 * 1024 * 1024, /* of a route with as many rows as an alias can have */
 };
 
+struct session {
+	bool known; /* has said the secret */
+};
+
 struct request {
 	struct directory_authmod_service *service;
+	struct session *session;
 	struct log_scope *log;
 	const struct directory_authmod_line *line;
 	struct arena arena;
@@ -184,7 +191,7 @@ static void scram(struct request *q)
 {
 	AUTO(buf_free) struct buf text = BUF(1024);
 	struct sasl_scram_keys keys;
-	if (!q->service->trusted) {
+	if (!q->service->trusted && !(q->session->known && q->service->secret.len > 0)) {
 		answer(q, "-ERR not allowed here");
 		return;
 	}
@@ -199,6 +206,21 @@ static void scram(struct request *q)
 	buf_add_str(&q->answer, " config 0");
 	directory_authmod_add_field(&q->answer, "scram", buf_slice(&text));
 	buf_add_str(&q->answer, "\r\n");
+}
+
+/* The same time for every secret of the right length. */
+static void login(struct request *q)
+{
+	struct slice said = q->line->words[1], secret = q->service->secret;
+	if (said.len == secret.len && secret.len > 0 &&
+		CRYPTO_memcmp(said.ptr, secret.ptr, secret.len) == 0) {
+		q->session->known = true;
+		answer(q, "+OK welcome");
+		return;
+	}
+	log_warn(q->log, "directory: a node with a wrong secret");
+	answer(q, "-ERR wrong secret");
+	q->quit = true;
 }
 
 static void version(struct request *q)
@@ -219,26 +241,28 @@ static void quit(struct request *q)
 
 static void help(struct request *q)
 {
-	answer(q, "+OK check lookup route domain scram version help quit exit");
+	answer(q, "+OK check lookup route domain scram login version help quit exit");
 }
 
 static const struct command {
 	const char *name;
 	size_t words_min, words_max;
 	void (*run)(struct request *q);
+	bool for_all; /* also for who has not said the secret */
 } commands[] = {
 	{"check", 3, 4, check},
 	{"lookup", 2, 2, lookup},
 	{"route", 2, 2, route},
 	{"domain", 2, 2, domain},
 	{"scram", 2, 2, scram},
+	{"login", 2, 2, login, .for_all = true},
 	{"set", 1, DIRECTORY_AUTHMOD_WORDS_MAX, not_here},
 	{"del", 1, DIRECTORY_AUTHMOD_WORDS_MAX, not_here},
 	{"search", 1, DIRECTORY_AUTHMOD_WORDS_MAX, not_here},
-	{"version", 1, DIRECTORY_AUTHMOD_WORDS_MAX, version},
-	{"help", 1, DIRECTORY_AUTHMOD_WORDS_MAX, help},
-	{"quit", 1, 1, quit},
-	{"exit", 1, 1, quit},
+	{"version", 1, DIRECTORY_AUTHMOD_WORDS_MAX, version, .for_all = true},
+	{"help", 1, DIRECTORY_AUTHMOD_WORDS_MAX, help, .for_all = true},
+	{"quit", 1, 1, quit, .for_all = true},
+	{"exit", 1, 1, quit, .for_all = true},
 };
 
 static void run_command(struct request *q)
@@ -250,6 +274,8 @@ static void run_command(struct request *q)
 			continue;
 		if (l->word_count < c->words_min || l->word_count > c->words_max)
 			answer(q, "-ERR wrong number of words");
+		else if (!q->session->known && !c->for_all)
+			answer(q, "-ERR say the secret first");
 		else
 			c->run(q);
 		return;
@@ -263,6 +289,7 @@ static bool serve_line(struct net_session *session, struct slice text)
 	UNINITIALIZED struct directory_authmod_line line;
 	struct request q = {
 		.service = net_service(session),
+		.session = net_state(session),
 		.log = net_log(session),
 		.line = &line,
 		.answer = BUF(ANSWER_MAX),
@@ -309,7 +336,14 @@ static enum net_next run(struct net_session *session, unsigned events)
 
 static enum net_next open_session(struct net_session *session)
 {
-	return NET_WAIT_INPUT; /* the client speaks first */
+	const struct directory_authmod_service *service = net_service(session);
+	struct session *s = net_state(session);
+	s->known = service->secret.len == 0;
+	if (!service->networks || net_trusted_has(service->networks, net_peer(session)))
+		return NET_WAIT_INPUT; /* the client speaks first */
+	log_warn(net_log(session), "directory: a node that is not among the trusted");
+	net_write_str(session, "-ERR not allowed from there\r\n");
+	return NET_CLOSE;
 }
 
 static void close_session(struct net_session *session)
@@ -318,6 +352,7 @@ static void close_session(struct net_session *session)
 
 const struct net_protocol directory_authmod_protocol = {
 	.name = "authmod",
+	.session_size = sizeof(struct session),
 	.open = open_session,
 	.run = run,
 	.close = close_session,

@@ -106,7 +106,8 @@ bool directory_authmod_take_user(const struct directory_authmod_line *line, stru
 		.full_name = take_text(line, "name", arena),
 		.services = take_services(line),
 		/* whatever else a server calls it: not "ok" is not ok */
-		.suspended = status.len > 0 && !slice_eq_nocase(status, SLICE("ok")),
+		.suspended = status.len > 0 && !slice_eq_nocase(status, SLICE("ok")) &&
+			     !slice_eq_nocase(status, SLICE("good")),
 		.quota_bytes = take_number(line, "quota"),
 		.quota_messages = take_number(line, "quotacount"),
 		.domain_id = take_id(line, "domainid"),
@@ -117,4 +118,23 @@ bool directory_authmod_take_user(const struct directory_authmod_line *line, stru
 		.no_copy = slice_eq_nocase(directory_authmod_field(line, "copy"), SLICE("no")),
 	};
 	return true;
+}
+
+void directory_authmod_take_forwards(
+	const struct directory_authmod_line *line, struct arena *arena, struct directory_user *user)
+{
+	struct slice rest = directory_authmod_field(line, "fwd");
+	size_t count = 0;
+	for (size_t i = 0; i < rest.len; i++)
+		count += rest.ptr[i] == ',';
+	struct slice *forwards = ARENA_ARRAY(arena, struct slice, count + 1);
+	count = 0;
+	while (rest.len > 0) {
+		struct slice one = slice_trim(slice_cut(&rest, ','));
+		if (one.len > 0)
+			forwards[count++] = arena_copy(arena, one);
+	}
+	user->forwards = forwards;
+	user->forward_count = count;
+	user->no_copy = user->no_copy && count > 0;
 }

@@ -1,6 +1,7 @@
 /* The one door to every driver, and what is the same for all: services and who is allowed. */
 #include "directory/directory.h"
 
+#include "directory/address.h"
 #include "directory/driver.h"
 
 int directory_lookup(struct directory *directory, struct slice address, struct arena *arena,
@@ -34,10 +35,47 @@ int directory_scram(struct directory *directory, struct slice user,
 	return directory->driver->scram(directory, user, ret_keys, err);
 }
 
+bool directory_has_scram(const struct directory *directory)
+{
+	return !directory->no_scram;
+}
+
+void directory_set_scram(struct directory *directory, bool has_scram)
+{
+	directory->no_scram = !has_scram;
+}
+
+void directory_flush(struct directory *directory, struct slice user)
+{
+	if (directory->driver->flush)
+		directory->driver->flush(directory, user);
+}
+
 void directory_free(struct directory *directory)
 {
 	if (directory)
 		directory->driver->free(directory);
+}
+
+static struct slice *copy_all(struct arena *arena, const struct slice *from, size_t count)
+{
+	struct slice *to = ARENA_ARRAY(arena, struct slice, count);
+	for (size_t i = 0; i < count; i++)
+		to[i] = arena_copy(arena, from[i]);
+	return to;
+}
+
+void directory_user_copy(
+	const struct directory_user *from, struct arena *arena, struct directory_user *ret_user)
+{
+	*ret_user = *from;
+	ret_user->name = arena_copy(arena, from->name);
+	ret_user->domain = directory_domain_of(ret_user->name);
+	ret_user->full_name = arena_copy(arena, from->full_name);
+	ret_user->to_host = arena_copy(arena, from->to_host);
+	ret_user->answered_by = arena_copy(arena, from->answered_by);
+	ret_user->forwards = copy_all(arena, from->forwards, from->forward_count);
+	ret_user->groups = copy_all(arena, from->groups, from->group_count);
 }
 
 int directory_allows(

@@ -47,7 +47,10 @@ struct directory_user {
 	int64_t created;              /* seconds since 1970 */
 	const struct slice *forwards; /* addresses that his mail goes on to, where that is known */
 	size_t forward_count;
-	bool no_copy; /* and only to these: he himself gets nothing */
+	bool no_copy;               /* and only to these: he himself gets nothing */
+	const struct slice *groups; /* he is in, as the directory names them; where it has any */
+	size_t group_count;
+	struct slice answered_by; /* the server that said this; "" where there is none */
 };
 
 /* Where mail for an address goes. */
@@ -90,6 +93,13 @@ int directory_user(struct directory *directory, struct slice user, enum director
  * that no password fits instead, so that nobody learns who exists. */
 int directory_scram(struct directory *directory, struct slice user,
 	struct sasl_scram_keys *ret_keys, struct err *err) WARN_UNUSED;
+/* Whether SCRAM is worth offering: a mechanism that is offered and then fails locks clients out who
+ * would send their password otherwise. It is, until told that the directory has no keys, which is
+ * done before the directory is used. */
+bool directory_has_scram(const struct directory *directory);
+void directory_set_scram(struct directory *directory, bool has_scram);
+/* What is remembered of a directory elsewhere about this user or address, "" all, is asked anew. */
+void directory_flush(struct directory *directory, struct slice user);
 void directory_free(struct directory *directory); /* NULL is fine */
 
 #endif

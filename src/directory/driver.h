@@ -17,18 +17,28 @@ struct directory_driver {
 		struct arena *arena, struct directory_user *ret_user, struct err *err);
 	int (*scram)(struct directory *directory, struct slice user,
 		struct sasl_scram_keys *ret_keys, struct err *err);
+	/* As directory_user_scan() of directory/admin.h, by address; the domain is canonical or "".
+	 * NULL: this directory does not list its users. */
+	int (*scan)(struct directory *directory, struct slice domain, struct slice pattern,
+		bool (*visit)(void *context, const struct directory_user *user), void *context,
+		struct err *err);
+	void (*flush)(struct directory *directory, struct slice user); /* NULL: keeps nothing */
 	void (*free)(struct directory *directory);
 };
 
 /* First in each driver's own struct. */
 struct directory {
 	const struct directory_driver *driver;
+	bool no_scram; /* it has no keys: SCRAM is not offered; written before it is used */
 };
 
 /* 0, or DIRECTORY_DENIED and why: the user is suspended, or the service is not his. A service of 0
  * asks for none in particular. */
 WARN_UNUSED int directory_allows(
 	const struct directory_user *user, enum directory_service service, struct err *err);
+/* With all that its slices point to. */
+void directory_user_copy(
+	const struct directory_user *from, struct arena *arena, struct directory_user *ret_user);
 /* Whom a route leads to: those of `users` who may get mail, and `elsewhere`. When all of them only
  * forward and it leads to nobody, they get it. DIRECTORY_UNKNOWN when there are none at all,
  * DIRECTORY_DENIED when none may. */

@@ -39,7 +39,8 @@ struct directory_login_options {
 struct net_session;
 void directory_login_client(struct net_session *net, struct directory_login_options *options);
 /* The mechanisms that may be used on this connection, and its channel bindings. */
-struct sasl_offer directory_login_offer(const struct net_session *net);
+struct sasl_offer directory_login_offer(
+	const struct net_session *net, const struct directory *directory);
 
 enum directory_login_outcome {
 	DIRECTORY_LOGIN_DONE,         /* he is in: directory_login_user() */

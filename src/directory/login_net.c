@@ -3,10 +3,12 @@
 #include "net/session.h"
 #include "net/tls.h"
 
-struct sasl_offer directory_login_offer(const struct net_session *net)
+struct sasl_offer directory_login_offer(
+	const struct net_session *net, const struct directory *directory)
 {
 	const struct net_tls_info *tls = net_tls_info(net);
-	struct sasl_offer offer = {.plain = net_is_secure(net), .scram = true};
+	struct sasl_offer offer = {
+		.plain = net_is_secure(net), .scram = directory_has_scram(directory)};
 	if (tls) {
 		offer.exporter = tls->exporter;
 		offer.server_end_point = tls->server_end_point;
@@ -20,6 +22,6 @@ void directory_login_client(struct net_session *net, struct directory_login_opti
 	net_address_host(net_peer(net), client);
 	(void)snprintf(options->client, sizeof(options->client), "%.63s", client);
 	options->log = net_log(net);
-	options->offer = directory_login_offer(net);
+	options->offer = directory_login_offer(net, options->directory);
 	options->tls = net_is_tls(net);
 }

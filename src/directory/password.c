@@ -4,13 +4,12 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/random.h"
-#include "base/wait.h"
 #include "directory/directory.h"
+#include "directory/turns.h"
 #include "sasl/prepare.h"
 
 #include <argon2.h>
 #include <openssl/crypto.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 
@@ -26,20 +25,12 @@ enum {
 	WAIT_MAX_MS = 10 * 1000,
 };
 
-/* Of one who waits until he may hash. */
-struct turn {
-	struct turn *next;
-	struct wait given;
-};
-
 struct directory_hasher {
 	uint32_t kib, passes;
 	char dummy[DIRECTORY_HASH_TEXT_MAX]; /* verified for who has no hash */
 	atomic_uint_fast64_t count;
-	pthread_mutex_t lock; /* guards the four below */
-	unsigned running, most;
-	struct turn *first, **last; /* who waits */
-	unsigned max, wait_ms;      /* set once */
+	struct directory_turns turns;
+	unsigned wait_ms;
 };
 
 static unsigned cpus(void)
@@ -51,55 +42,11 @@ static unsigned cpus(void)
 	return n > 0 ? (unsigned)n : 1;
 }
 
-/* The time is over. True when the turn was given in the last moment. */
-static bool give_up(struct directory_hasher *h, struct turn *own)
-{
-	(void)pthread_mutex_lock(&h->lock);
-	bool got = wait_is_done(&own->given);
-	if (!got) {
-		struct turn **at = &h->first;
-		while (*at != own)
-			at = &(*at)->next;
-		*at = own->next;
-		if (!*at)
-			h->last = at;
-	}
-	(void)pthread_mutex_unlock(&h->lock);
-	return got;
-}
-
 static int take_turn(struct directory_hasher *h, struct err *err)
 {
-	struct turn own = {0};
-	(void)pthread_mutex_lock(&h->lock);
-	bool got = h->running < h->max;
-	if (got) {
-		h->running++;
-		h->most = MAX(h->most, h->running);
-	} else {
-		*h->last = &own;
-		h->last = &own.next;
-	}
-	(void)pthread_mutex_unlock(&h->lock);
-	if (got || wait_until(&own.given, clock_mono_ms() + h->wait_ms) || give_up(h, &own))
+	if (directory_turns_take(&h->turns, clock_mono_ms() + h->wait_ms))
 		return 0;
 	return err_temporary(err, ERR_LIMIT, "too many passwords are being checked at once");
-}
-
-/* The next one who waits has it at once. */
-static void end_turn(struct directory_hasher *h)
-{
-	(void)pthread_mutex_lock(&h->lock);
-	struct turn *heir = h->first;
-	if (heir) {
-		h->first = heir->next;
-		if (!h->first)
-			h->last = &h->first;
-		wait_done(&heir->given); /* under the lock: see give_up() */
-	} else {
-		h->running--;
-	}
-	(void)pthread_mutex_unlock(&h->lock);
 }
 
 /* In the form that SCRAM uses (RFC 4013), so that a password typed on two machines is the same
@@ -138,10 +85,8 @@ struct directory_hasher *directory_hasher_new(uint32_t argon2_kib, uint32_t argo
 		(uint32_t)KIB_MAX);
 	h->passes =
 		MIN(argon2_passes ? argon2_passes : (uint32_t)DEFAULT_PASSES, (uint32_t)PASSES_MAX);
-	h->max = cpus();
 	h->wait_ms = WAIT_MAX_MS;
-	(void)pthread_mutex_init(&h->lock, NULL);
-	h->last = &h->first;
+	directory_turns_init(&h->turns, cpus());
 	/* What it hashes matters to nobody: a match is not believed. Without memory for it now,
 	 * checks fail as temporary later, as they should. */
 	char secret[SALT_SIZE];
@@ -153,7 +98,7 @@ struct directory_hasher *directory_hasher_new(uint32_t argon2_kib, uint32_t argo
 
 void directory_hasher_limit(struct directory_hasher *hasher, unsigned at_once, unsigned wait_ms)
 {
-	hasher->max = at_once;
+	hasher->turns.max = at_once;
 	hasher->wait_ms = wait_ms;
 }
 
@@ -161,7 +106,7 @@ void directory_hasher_free(struct directory_hasher *hasher)
 {
 	if (!hasher)
 		return;
-	(void)pthread_mutex_destroy(&hasher->lock);
+	directory_turns_deinit(&hasher->turns);
 	free(hasher);
 }
 
@@ -174,7 +119,7 @@ int directory_hasher_make(
 	if (r != 0)
 		return r;
 	r = hash_text(hasher, prepared(password, &room), text, err);
-	end_turn(hasher);
+	directory_turns_give(&hasher->turns);
 	atomic_fetch_add_explicit(&hasher->count, 1, memory_order_relaxed);
 	if (r == 0)
 		buf_add_str(to, text);
@@ -196,7 +141,7 @@ int directory_hasher_verify(
 	if (r != 0)
 		return r;
 	r = argon2_verify(text, password.ptr, password.len, Argon2_id);
-	end_turn(hasher);
+	directory_turns_give(&hasher->turns);
 	atomic_fetch_add_explicit(&hasher->count, 1, memory_order_relaxed);
 	if (r == ARGON2_OK)
 		return hash.len > 0 ? 0 : DIRECTORY_WRONG;
@@ -213,10 +158,7 @@ uint64_t directory_hasher_count(const struct directory_hasher *hasher)
 
 unsigned directory_hasher_most_at_once(struct directory_hasher *hasher)
 {
-	(void)pthread_mutex_lock(&hasher->lock);
-	unsigned most = hasher->most;
-	(void)pthread_mutex_unlock(&hasher->lock);
-	return most;
+	return directory_turns_most(&hasher->turns);
 }
 
 /* Cuts "<name><number>" and what ends it off the front. */

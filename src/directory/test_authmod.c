@@ -96,13 +96,16 @@ static struct world *make(void)
 {
 	static unsigned count;
 	struct world *w = ALLOC(struct world);
-	struct directory_authmod_options options = {.server = {.timeout_ms = TIMEOUT_MS}};
+	char server[80];
+	const char *const servers[] = {server};
+	const struct directory_authmod_options options = {
+		.servers = servers, .server_count = 1, .timeout_ms = TIMEOUT_MS};
 	log_setup(LOG_ERROR, LOG_LOGFMT, 2);
 	(void)snprintf(w->path, sizeof(w->path), "/tmp/test_authmod.%d.%u", getpid(), count++);
 	w->fake = directory_fake_new(users, ARRAY_LEN(users));
 	w->service.directory = w->fake;
 	w->service.trusted = true;
-	make_address(w, &options.server.address);
+	(void)snprintf(server, sizeof(server), "unix:%s", w->path);
 	assert_int_equal(directory_authmod_new(&options, &w->client, NULL), 0);
 	return w;
 }
@@ -346,7 +349,7 @@ static void the_words_on_the_wire_are_as_documented(void **state)
 		"version",
 		"+OK rookery " ROOKERY_VERSION " authmod 1",
 		"help",
-		"+OK check lookup route domain scram version help quit exit",
+		"+OK check lookup route domain scram login version help quit exit",
 		" \t\r\nexit", /* an empty line has no answer */
 		"+OK bye",
 	};

@@ -21,7 +21,7 @@ void imap_write_capabilities(struct imap_session *s, struct buf *to)
 	}
 	if (net_tls_offered(s->net))
 		buf_add_str(to, " STARTTLS");
-	struct sasl_offer offer = directory_login_offer(s->net);
+	struct sasl_offer offer = directory_login_offer(s->net, s->service->directory);
 	if (!offer.plain)
 		buf_add_str(to, " LOGINDISABLED");
 	buf_add_str(to, " AUTH=");

@@ -125,7 +125,7 @@ enum pop3_run pop3_cmd_auth(struct pop3_session *s, struct slice argument)
 	struct slice mechanism = slice_cut(&argument, ' ');
 	argument = slice_trim(argument);
 	if (mechanism.len == 0) { /* the old way to ask which there are */
-		struct sasl_offer offer = directory_login_offer(s->net);
+		struct sasl_offer offer = directory_login_offer(s->net, s->service->directory);
 		struct buf *out = net_output(s->net);
 		buf_add_str(out, "+OK\r\n");
 		sasl_list(&offer, "\r\n", out);

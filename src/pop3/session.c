@@ -42,7 +42,7 @@ static enum pop3_run cmd_capa(struct pop3_session *s, struct slice argument)
 	struct buf *out = net_output(s->net);
 	buf_add_str(out, "+OK\r\nTOP\r\nUIDL\r\nPIPELINING\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n");
 	if (s->phase == POP3_AUTHORIZATION) {
-		struct sasl_offer offer = directory_login_offer(s->net);
+		struct sasl_offer offer = directory_login_offer(s->net, s->service->directory);
 		if (net_tls_offered(s->net))
 			buf_add_str(out, "STLS\r\n");
 		if (offer.plain)

@@ -1,6 +1,7 @@
 /* Opening store, mail and directory by the settings. */
 #include "roles/floors.h"
 #include "roles/mirrored.h"
+#include "roles/store/directory.h"
 
 #include "acme/kept.h"
 #include "base/errno_here.h"
@@ -50,7 +51,7 @@ int floors_open(const struct conf_settings *settings, const char *folder, struct
 		return -1;
 	struct mail_options mail = {
 		.store = f->store, .message_max = conf->append_limit, .learn = conf->learn.on};
-	struct directory_internal_options directory = {
+	struct directory_internal_options internal = {
 		.store = f->store,
 		.plus_separator = conf->plus_separator[0],
 		.cost =
@@ -67,7 +68,9 @@ int floors_open(const struct conf_settings *settings, const char *folder, struct
 	};
 	if (mail_open(&mail, &f->mail, err) < 0)
 		return -1;
-	return directory_internal_new(&directory, &f->directory, err);
+	if (store_directory_is_elsewhere(settings))
+		return store_directory_open(settings, f->mail, &f->directory, err);
+	return directory_internal_new(&internal, &f->directory, err);
 }
 
 void floors_close(struct floors *f)

@@ -18,7 +18,7 @@ struct floors {
 	struct store_merge_rule merge_rules[FLOORS_MERGE_RULES_MAX];
 	struct store *store;
 	struct mail *mail;
-	struct directory *directory; /* the internal one */
+	struct directory *directory; /* which of them, the config says */
 };
 
 /* `folder` is the store role's. Whatever was opened before a failure stays open: close it. */

@@ -244,7 +244,7 @@ static const char *confine(const struct role *role)
 	const struct sandbox_network network = {.port = kind->port ? kind->port(role->settings) : 0,
 		.peers = peers,
 		.peer_count = ARRAY_LEN(peers),
-		.connects = kind->connects};
+		.connects = kind->connects && kind->connects(role->settings)};
 	return sandbox_confine(writable, ARRAY_LEN(writable) - (role->acme ? 0 : 1), &network);
 }
 

@@ -27,7 +27,8 @@ struct role_kind {
 	uint16_t (*port)(const struct conf_settings *settings);
 	/* A TCP port that it may connect to besides; 0: none. May be missing. */
 	uint16_t (*peer)(const struct conf_settings *settings);
-	bool connects; /* to any TCP port */
+	/* Whether it may connect to any TCP port; missing: it may not. */
+	bool (*connects)(const struct conf_settings *settings);
 	/* Before privileges are dropped: Unix sockets of its own (role_listen_unix). */
 	int (*prepare)(struct role *role, struct err *err);
 	/* Afterwards: opens what it needs and says which protocol serves which listener. */

@@ -31,7 +31,7 @@ static void write_extensions(struct smtp_session *s)
 	if (net_tls_offered(s->net))
 		buf_add_str(out, "250-STARTTLS\r\n");
 	if (smtp_auth_offered(s)) {
-		struct sasl_offer offer = directory_login_offer(s->net);
+		struct sasl_offer offer = directory_login_offer(s->net, s->service->directory);
 		buf_add_str(out, "250-AUTH ");
 		sasl_list(&offer, " ", out);
 		buf_add_str(out, "\r\n");

@@ -29,7 +29,7 @@ struct mx_recipient {
 struct mx_recipients {
 	struct directory *directory;
 	struct mx_srs *srs;
-	struct mx_backup *backup; /* NULL: for no domain */
+	struct mx_backup *backup;                    /* NULL: for no domain */
 	atomic_uint_fast64_t led_back, not_led_back; /* rewritten senders */
 };
 

@@ -10,6 +10,8 @@
 #include "roles/acme/host.h"
 #include "roles/mirrored.h"
 #include "roles/mx/backup.h"
+#include "roles/secret_file.h"
+#include "roles/store/directory.h"
 #include "roles/mx/checks.h"
 #include "roles/mx/clients.h"
 #include "roles/mx/forward.h"
@@ -280,22 +282,43 @@ static int trust_front_ends(struct state *s, const struct conf_list *from, struc
 	return 0;
 }
 
+static bool connects(const struct conf_settings *settings)
+{
+	return true;
+}
+
+static int open_directory(
+	const struct conf_mx *conf, struct directory **ret_directory, struct err *err)
+{
+	AUTO(secret_file_free) char *secret = NULL;
+	if (conf->directory_secret_file[0] &&
+		secret_file_read(conf->directory_secret_file, &secret, err) < 0)
+		return err_prefix(err, "mx.directory_secret_file");
+	const struct directory_authmod_options options = {
+		.servers = conf->directory.items,
+		.server_count = conf->directory.count,
+		.ca_file = conf->directory_authorities[0] ? conf->directory_authorities : NULL,
+		.secret = slice_str(secret),
+		.timeout_ms = (unsigned)conf->directory_timeout_ms,
+	};
+	int r = directory_authmod_new(&options, ret_directory, err);
+	return r < 0 ? err_prefix(err, "mx.directory") : 0;
+}
+
 static int open_role(struct role *role, struct err *err)
 {
 	const struct conf_mx *conf = &role->settings->mx;
 	struct state *s = role->state;
-	struct directory_authmod_options directory = {
-		.server.timeout_ms = (unsigned)conf->directory_timeout_ms};
 	struct smtp_client_options store = {
 		.server.timeout_ms = (unsigned)conf->store_timeout_ms,
 		.hostname = role->settings->hostname,
 	};
 	struct directory_cached_options cached = {0};
-	if (unix_address(conf->directory, &directory.server.address, err) < 0 ||
-		unix_address(conf->store_socket, &store.server.address, err) < 0 ||
-		directory_authmod_new(&directory, &cached.inner, err) < 0)
+	if (unix_address(conf->store_socket, &store.server.address, err) < 0 ||
+		open_directory(conf, &cached.inner, err) < 0)
 		return -1;
 	s->directory = directory_cached_new(&cached);
+	directory_set_scram(s->directory, store_directory_has_scram(role->settings));
 	s->hostname = role->settings->hostname;
 	s->store = smtp_client_pool_new(&store);
 	if (mx_queue_open(role, s->store, &s->queue, err) < 0 ||
@@ -441,7 +464,7 @@ const struct role_kind role_mx = {
 	.user = user,
 	.listens = listens,
 	.port = port,
-	.connects = true,
+	.connects = connects,
 	.prepare = prepare,
 	.open = open_role,
 	.metrics = metrics,

@@ -1,6 +1,8 @@
 /* LMTP's recipients as accounts, its messages as deliveries. */
 #include "roles/store/delivery.h"
 
+#include "roles/store/homes.h"
+
 #include "filter/junk.h"
 #include "mail/change.h"
 
@@ -85,6 +87,15 @@ static bool is_junk(const struct delivery *d, const struct smtp_transaction *t)
 	       filter_junk_is_marked(t->message, slice_str(d->junk_header));
 }
 
+/* Mail may come before a user's first login. */
+static int prepare(const struct delivery *d, const struct directory_route *route, struct err *err)
+{
+	for (size_t i = 0; i < route->count; i++)
+		if (store_home_prepare(d->mail, &route->users[i], err) < 0)
+			return -1;
+	return 0;
+}
+
 static int deliver(void *context, struct smtp_transaction *t, struct err *err)
 {
 	const struct delivery *d = context;
@@ -109,6 +120,9 @@ static int deliver(void *context, struct smtp_transaction *t, struct err *err)
 				.again = sender->again,
 			};
 	}
+	for (size_t i = 0; d->elsewhere && i < t->count; i++)
+		if (prepare(d, t->recipients[i]->backend, err) < 0)
+			return -1;
 	if (mail_deliver(d->mail, t->message, all, total, err) < 0)
 		return -1;
 	at = 0;

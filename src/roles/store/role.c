@@ -13,8 +13,11 @@
 #include "mail/quota.h"
 #include "pop3/pop3.h"
 #include "roles/acme/host.h"
+#include "roles/store/authmod.h"
 #include "roles/store/delivery.h"
+#include "roles/store/directory.h"
 #include "roles/floors.h"
+#include "roles/store/launcher.h"
 #include "roles/store/learner.h"
 #include "roles/mirrored.h"
 #include "roles/sandbox.h"
@@ -38,6 +41,8 @@ struct state {
 	struct smtp_service lmtp, lmtp_local;
 	struct delivery delivery, delivery_local;
 	struct directory_authmod_service authmod;
+	struct store_authmod authmod_remote; /* zero: nobody listens */
+	pid_t launcher;                      /* 0: none */
 	struct admin admin;
 };
 
@@ -61,6 +66,11 @@ static uint16_t port(const struct conf_settings *settings)
 	return mirrored_port(&settings->store.mirror);
 }
 
+static bool connects(const struct conf_settings *settings)
+{
+	return store_directory_is_elsewhere(settings);
+}
+
 static uint16_t peer(const struct conf_settings *settings)
 {
 	return settings->store.learn.on ? learner_port(&settings->store.learn) : 0;
@@ -71,9 +81,13 @@ static uint16_t peer(const struct conf_settings *settings)
 static int prepare(struct role *role, struct err *err)
 {
 	const struct conf_settings *settings = role->settings;
+	struct state *s = ALLOC(struct state);
 	struct sandbox_user self;
+	role->state = s;
+	s->role = role;
 	if (sandbox_find_user(user(settings), &self, err) < 0 ||
-		floors_adopt(role->folder, &self, err) < 0)
+		floors_adopt(role->folder, &self, err) < 0 ||
+		store_authmod_prepare(settings, &self, &s->launcher, err) < 0)
 		return -1;
 	const char *peer = settings->mx.on ? role_mx.user(settings) : "";
 	if (role_listen_unix(role, settings->control_socket, "control", "", err) < 0 ||
@@ -105,6 +119,7 @@ static void make_services(struct role *role, struct state *s)
 	s->delivery.mail = s->floors.mail;
 	s->delivery.directory = s->floors.directory;
 	s->delivery.junk_header = settings->store.junk_header;
+	s->delivery.elsewhere = store_directory_is_elsewhere(settings);
 	s->delivery_local = s->delivery;
 	s->delivery_local.trusted = true;
 	s->lmtp = lmtp_service(role, s, false);
@@ -145,6 +160,16 @@ static int serve_unix(
 	return role_serve(role, l, &admin_protocol, &s->admin, err);
 }
 
+/* To other nodes. */
+static int serve_authmod(
+	struct role *role, struct state *s, const struct role_listener *l, struct err *err)
+{
+	struct store_authmod *a = &s->authmod_remote;
+	if (!a->secret && store_authmod_serve(role->settings, s->floors.directory, a, err) < 0)
+		return -1;
+	return role_serve(role, l, &directory_authmod_protocol, &a->service, err);
+}
+
 static int serve(struct role *role, struct state *s, const struct role_listener *l, struct err *err)
 {
 	if (l->is_unix && l->name)
@@ -158,6 +183,8 @@ static int serve(struct role *role, struct state *s, const struct role_listener 
 		return role_serve(role, l, &pop3_protocol, &s->pop3, err);
 	case CONF_LMTP:
 		return role_serve(role, l, &smtp_lmtp_protocol, &s->lmtp, err);
+	case CONF_AUTHMOD:
+		return serve_authmod(role, s, l, err);
 	default:
 		return err_permanent(err, ERR_BAD_INPUT, "the store role can't serve %s yet",
 			conf_protocol_name(l->protocol));
@@ -192,8 +219,21 @@ static bool join(void *context, const struct directory_user *u)
 static int join_all(struct state *s, struct err *err)
 {
 	struct joining joining = {.mail = s->floors.mail, .err = err};
+	if (store_directory_is_elsewhere(s->role->settings)) /* which has no limits of domains */
+		return 0;
 	int r = directory_user_scan(s->floors.directory, SLICE(""), SLICE(""), join, &joining, err);
 	return r < 0 ? unless_damaged(r, err) : joining.result;
+}
+
+/* Without the launcher nobody can log in: with a new role there is a new one. */
+static void watch_launcher(void *context)
+{
+	struct state *s = context;
+	if (s->launcher == 0 || launcher_lives(s->launcher))
+		return;
+	s->launcher = 0;
+	log_error(NULL, "the launcher of the directory's program is gone; the role starts again");
+	net_loop_stop(s->role->loop, 0);
 }
 
 static void keep_house(void *context)
@@ -217,9 +257,7 @@ static int open_floors(const struct role *role, struct floors *ret_floors, struc
 
 static int open_role(struct role *role, struct err *err)
 {
-	struct state *s = ALLOC(struct state);
-	role->state = s;
-	s->role = role;
+	struct state *s = role->state;
 	if (open_floors(role, &s->floors, err) < 0)
 		return -1;
 	s->locks = pop3_locks_new();
@@ -242,6 +280,8 @@ static int open_role(struct role *role, struct err *err)
 		.stopping = &role->stopping,
 		.interval_ms = role->settings->store.compact_interval_ms};
 	net_loop_every(role->loop, HOUSEKEEPING_LOOK_MS, keep_house, s);
+	if (s->launcher)
+		net_loop_every(role->loop, HOUSEKEEPING_LOOK_MS, watch_launcher, s);
 	if (role->settings->store.learn.on)
 		learner_start(&s->learner, role, s->floors.mail);
 	return 0;
@@ -300,6 +340,7 @@ static void close_role(struct role *role)
 	net_trusted_free(&s->delivery.believed);
 	learner_deinit(&s->learner);
 	floors_close(&s->floors);
+	store_authmod_deinit(&s->authmod_remote);
 	free(s);
 }
 
@@ -310,6 +351,7 @@ const struct role_kind role_store = {
 	.listens = listens,
 	.port = port,
 	.peer = peer,
+	.connects = connects,
 	.prepare = prepare,
 	.open = open_role,
 	.metrics = metrics,

@@ -1,0 +1,15 @@
+/* A directory that is kept elsewhere knows nothing of mailboxes: this one around it makes those of
+ * a user when he logs in for the first time. (When mail comes first, the delivery makes them.) */
+#ifndef ROLES_STORE_HOMES_H
+#define ROLES_STORE_HOMES_H
+
+#include "directory/directory.h"
+#include "mail/mail.h"
+
+/* `inner` is the new one's from now on; `mail` is borrowed. */
+struct directory *store_homes_new(struct directory *inner, struct mail *mail);
+/* A driver that knows no account is a mistake: then nothing is done but failing for now. */
+int store_home_prepare(
+	struct mail *mail, const struct directory_user *user, struct err *err) WARN_UNUSED;
+
+#endif
