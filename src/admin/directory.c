@@ -9,7 +9,8 @@ static double ms_since(int64_t begin_ns)
 {
 	const int64_t ns_in_us = 1000;
 	const double us_in_ms = 1000;
-	return (double)((clock_mono_ns() - begin_ns) / ns_in_us) / us_in_ms;
+	int64_t us = (clock_mono_ns() - begin_ns) / ns_in_us;
+	return (double)us / us_in_ms;
 }
 
 static json_t *strings(const struct slice *list, size_t count)
