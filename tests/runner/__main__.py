@@ -16,8 +16,8 @@ import system  # noqa: E402
 import unit  # noqa: E402
 from part import ROOT, Part, run_all  # noqa: E402
 
-FUZZ_SECONDS = 6
-TORTURE_ROUNDS = 12
+FUZZ_SECONDS = 5
+TORTURE_ROUNDS = 10
 MIRROR_ROUNDS = 6
 QUEUE_ROUNDS = 6
 TAKE_OVER_ROUNDS = 3
