@@ -250,7 +250,9 @@ const char *mirror_state_text(enum mirror_state state)
 const char *mirror_node_ailment(struct mirror_node *node)
 {
 	mirror_node_lock(node);
-	struct mirror_figures figures = mirror_figures(node->mirror);
+	struct mirror_figures figures = {0};
+	if (!node->has_served) /* to know MERGING, which is all the same afterwards */
+		figures = mirror_figures(node->mirror);
 	enum mirror_state state = mirror_node_state(node, &figures);
 	bool fresh = clock_mono_ms() - node->linked_ms < MIRROR_CATCHING_UP_MS;
 	const char *why = NULL;

@@ -1,5 +1,5 @@
 /* MAIL and RCPT as a server takes them: a parameter goes out only where its extension is offered.
- */
+ * Every message comes by here, so nothing is printed that can be added. */
 #include "smtp/exchange_internal.h"
 
 /* An IP is its own xtext. */
@@ -10,7 +10,27 @@ static void write_client(const struct net_address *client, struct buf *to)
 	if (!net_address_bytes(client, ignored))
 		return;
 	net_address_host(client, ip);
-	buf_printf(to, " XADDR=%s", ip);
+	buf_add_str(to, " XADDR=");
+	buf_add_str(to, ip);
+}
+
+/* For our own store. */
+static void write_of_peer(
+	const struct smtp_exchange *x, const struct smtp_transaction *t, struct buf *to)
+{
+	if (x->extensions & SMTP_HAS_XSESSION) {
+		buf_add_str(to, " XSESSION=");
+		buf_add_str(to, t->session);
+	}
+	if ((x->extensions & SMTP_HAS_XADDR) && t->client)
+		write_client(t->client, to);
+	if ((x->extensions & SMTP_HAS_XDELIVERY) && !id_is_none(t->sender.delivery)) {
+		char id[ID_TEXT_SIZE + 1];
+		id_to_text(t->sender.delivery, id);
+		buf_add_str(to, " XDELIVERY=");
+		buf_add_str(to, id);
+		buf_add_str(to, t->sender.again ? ",again" : "");
+	}
 }
 
 void smtp_exchange_write_mail(const struct smtp_exchange *x, const struct smtp_transaction *t,
@@ -18,9 +38,13 @@ void smtp_exchange_write_mail(const struct smtp_exchange *x, const struct smtp_t
 {
 	static const char *const BODIES[] = {"", " BODY=8BITMIME", " BODY=BINARYMIME"};
 	const struct envelope_sender *s = &t->sender;
-	buf_printf(to, "MAIL FROM:<%.*s>", SLICE_ARG(s->path.address));
-	if (x->extensions & SMTP_HAS_SIZE)
-		buf_printf(to, " SIZE=%llu", (unsigned long long)size);
+	buf_add_str(to, "MAIL FROM:<");
+	buf_add_slice(to, s->path.address);
+	buf_add_byte(to, '>');
+	if (x->extensions & SMTP_HAS_SIZE) {
+		buf_add_str(to, " SIZE=");
+		buf_add_u64(to, size);
+	}
 	unsigned body = x->body == ENVELOPE_BINARYMIME ? SMTP_HAS_EIGHT_BIT | SMTP_HAS_BINARY
 						       : SMTP_HAS_EIGHT_BIT;
 	if (x->extensions & body)
@@ -33,15 +57,8 @@ void smtp_exchange_write_mail(const struct smtp_exchange *x, const struct smtp_t
 		buf_add_str(to, s->ret == ENVELOPE_RET_FULL ? " RET=FULL" : " RET=HDRS");
 	if ((x->extensions & SMTP_HAS_DSN) && s->envid.len > 0)
 		buf_printf(to, " ENVID=%.*s", SLICE_ARG(s->envid));
-	if (x->lmtp && (x->extensions & SMTP_HAS_XSESSION))
-		buf_printf(to, " XSESSION=%s", t->session);
-	if (x->lmtp && (x->extensions & SMTP_HAS_XADDR) && t->client)
-		write_client(t->client, to);
-	if (x->lmtp && (x->extensions & SMTP_HAS_XDELIVERY) && !id_is_none(s->delivery)) {
-		char id[ID_TEXT_SIZE + 1];
-		id_to_text(s->delivery, id);
-		buf_printf(to, " XDELIVERY=%s%s", id, s->again ? ",again" : "");
-	}
+	if (x->lmtp)
+		write_of_peer(x, t, to);
 	buf_add_str(to, "\r\n");
 }
 
@@ -67,7 +84,9 @@ static void write_rcpt(
 	const struct smtp_exchange *x, const struct envelope_recipient *r, struct buf *to)
 {
 	static const char *const NAMES[] = {"NEVER", "SUCCESS", "FAILURE", "DELAY"};
-	buf_printf(to, "RCPT TO:<%.*s>", SLICE_ARG(r->path.address));
+	buf_add_str(to, "RCPT TO:<");
+	buf_add_slice(to, r->path.address);
+	buf_add_byte(to, '>');
 	if ((x->extensions & SMTP_HAS_DSN) && r->notify) {
 		const char *gap = " NOTIFY=";
 		for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)
