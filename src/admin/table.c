@@ -19,7 +19,7 @@ static const struct admin_option USER_OPTIONS[] = {
 	QUOTAS,
 	{"name", "TEXT", "full name"},
 	{"services", "LIST", "imap,pop3,submission,managesieve,http,delivery or all"},
-	{"suspended", "yes|no", "may not log in; mail is still taken unless delivery is off"},
+	{"suspended", "yes|no", "may not log in and gets no mail"},
 	{"to-host", "HOST[:PORT]", "the back end where the user lives; \"\" for here"},
 	{"forward", "ADDRESS,...", "where mail for the user goes on to; \"\" for nowhere"},
 	{"keep-copy", "yes|no", "whether what is forwarded stays here, too; it does unless told"},
