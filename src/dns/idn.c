@@ -14,9 +14,10 @@ static bool is_ascii(struct slice s)
 	return true;
 }
 
+/* The final dot is off: another one would be an empty label. */
 static bool is_good(struct slice name)
 {
-	return name.len > 0 && dns_name_is_good(name);
+	return name.len > 0 && !slice_ends(name, SLICE(".")) && dns_name_is_good(name);
 }
 
 static bool idna(struct slice name, struct arena *arena, struct slice *ret_name)

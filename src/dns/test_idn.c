@@ -9,8 +9,9 @@ static void names_of_people_become_a_labels(void **state)
 		 "cher.example",
 			"xn--bcher-kva.example"},
 		{"xn--bcher-kva.example", "xn--bcher-kva.example"},
-		{"fa\xc3\x9f.example", "xn--fa-hia.example"}, {"", NULL}, {"a..b", NULL},
-		{"\xff.example", NULL}, {".", NULL}, {"[192.0.2.1]", "[192.0.2.1]"},
+		{"fa\xc3\x9f.example", "xn--fa-hia.example"}, {"..", NULL}, {"a.test..", NULL},
+		{"", NULL}, {"a..b", NULL}, {"\xff.example", NULL}, {".", NULL},
+		{"[192.0.2.1]", "[192.0.2.1]"},
 		{"B\xc3\x9c"
 		 "CHER.EXAMPLE.",
 			"xn--bcher-kva.example"}};
