@@ -53,6 +53,17 @@ const char *arena_printf(struct arena *a, const char *format, ...)
 	return text;
 }
 
+void *arena_grow(struct arena *a, const void *array, size_t count, size_t *room, size_t size)
+{
+	if (count < *room)
+		return (void *)array;
+	*room = MAX(*room * 2, (size_t)1);
+	void *grown = arena_alloc(a, *room * size);
+	if (count > 0)
+		memcpy(grown, array, count * size);
+	return grown;
+}
+
 void arena_free(struct arena *a)
 {
 	while (a->blocks) {

@@ -19,6 +19,10 @@ WARN_UNUSED void *arena_alloc(struct arena *a, size_t size);
 /* Copies bytes; the copy ends in NUL (not counted). */
 WARN_UNUSED struct slice arena_copy(struct arena *a, struct slice s);
 WARN_UNUSED const char *arena_printf(struct arena *a, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Room for one more element of `size` bytes behind the `count` of an array in the arena, which may
+ * move; *room is how many fit (0 at first), and doubles. Returns the array. */
+WARN_UNUSED void *arena_grow(
+	struct arena *a, const void *array, size_t count, size_t *room, size_t size);
 /* Frees everything; the arena is empty and can be used again. */
 void arena_free(struct arena *a);
 

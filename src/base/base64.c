@@ -51,6 +51,15 @@ void base64_encode(struct buf *to, struct slice bytes)
 	to->len += n;
 }
 
+void base64_encode_lines(struct buf *to, struct slice bytes)
+{
+	enum { LINE_BYTES = 57 };
+	for (size_t at = 0; at < bytes.len; at += LINE_BYTES) {
+		base64_encode(to, slice_sub(bytes, at, LINE_BYTES));
+		buf_add_str(to, "\r\n");
+	}
+}
+
 bool base64_decode(struct buf *to, struct slice text)
 {
 	if (text.len % 4 != 0)

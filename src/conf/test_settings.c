@@ -1,46 +1,7 @@
 /* What a config file sets, what stands without it, and the words for what is wrong. */
 #include "conf/explain.h"
 #include "conf/options.h"
-#include "conf/settings.h"
-
-#include "base/test.h"
-
-struct loaded {
-	const struct conf_settings *settings;
-	struct buf report;
-	struct err err;
-};
-
-static void loaded_free(struct loaded *l)
-{
-	conf_settings_free(l->settings);
-	buf_free(&l->report);
-}
-
-static struct loaded load(const char *text)
-{
-	struct loaded l = {.report = BUF(CONF_REPORT_MAX)};
-	int outcome = conf_settings_from_text("t", slice_str(text), &l.report, &l.settings, &l.err);
-	assert_int_equal(outcome, l.settings ? 0 : -1);
-	return l;
-}
-
-static struct loaded load_good(const char *text)
-{
-	struct loaded l = load(text);
-	if (!l.settings)
-		fail_msg("%s", buf_cstr(&l.report));
-	return l;
-}
-
-static void assert_fault(const char *text, const char *expected)
-{
-	AUTO(loaded_free) struct loaded l = load(text);
-	assert_null(l.settings);
-	assert_int_equal(l.err.class, ERR_PERMANENT);
-	assert_int_equal(l.err.kind, ERR_BAD_INPUT);
-	assert_string_equal(l.err.text, expected);
-}
+#include "conf/test_support.h"
 
 static void three_lines_make_a_server(void **state)
 {

@@ -304,30 +304,18 @@ static void forget_route(void *context)
 	answer->route->count = answer->route->elsewhere_count = 0;
 }
 
-/* Room for one more element behind `count`. */
-static void *room(struct arena *arena, void *array, size_t count, size_t *capacity, size_t size)
-{
-	if (count < *capacity)
-		return array;
-	*capacity = *capacity ? *capacity * 2 : 1;
-	void *grown = arena_alloc(arena, *capacity * size);
-	if (count > 0)
-		memcpy(grown, array, count * size);
-	return grown;
-}
-
 static bool take_row(void *context, const struct directory_authmod_line *line)
 {
 	struct route_answer *answer = context;
 	struct directory_route *route = answer->route;
 	if (line->word_count == 1) { /* an address elsewhere */
 		struct slice address = directory_authmod_field(line, "fwd");
-		route->elsewhere = room(answer->arena, route->elsewhere, route->elsewhere_count,
-			&answer->elsewhere_room, sizeof(*route->elsewhere));
+		route->elsewhere = arena_grow(answer->arena, route->elsewhere,
+			route->elsewhere_count, &answer->elsewhere_room, sizeof(*route->elsewhere));
 		route->elsewhere[route->elsewhere_count++] = arena_copy(answer->arena, address);
 		return address.len > 0;
 	}
-	route->users = room(
+	route->users = arena_grow(
 		answer->arena, route->users, route->count, &answer->room, sizeof(*route->users));
 	return directory_authmod_take_user(line, answer->arena, &route->users[route->count++]);
 }

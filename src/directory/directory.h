@@ -61,8 +61,9 @@ struct directory_route {
 	size_t count;
 	struct slice *elsewhere; /* addresses in domains that are not ours, each once */
 	size_t elsewhere_count;
-	struct slice detail;  /* "lists" of "ann+lists@example.org"; "" when none */
-	struct slice matched; /* the user or alias that matched */
+	struct slice detail; /* "lists" of "ann+lists@example.org"; "" when none */
+	/* The user or alias that matched; of a catch-all the address that was asked for. */
+	struct slice matched;
 };
 
 struct directory;

@@ -1,10 +1,17 @@
-/* A queue of addresses to look at, which is also the list of those looked at already. */
+/* A queue of addresses to look at, which is also the list of those looked at already: so a circle
+ * ends by itself, and their number is bounded. An alias that leads to nobody is somebody's mistake
+ * in the directory: that is "can't tell now", so that no mail bounces for it. */
 #include "directory/follow.h"
 
 #include "directory/address.h"
 #include "directory/driver.h"
 
-enum { FOLLOWED_MAX = 2000, FIRST_ROOM = 8 };
+enum { FOLLOWED_MAX = 2000 }; /* addresses that one may lead to, by all ways */
+
+struct address {
+	struct slice name;    /* canonical */
+	struct slice spelled; /* its local part as it was written: elsewhere that may matter */
+};
 
 struct follow {
 	const struct directory_source *source;
@@ -12,42 +19,42 @@ struct follow {
 	struct err *err;
 	struct directory_route *route;
 	size_t user_room, elsewhere_room;
-	struct slice *queue;
+	struct address *queue;
 	size_t queued, queue_room;
 };
 
-static void *room(struct arena *arena, void *array, size_t count, size_t *capacity, size_t size)
-{
-	if (count < *capacity)
-		return array;
-	*capacity = *capacity ? *capacity * 2 : FIRST_ROOM;
-	void *grown = arena_alloc(arena, *capacity * size);
-	if (count > 0)
-		memcpy(grown, array, count * size);
-	return grown;
-}
-
-static int enqueue(struct follow *f, struct slice name)
+static int enqueue(struct follow *f, struct slice name, struct slice spelled)
 {
 	for (size_t i = 0; i < f->queued; i++)
-		if (slice_eq(f->queue[i], name))
+		if (slice_eq(f->queue[i].name, name))
 			return 0;
 	if (f->queued == FOLLOWED_MAX)
 		return err_temporary(f->err, ERR_LIMIT, "%.*s leads to more than %d addresses",
 			SLICE_ARG(f->route->matched), FOLLOWED_MAX);
-	f->queue = room(f->arena, f->queue, f->queued, &f->queue_room, sizeof(*f->queue));
-	f->queue[f->queued++] = arena_copy(f->arena, name);
+	f->queue = arena_grow(f->arena, f->queue, f->queued, &f->queue_room, sizeof(*f->queue));
+	f->queue[f->queued++] = (struct address){arena_copy(f->arena, name), spelled};
 	return 0;
 }
 
-/* In their canonical spelling; what is no address is left out. */
+/* The domain is canonical in either case. */
+static struct slice spell(
+	struct arena *arena, struct slice written, const struct directory_address *canonical)
+{
+	struct slice local = slice_sub(written, 0, written.len - directory_domain_of(written).len);
+	return slice_str(arena_printf(arena, "%.*s%.*s", SLICE_ARG(local),
+		SLICE_ARG(directory_address_domain(canonical))));
+}
+
+/* What is no address is left out. */
 static int enqueue_all(struct follow *f, const struct slice *names, size_t count)
 {
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		struct directory_address canonical;
-		if (directory_address_parse(slice_trim(names[i]), &canonical))
-			r = enqueue(f, directory_address_slice(&canonical));
+		struct slice written = slice_trim(names[i]);
+		if (directory_address_parse(written, &canonical))
+			r = enqueue(f, directory_address_slice(&canonical),
+				spell(f->arena, written, &canonical));
 	}
 	return r;
 }
@@ -75,8 +82,8 @@ static int visit(struct follow *f, struct slice name)
 		return r;
 	if (has_account(route, user.account)) /* by another of his addresses */
 		return 0;
-	route->users =
-		room(f->arena, route->users, route->count, &f->user_room, sizeof(*route->users));
+	route->users = arena_grow(
+		f->arena, route->users, route->count, &f->user_room, sizeof(*route->users));
 	route->users[route->count++] = user;
 	/* who may get no mail passes none on */
 	return directory_allows(&user, DIRECTORY_DELIVERY, NULL) == 0
@@ -85,15 +92,15 @@ static int visit(struct follow *f, struct slice name)
 }
 
 /* Nobody of that name is here: the address is elsewhere, or a mistake that leads nowhere. */
-static int leave(struct follow *f, struct slice name)
+static int leave(struct follow *f, const struct address *address)
 {
 	struct directory_route *route = f->route;
-	int r = f->source->domain(f->source->context, directory_domain_of(name), f->err);
+	int r = f->source->domain(f->source->context, directory_domain_of(address->name), f->err);
 	if (r != DIRECTORY_UNKNOWN)
 		return r;
-	route->elsewhere = room(f->arena, route->elsewhere, route->elsewhere_count,
+	route->elsewhere = arena_grow(f->arena, route->elsewhere, route->elsewhere_count,
 		&f->elsewhere_room, sizeof(*route->elsewhere));
-	route->elsewhere[route->elsewhere_count++] = name;
+	route->elsewhere[route->elsewhere_count++] = address->spelled;
 	return 0;
 }
 
@@ -101,15 +108,15 @@ static int match(struct follow *f, struct slice name)
 {
 	f->queued = 0;
 	f->route->matched = arena_copy(f->arena, name);
-	int r = enqueue(f, name);
+	int r = enqueue(f, name, name);
 	if (r == 0)
-		r = visit(f, f->queue[0]);
+		r = visit(f, f->queue[0].name);
 	if (r != 0)
 		return r;
 	for (size_t i = 1; i < f->queued; i++) {
-		r = visit(f, f->queue[i]);
+		r = visit(f, f->queue[i].name);
 		if (r == DIRECTORY_UNKNOWN)
-			r = leave(f, f->queue[i]);
+			r = leave(f, &f->queue[i]);
 		if (r != 0)
 			return r;
 	}
@@ -132,6 +139,16 @@ static int match_plus(struct follow *f, const struct directory_address *address)
 	return r;
 }
 
+/* What has matched is the address: nobody is called "@example.org". */
+static int match_catch_all(struct follow *f, const struct directory_address *address)
+{
+	struct slice whole = directory_address_slice(address);
+	int r = match(f, slice_from(whole, address->local_len));
+	if (r == 0)
+		f->route->matched = arena_copy(f->arena, whole);
+	return r;
+}
+
 int directory_follow(const struct directory_source *source, struct slice address,
 	struct arena *arena, struct directory_route *ret_route, struct err *err)
 {
@@ -148,6 +165,6 @@ int directory_follow(const struct directory_source *source, struct slice address
 	if (r == DIRECTORY_UNKNOWN)
 		r = match_plus(&f, &canonical);
 	if (r == DIRECTORY_UNKNOWN)
-		r = match(&f, slice_from(directory_address_slice(&canonical), canonical.local_len));
+		r = match_catch_all(&f, &canonical);
 	return r != 0 ? r : directory_route_allows(ret_route, err);
 }

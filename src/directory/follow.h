@@ -1,7 +1,6 @@
-/* Where mail for an address goes, by a directory that is kept elsewhere: a user, an alias, plus
- * addressing, the alias "@example.org" (catch-all), in this order. The rules are those of the
- * internal one (directory_lookup() in directory.h): aliases and what users forward are followed
- * breadth first, each address once, to 2,000 addresses. */
+/* Where mail for an address goes, whatever directory it is: a user, an alias, plus addressing, the
+ * alias "@example.org" (catch-all), in this order (directory_lookup() in directory.h). Aliases and
+ * what users forward are followed breadth first, each address once, to 2,000 addresses. */
 #ifndef DIRECTORY_FOLLOW_H
 #define DIRECTORY_FOLLOW_H
 

@@ -23,6 +23,7 @@ static const struct row ROWS[] = {
 	{"more@here.test", "bob@here.test,team@here.test"},
 	{"same@here.test", "one@here.test,two@here.test"},
 	{"lost@here.test", "nobody@here.test"},
+	{"loud@here.test", " X.Y@There.TEST,x.y@there.test"},
 	{"@catch.test", "ann@here.test"},
 	{"broken@here.test", "!"},
 };
@@ -134,6 +135,7 @@ static void aliases_are_followed_in_circles_once(void **state)
 {
 	leads_to("team@here.test", "ann@here.test,bob@here.test|x@there.test");
 	leads_to("same@here.test", "one@here.test");
+	leads_to("loud@here.test", "|X.Y@there.test"); /* as it was written */
 }
 
 static void mistakes_are_temporary(void **state)

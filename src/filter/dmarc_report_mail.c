@@ -2,36 +2,17 @@
 #include "base/base64.h"
 #include "base/wait.h"
 #include "filter/dmarc_report.h"
-#include "message/date.h"
+#include "filter/report_mail.h"
 
 static void add_header(const struct filter_dmarc_report *r, const struct slice *to_whom,
 	size_t count, int64_t date, struct buf *to)
 {
-	buf_printf(to, "From: <%.*s>\r\nTo: ", SLICE_ARG(r->email));
-	for (size_t i = 0; i < count; i++)
-		buf_printf(to, "%s<%.*s>", i ? ",\r\n\t" : "", SLICE_ARG(to_whom[i]));
-	buf_add_str(to, "\r\nDate: ");
-	message_write_date(to, (struct message_date){.seconds = date});
-	buf_printf(
-		to, "\r\nMessage-ID: <%.*s@%.*s>\r\n", SLICE_ARG(r->id), SLICE_ARG(r->submitter));
-	buf_printf(to,
-		"Subject: Report Domain: %.*s\r\n\tSubmitter: %.*s\r\n\tReport-ID: <%.*s@%.*s>\r\n",
-		SLICE_ARG(r->domain), SLICE_ARG(r->submitter), SLICE_ARG(r->id),
-		SLICE_ARG(r->submitter));
+	const struct filter_report_mail mail = {r->email, r->submitter, r->domain, r->id};
+	filter_report_mail_header(&mail, to_whom, count, date, to);
 	buf_printf(to,
 		"Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
 		"Content-Type: multipart/mixed;\r\n\tboundary=\"=_%.*s\"\r\n\r\n",
 		SLICE_ARG(r->id));
-}
-
-/* RFC 2045: 76 characters a line. */
-static void add_base64(struct slice bytes, struct buf *to)
-{
-	enum { LINE_BYTES = 57 };
-	for (size_t at = 0; at < bytes.len; at += LINE_BYTES) {
-		base64_encode(to, slice_sub(bytes, at, LINE_BYTES));
-		buf_add_str(to, "\r\n");
-	}
 }
 
 void filter_dmarc_report_mail(const struct filter_dmarc_report *r, const struct slice *to_whom,
@@ -49,7 +30,7 @@ void filter_dmarc_report_mail(const struct filter_dmarc_report *r, const struct 
 		"\tfilename=\"%.*s!%.*s!%lld!%lld.xml.gz\"\r\n\r\n",
 		SLICE_ARG(r->id), SLICE_ARG(r->submitter), SLICE_ARG(r->domain),
 		(long long)r->begin, (long long)r->end);
-	add_base64(gzip, to);
+	base64_encode_lines(to, gzip);
 	buf_printf(to, "\r\n--=_%.*s--\r\n", SLICE_ARG(r->id));
 	wait_give_way();
 }

@@ -1,33 +1,12 @@
 /* Options one by one; the password comes from its file. */
 #include "roles/store/directory_ldap.h"
 
-#include "base/errno_here.h"
 #include "directory/ldap_driver.h"
-
-#include <stdio.h>
-
-enum { PASSWORD_MAX = 1024 };
+#include "roles/secret_file.h"
 
 bool store_directory_ldap_has_scram(const struct conf_settings *settings)
 {
 	return settings->directory.ldap.attributes.scram[0] != '\0';
-}
-
-/* The first line. */
-static int read_password(const char *path, char password[PASSWORD_MAX], struct err *err)
-{
-	password[0] = '\0';
-	if (!path[0])
-		return 0;
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return err_errno(err, errno, "can't read password_file %s", path);
-	bool got = fgets(password, PASSWORD_MAX, file) != NULL;
-	(void)fclose(file);
-	password[strcspn(password, "\r\n")] = '\0';
-	return got && password[0] ? 0
-				  : err_permanent(err, ERR_BAD_INPUT,
-					    "password_file %s has no first line", path);
 }
 
 static struct directory_ldap_attributes attributes_of(const struct conf_ldap *conf)
@@ -55,15 +34,15 @@ int store_directory_ldap_open(
 	const struct conf_settings *settings, struct directory **ret_directory, struct err *err)
 {
 	const struct conf_ldap *conf = &settings->directory.ldap;
-	char password[PASSWORD_MAX];
-	if (read_password(conf->password_file, password, err) < 0)
-		return -1;
+	AUTO(secret_file_free) char *password = NULL;
+	if (conf->password_file[0] && secret_file_read(conf->password_file, &password, err) < 0)
+		return err_prefix(err, "directory.ldap.password_file");
 	const struct directory_ldap_options options = {
 		.servers = conf->servers,
 		.start_tls = conf->start_tls,
 		.authorities = conf->authorities,
 		.bind_dn = conf->bind_dn,
-		.bind_password = password,
+		.bind_password = password ? password : "",
 		.base = conf->base,
 		.scope = (enum directory_ldap_scope)conf->scope,
 		.user_filter = conf->user_filter,
@@ -80,7 +59,5 @@ int store_directory_ldap_open(
 		.quota_bytes = settings->store.quota,
 		.quota_messages = settings->store.quota_messages,
 	};
-	int r = directory_ldap_new(&options, ret_directory, err);
-	explicit_bzero(password, sizeof(password));
-	return r;
+	return directory_ldap_new(&options, ret_directory, err);
 }
