@@ -207,7 +207,7 @@ int mx_forward_queue(struct mx_forward *f, struct smtp_transaction *t,
 		if (send_on(f, t, r, checked, why, err) < 0)
 			return -1;
 		if (!m->stays && m->count > 1)
-			mx_report_expanded(f->report, t, r);
+			mx_dsn_expanded(f->report, t, r);
 	}
 	return 0;
 }

@@ -7,14 +7,14 @@
 #include "roles/mx/checks.h"
 #include "roles/mx/queue.h"
 #include "roles/mx/recipients.h"
-#include "roles/mx/report.h"
+#include "roles/mx/dsn.h"
 
 struct mx_forward {
 	const struct conf_mx *conf;
 	struct mx_queue *queue;
 	struct directory *directory;
 	struct mx_srs *srs;
-	const struct mx_report *report;
+	const struct mx_dsn *report;
 	atomic_uint_fast64_t forwarded, sealed, looped;
 };
 

@@ -20,7 +20,7 @@
 #include "roles/mx/milter.h"
 #include "roles/mx/queue.h"
 #include "roles/mx/recipients.h"
-#include "roles/mx/report.h"
+#include "roles/mx/dsn.h"
 #include "roles/mx/reporting.h"
 #include "roles/mx/srs.h"
 #include "smtp/client.h"
@@ -34,7 +34,7 @@ struct state {
 	struct mx_queue *queue;
 	struct mx_srs srs;
 	struct mx_recipients recipients;
-	struct mx_report report;
+	struct mx_dsn report;
 	struct mx_forward forward;
 	struct mx_reporting *reporting;
 	struct mx_checks checks;
@@ -176,7 +176,7 @@ static int hand_on(struct state *s, struct smtp_transaction *t, struct err *err)
 	t->sender.delivery = id_new();
 	int r = smtp_client_deliver(s->store, t, err);
 	if (r == 0)
-		mx_report_delivered(&s->report, t);
+		mx_dsn_delivered(&s->report, t);
 	t->sender.again = r == SMTP_CLIENT_LOST;
 	if (t->sender.again && !smtp_client_knows_again(s->store))
 		return -1; /* kept here it would surely come twice */
@@ -266,7 +266,7 @@ static void open_forward(struct state *s, const struct conf_mx *conf)
 	s->recipients = (struct mx_recipients){
 		.directory = s->directory, .srs = &s->srs, .backup = s->backup};
 	mx_queue_report_by(s->queue, &s->recipients);
-	s->report = (struct mx_report){s->hostname, s->queue};
+	s->report = (struct mx_dsn){s->hostname, s->queue};
 	s->forward = (struct mx_forward){.directory = s->directory,
 		.conf = conf,
 		.queue = s->queue,

@@ -1,13 +1,13 @@
 /* A report is a message in the queue, to the sender. */
-#include "roles/mx/report.h"
+#include "roles/mx/dsn.h"
 
 #include "base/log.h"
 #include "smtp/dsn.h"
 
 enum { DSN_MAX = 4 << 20 };
 
-static void write_one(const struct mx_report *report, const struct smtp_transaction *t,
-	enum smtp_dsn_action action)
+static void write_one(
+	const struct mx_dsn *report, const struct smtp_transaction *t, enum smtp_dsn_action action)
 {
 	bool wanted = false;
 	for (size_t i = 0; i < t->count; i++)
@@ -27,13 +27,13 @@ static void write_one(const struct mx_report *report, const struct smtp_transact
 			F_SLICE("recipient", t->sender.path.address), F_ERR(&err));
 }
 
-void mx_report_delivered(const struct mx_report *report, const struct smtp_transaction *t)
+void mx_dsn_delivered(const struct mx_dsn *report, const struct smtp_transaction *t)
 {
 	write_one(report, t, SMTP_DSN_DELIVERED);
 }
 
-void mx_report_expanded(
-	const struct mx_report *report, const struct smtp_transaction *t, struct smtp_recipient *r)
+void mx_dsn_expanded(
+	const struct mx_dsn *report, const struct smtp_transaction *t, struct smtp_recipient *r)
 {
 	struct smtp_transaction about = *t; /* read only: its arena stays whose it is */
 	about.recipients = &r;
