@@ -26,14 +26,15 @@ def authority(folder: Path) -> Path:
     return chain
 
 
-def issue(folder: Path, into: Path, host: str = "127.0.0.1") -> tuple[Path, Path]:
+def issue(folder: Path, into: Path, *hosts: str) -> tuple[Path, Path]:
     """A server certificate from folder's authority: (chain, key) below `into`. It is good for loopback
-    and for `host`, an IP address."""
+    and for these IP addresses."""
     chain, key = into / "chain.pem", into / "key.pem"
     if not chain.exists():
         into.mkdir(parents=True, exist_ok=True)
+        names = ",".join([NAMES, *(f"IP:{host}" for host in hosts)])
         uses = ["basicConstraints=critical,CA:FALSE", "keyUsage=critical,digitalSignature",
-                "extendedKeyUsage=serverAuth", f"{NAMES},IP:{host}"]  # fmt: skip
+                "extendedKeyUsage=serverAuth", names]  # fmt: skip
         extensions = [word for use in uses for word in ("-addext", use)]
         _openssl("req", "-x509", *KEY, "-days", DAYS, "-subj", "/CN=mail.example.test",
                  "-CA", str(folder / "ca.pem"), "-CAkey", str(folder / "ca.key"), *extensions,

@@ -85,6 +85,14 @@ class Front(ABC):
                 processes.kill(leader)
 
 
+def haproxy_text(members: list[Node]) -> str:
+    """deploy/haproxy.cfg, in front of these two."""
+    text = (DEPLOY / "haproxy.cfg").read_text()
+    for example, member in zip(("192.0.2.11", "192.0.2.12"), members, strict=True):
+        text = text.replace(example, member.host)
+    return text
+
+
 class Haproxy(Front):
     kind = program = "haproxy"
     has_machine = True
@@ -94,10 +102,7 @@ class Haproxy(Front):
         return self.wire.host(BALANCER)
 
     def _texts(self, members: list[Node]) -> dict[str, str]:
-        text = (DEPLOY / "haproxy.cfg").read_text()
-        for example, member in zip(("192.0.2.11", "192.0.2.12"), members, strict=True):
-            text = text.replace(example, member.host)
-        return {BALANCER: text}
+        return {BALANCER: haproxy_text(members)}
 
     def _words(self, config: Path) -> list[str]:
         return ["haproxy", "-db", "-f", str(config)]

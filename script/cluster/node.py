@@ -15,8 +15,9 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import processes
 
@@ -26,22 +27,20 @@ QUIET_SECONDS = 60
 SOCKET_PATH_MAX = 80  # Unix sockets allow 107 bytes, of which the program's own names need some
 
 # As root, each role gives its privileges up for a user of its own. Numbers, so that none need be made.
-ROLE_USERS = {"mx": 64101, "store": 64102}
+ROLE_USERS = {"mx": 64101, "store": 64102, "proxy": 64103, "web": 64104}
 
-PROTOCOLS = {
-    "smtp": "mx",
-    "submission": "mx",
-    "submissions": "mx",
-    "lmtp": "store",
-    "imap": "store",
-    "imaps": "store",
-    "pop3": "store",
-    "pop3s": "store",
+# What each role can listen for; a node has those that it has ports for.
+SERVES = {
+    "mx": ["smtp", "submission", "submissions"],
+    "store": ["lmtp", "imap", "imaps", "pop3", "pop3s", "authmod"],
+    "proxy": ["smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s"],
+    "web": ["http"],
 }
+PROTOCOLS = [*SERVES["mx"], "lmtp", "imap", "imaps", "pop3", "pop3s"]  # of a node that does it all
 
 # In a network namespace nobody else has them.
 WELL_KNOWN = {"smtp": 25, "submission": 587, "submissions": 465, "lmtp": 24, "imap": 143, "imaps": 993,
-              "pop3": 110, "pop3s": 995, "metrics": 9090}  # fmt: skip
+              "pop3": 110, "pop3s": 995, "authmod": 8120, "http": 80, "metrics": 9090}  # fmt: skip
 MIRROR_PORT = 7625  # of the store; the queue's is the next one, which needs no word then
 BALANCED_UP = 10000  # from a protocol's port to the one for a load balancer
 
@@ -59,6 +58,8 @@ class Node:
     host: str = "127.0.0.1"  # where clients reach it
     mirror: str = ""  # where its store listens for the other node of its mirror; the queue: a port up
     balancer: str = ""  # address of a load balancer, which has ports of its own
+    more: dict[str, str] = field(default_factory=dict)  # further statements of a block; "": outside of all
+    twin: str = ""  # the other node of its mirror, where the shape has several
 
     @property
     def path(self) -> Path:
@@ -80,38 +81,12 @@ class Node:
         (self.path / "node.json").write_text(json.dumps(asdict(self), indent=1) + "\n")
 
     def write_config(self, chain: Path, key: Path) -> None:
-        def listens(role: str) -> str:
-            lines = []
-            for protocol in PROTOCOLS:
-                if PROTOCOLS[protocol] != role or protocol not in self.ports:
-                    continue
-                port = self.ports[protocol]
-                lines.append(f"    listen {protocol} {self._listen_at()}:{port};\n")
-                if self.balancer:
-                    lines.append(f"    listen {protocol} {self.host}:{port + BALANCED_UP} proxy;\n")
-            return "".join(lines)
-
         apart = os.getuid() == 0 and _open_to_all(self.path)
-
-        def user(role: str) -> str:
-            return f"    user {ROLE_USERS[role]};\n" if apart else ""
-
-        cheap = (  # a thousand users in seconds
-            "    password_hash_memory 1M;\n"
-            "    password_hash_passes 1;\n"
-            "    scram_iterations 4096;\n"
-        )
         trusted = f"proxy_trusted {self.balancer};\n" if self.balancer else ""
-        def mirror(up: int) -> str:
-            if not self.mirror or (up and self.mirror.endswith(f":{MIRROR_PORT}")):
-                return ""
-            host, _, port = self.mirror.rpartition(":")
-            return f"    mirror {{\n        listen {host}:{int(port) + up};\n    }}\n"
-
-        blocks = {
-            "mx": f"mx {{\n{user('mx')}{listens('mx')}{mirror(1)}}}\n",
-            "store": f"store {{\n{user('store')}{listens('store')}{cheap if self.cheap_passwords else ''}{mirror(0)}}}\n",
-        }
+        blocks = ""
+        for role in self.roles:
+            user = f"    user {ROLE_USERS[role]};\n" if apart else ""
+            blocks += f"{role} {{\n{user}{self._listens(role)}{self._of_role(role)}{self.more.get(role, '')}}}\n"
         self.config.write_text(
             "hostname mail.example.test;\n"
             f'data "{self.path / "data"}";\n'
@@ -122,8 +97,45 @@ class Node:
             "limits {\n    connections_per_address 100000;\n"
             "    auth_failures_per_address 1000000;\n}\n"
             f"metrics {{\n    listen {self._listen_at()}:{self.ports['metrics']};\n}}\n"
-            + "".join(blocks[role] for role in self.roles)
+            + blocks + self.more.get("", "")
+        )  # fmt: skip
+
+    def _listens(self, role: str) -> str:
+        lines = []
+        for protocol in SERVES[role]:
+            if protocol not in self.ports:
+                continue
+            port = self.ports[protocol]
+            lines.append(f"    listen {protocol} {self._listen_at()}:{port};\n")
+            if self.balancer:
+                lines.append(f"    listen {protocol} {self.host}:{port + BALANCED_UP} proxy;\n")
+        return "".join(lines)
+
+    def _of_role(self, role: str) -> str:
+        cheap = (  # a thousand users in seconds
+            "    password_hash_memory 1M;\n"
+            "    password_hash_passes 1;\n"
+            "    scram_iterations 4096;\n"
         )
+        if role == "store":
+            return (cheap if self.cheap_passwords else "") + self._mirror(0)
+        return self._mirror(1) if role == "mx" else ""
+
+    def _mirror(self, up: int) -> str:
+        if not self.mirror or (up and self.mirror.endswith(f":{MIRROR_PORT}")):
+            return ""
+        host, _, port = self.mirror.rpartition(":")
+        return f"    mirror {{\n        listen {host}:{int(port) + up};\n    }}\n"
+
+    def give(self, role: str, name: str, text: str) -> Path:
+        """A file that the confined role can read: a secret, an authority."""
+        Path(self.run).mkdir(parents=True, exist_ok=True)
+        file = Path(self.run) / name
+        file.touch(mode=0o600)
+        file.write_text(text)
+        if os.getuid() == 0 and _open_to_all(self.path):
+            os.chown(file, ROLE_USERS[role], ROLE_USERS[role])
+        return file
 
     def _listen_at(self) -> str:
         """In a namespace also on its loopback, for clients that are in it too, and on an address that it
@@ -235,7 +247,7 @@ class Node:
 
 def make(
     folder: Path, name: str, program: Path, roles: list[str], ports: dict[str, int], cheap: bool,
-    **more: str,
+    **more: Any,
 ) -> Node:  # fmt: skip
     """The folder of a new node; no config yet, nothing runs."""
     folder.mkdir(parents=True, exist_ok=True)
