@@ -13,11 +13,12 @@
 #include "mail/quota.h"
 #include "pop3/pop3.h"
 #include "roles/acme/host.h"
-#include "roles/store/authmod.h"
-#include "roles/store/delivery.h"
-#include "roles/store/directory.h"
+#include "roles/directory/open_authmod.h"
+#include "roles/directory/open.h"
+#include "roles/directory/launcher.h"
+#include "roles/directory/service.h"
 #include "roles/floors.h"
-#include "roles/store/launcher.h"
+#include "roles/store/delivery.h"
 #include "roles/store/learner.h"
 #include "roles/mirrored.h"
 #include "roles/sandbox.h"
@@ -41,8 +42,8 @@ struct state {
 	struct smtp_service lmtp, lmtp_local;
 	struct delivery delivery, delivery_local;
 	struct directory_authmod_service authmod;
-	struct store_authmod authmod_remote; /* zero: nobody listens */
-	pid_t launcher;                      /* 0: none */
+	struct role_directory_service authmod_remote; /* zero: nobody listens */
+	pid_t launcher;                               /* 0: none */
 	struct admin admin;
 };
 
@@ -68,7 +69,7 @@ static uint16_t port(const struct conf_settings *settings)
 
 static bool connects(const struct conf_settings *settings)
 {
-	return store_directory_is_elsewhere(settings);
+	return role_directory_is_elsewhere(settings);
 }
 
 static uint16_t peer(const struct conf_settings *settings)
@@ -87,7 +88,7 @@ static int prepare(struct role *role, struct err *err)
 	s->role = role;
 	if (sandbox_find_user(user(settings), &self, err) < 0 ||
 		floors_adopt(role->folder, &self, err) < 0 ||
-		store_authmod_prepare(settings, &self, &s->launcher, err) < 0)
+		role_directory_authmod_prepare(settings, &self, &s->launcher, err) < 0)
 		return -1;
 	const char *peer = settings->mx.on ? role_mx.user(settings) : "";
 	if (role_listen_unix(role, settings->control_socket, "control", "", err) < 0 ||
@@ -119,7 +120,7 @@ static void make_services(struct role *role, struct state *s)
 	s->delivery.mail = s->floors.mail;
 	s->delivery.directory = s->floors.directory;
 	s->delivery.junk_header = settings->store.junk_header;
-	s->delivery.elsewhere = store_directory_is_elsewhere(settings);
+	s->delivery.elsewhere = role_directory_is_elsewhere(settings);
 	s->delivery_local = s->delivery;
 	s->delivery_local.trusted = true;
 	s->lmtp = lmtp_service(role, s, false);
@@ -164,8 +165,12 @@ static int serve_unix(
 static int serve_authmod(
 	struct role *role, struct state *s, const struct role_listener *l, struct err *err)
 {
-	struct store_authmod *a = &s->authmod_remote;
-	if (!a->secret && store_authmod_serve(role->settings, s->floors.directory, a, err) < 0)
+	struct role_directory_service *a = &s->authmod_remote;
+	const struct role_directory_service_options options = {.directory = s->floors.directory,
+		.trusted = &role->settings->store.authmod_trusted,
+		.secret_file = role->settings->store.authmod_secret_file,
+		.block = "store"};
+	if (!a->secret && role_directory_service_init(a, &options, err) < 0)
 		return -1;
 	return role_serve(role, l, &directory_authmod_protocol, &a->service, err);
 }
@@ -219,7 +224,7 @@ static bool join(void *context, const struct directory_user *u)
 static int join_all(struct state *s, struct err *err)
 {
 	struct joining joining = {.mail = s->floors.mail, .err = err};
-	if (store_directory_is_elsewhere(s->role->settings)) /* which has no limits of domains */
+	if (role_directory_is_elsewhere(s->role->settings)) /* which has no limits of domains */
 		return 0;
 	int r = directory_user_scan(s->floors.directory, SLICE(""), SLICE(""), join, &joining, err);
 	return r < 0 ? unless_damaged(r, err) : joining.result;
@@ -340,7 +345,7 @@ static void close_role(struct role *role)
 	net_trusted_free(&s->delivery.believed);
 	learner_deinit(&s->learner);
 	floors_close(&s->floors);
-	store_authmod_deinit(&s->authmod_remote);
+	role_directory_service_deinit(&s->authmod_remote);
 	free(s);
 }
 
