@@ -37,6 +37,7 @@ struct state {
 	struct floors floors;
 	struct pop3_locks *locks;
 	struct directory_throttle *throttle;
+	struct directory_sessions *sessions;
 	struct imap_service imap;
 	struct pop3_service pop3;
 	struct smtp_service lmtp, lmtp_local;
@@ -129,6 +130,7 @@ static void make_services(struct role *role, struct state *s)
 		.mail = s->floors.mail,
 		.directory = s->floors.directory,
 		.throttle = s->throttle,
+		.sessions = s->sessions,
 		.hostname = settings->hostname,
 		.spool_dir_fd = role->spool_fd,
 		.login_timeout_ms = (unsigned)settings->store.login_timeout_ms,
@@ -139,6 +141,7 @@ static void make_services(struct role *role, struct state *s)
 		.directory = s->floors.directory,
 		.locks = s->locks,
 		.throttle = s->throttle,
+		.sessions = s->sessions,
 		.hostname = settings->hostname,
 		.idle_timeout_ms = (unsigned)settings->store.pop3_idle_timeout_ms,
 	};
@@ -148,6 +151,7 @@ static void make_services(struct role *role, struct state *s)
 		.acme = acme_host_plans(role->acme),
 		.mail = s->floors.mail,
 		.directory = s->floors.directory,
+		.sessions = s->sessions,
 		.mirror = s->floors.mirror};
 }
 
@@ -267,6 +271,7 @@ static int open_role(struct role *role, struct err *err)
 		return -1;
 	s->locks = pop3_locks_new();
 	s->throttle = role_throttle_new(role);
+	s->sessions = directory_sessions_new();
 	if (join_all(s, err) < 0)
 		return -1;
 	make_services(role, s);
@@ -342,6 +347,7 @@ static void close_role(struct role *role)
 	acme_host_close(role->acme);
 	pop3_locks_free(s->locks);
 	directory_throttle_free(s->throttle);
+	directory_sessions_free(s->sessions);
 	net_trusted_free(&s->delivery.believed);
 	learner_deinit(&s->learner);
 	floors_close(&s->floors);
