@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import certificate
+import firewall
 import node as nodes
 import ports
 from front import FRONTS, Front
+from layout import DOMAIN, PASSWORD, Layout
+from network import Network
 from node import Node
+from service import Service
+from tiered import TIERED
 from wire import Wire
 
 SCRIPT = Path(__file__).resolve().parents[1] / "shape"
-DOMAIN = "example.test"
-PASSWORD = "secret"
 NAMED_PORTS = ["smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s",
-               "managesieve", "http", "metrics"]  # fmt: skip
+               "managesieve", "http", "authmod", "metrics"]  # fmt: skip
 SYNC_SECONDS = 60
 COMMANDS = ["start", "stop", "kill", "wipe", "partition", "heal", "unplug", "plug"]
 
@@ -78,8 +81,14 @@ def await_sync(members: list[Node]) -> None:
 
 
 def part(folder: Path, member: Node, apart: bool) -> None:
-    """Cuts or mends the wire between a mirror's nodes."""
-    if not member.mirror:
+    """Cuts or mends the wire between a mirror's nodes; of another node those to all other machines of its
+    shape. Its clients still reach it."""
+    if network := Network.load(folder):
+        if not member.namespace:
+            raise RuntimeError("only machines in network namespaces can be parted, which needs root")
+        for other in [member.twin] if member.twin else network.others(member.name):
+            (network.cut if apart else network.mend)(member.name, other)
+    elif not member.mirror:
         print(f"node {member.name} stands alone, it has no wire to another one", file=sys.stderr)
     elif not member.namespace:
         member.command("mirror", "pause" if apart else "resume")
@@ -91,7 +100,7 @@ def part(folder: Path, member: Node, apart: bool) -> None:
 
 def slow(folder: Path, delay_ms: float, loss: float) -> None:
     """The wire between a mirror's nodes: its delay each way, and how many in a hundred frames it loses."""
-    if not all(member.mirror and member.namespace for member in load(folder)):
+    if Network.load(folder) or not all(member.mirror and member.namespace for member in load(folder)):
         raise RuntimeError(f"{folder} has no wire between two nodes")
     if delay_ms or loss:
         Wire(folder).slow(delay_ms, loss)
@@ -103,10 +112,11 @@ def plug(folder: Path, member: Node, there: bool) -> None:
     """Takes a machine off all its wires, or puts it back."""
     if not member.namespace:
         raise RuntimeError(f"node {member.name} has no wires of its own")
+    wires = Network.load(folder) or Wire(folder)
     if there:
-        Wire(folder).plug_in(member.name)
+        wires.plug_in(member.name)
     else:
-        Wire(folder).unplug(member.name)
+        wires.unplug(member.name)
 
 
 def down(folder: Path) -> None:
@@ -114,11 +124,14 @@ def down(folder: Path) -> None:
         front.stop()
     for member in load(folder):
         member.stop()
+    for service in services(folder):
+        service.stop()
     if os.getuid() == 0:
-        Wire(folder).down()
+        (Network.load(folder) or Wire(folder)).down()
 
 
 SHAPES = {"one": one, "mirror": mirror}
+ALL = [*SHAPES, *TIERED]
 
 
 def _described(folder: Path) -> dict[str, Any]:
@@ -131,9 +144,15 @@ def load(folder: Path) -> list[Node]:
     return [Node.load(folder / entry["name"]) for entry in _described(folder)["nodes"]]
 
 
+def services(folder: Path) -> list[Service]:
+    return [Service.load(folder / entry["name"]) for entry in _described(folder).get("services", [])]
+
+
 def front_of(folder: Path) -> Front | None:
-    described = _described(folder).get("front")
-    return FRONTS[described["kind"]](folder) if described else None
+    """Of a mirror; that of other shapes is one of their services."""
+    described = _described(folder)
+    front = described.get("front")
+    return FRONTS[front["kind"]](folder) if front and described["shape"] in SHAPES else None
 
 
 def up(shape: str, folder: Path, users: int, program: Path, front: str | None = None) -> str:
@@ -141,6 +160,8 @@ def up(shape: str, folder: Path, users: int, program: Path, front: str | None = 
     description = folder / "shape.json"
     if description.exists():
         return _again(shape, folder, users, front)
+    if shape in TIERED:
+        return up_tiered(shape, folder, users, program, front)
     if front and (shape != "mirror" or os.getuid() != 0):
         raise RuntimeError(f"{front} needs two nodes in network namespaces: a mirror, and root")
     leading = FRONTS[front](folder) if front else None
@@ -171,15 +192,90 @@ def up(shape: str, folder: Path, users: int, program: Path, front: str | None = 
     return text
 
 
+def up_tiered(shape: str, folder: Path, users: int, program: Path, front: str | None) -> str:
+    tiers, lay_out = TIERED[shape]
+    if front and (front != "haproxy" or shape not in FRONTED or os.getuid() != 0):
+        raise RuntimeError(f"--front of {shape}: only haproxy, for {', '.join(FRONTED)}, as root")
+    if shape == "mirror-split" and os.getuid() != 0:
+        raise RuntimeError("mirror-split has HAProxy between its nodes, which needs root")
+    layout = Layout(folder, program, tiers, users)
+    lay_out(layout, front)
+    layout.write()
+    try:
+        if layout.in_namespaces:
+            layout.network.up()
+        _run(layout)
+    except BaseException:
+        for member in layout.nodes:
+            member.kill()
+        for service in layout.services:
+            service.kill()
+        if layout.in_namespaces:
+            layout.network.down()
+        raise
+    described = _describe(shape, folder, layout.users, layout.authority, layout.nodes, None)
+    described |= layout.facts | {"asked_front": front, "services": [_of_service(service) for service in layout.services]}
+    if layout.front:
+        described["front"] = layout.front
+    text = json.dumps(described) + "\n"
+    (folder / "shape.json").write_text(text)
+    return text
+
+
+FRONTED = ["proxy", "mirror-proxy", "three-tier"]
+
+
+def _of_service(service: Service) -> dict[str, object]:
+    about = {"name": service.name, "kind": service.kind, "host": service.host, "port": service.port}
+    return about | ({"namespace": service.namespace} if service.namespace else {})
+
+
+def _run(layout: Layout) -> None:
+    """Those that others ask first: services, stores, then what is in front of them."""
+    pairs = [(a, b) for a in layout.nodes for b in layout.nodes if a.twin == b.name and a.name < b.name]
+    stores = [member for member in layout.nodes if "store" in member.roles]
+    for service in layout.services:
+        service.start()
+    for member in stores:
+        member.start()
+    for both in pairs:
+        pair(list(both))
+    if not any(service.kind == "slapd" for service in layout.services):
+        add_users(stores[0], dict.fromkeys(layout.users, PASSWORD))
+    for member in layout.nodes:
+        if member not in stores:
+            member.start()
+    keep_apart(layout.folder, layout.network, layout.nodes, layout.services, layout.facts)
+
+
+def keep_apart(
+    folder: Path, network: Network, members: list[Node], programs: list[Service], facts: dict[str, Any]
+) -> None:
+    """Of the shape with a firewall; what it did goes into the facts."""
+    if "outside" not in network.tiers:
+        return
+    if os.getuid() == 0:
+        facts["firewall"] = firewall.keep_apart(folder, network, members, programs)
+    else:
+        facts["firewall"] = {"by": None, "why": "this is not root: all are on loopback, nothing keeps tiers apart"}
+
+
 def _again(shape: str, folder: Path, users: int, front: str | None) -> str:
     described, leading = _described(folder), front_of(folder)
-    held = described["shape"], len(described["users"]), leading.kind if leading else None
+    asked = described.get("asked_front", leading.kind if leading else None)
+    held = described["shape"], len(described["users"]), asked
     if held != (shape, users, front):
         raise RuntimeError(f'{folder} holds "{held[0]}" with {held[1]} users already, front: {held[2]}')
-    members = load(folder)
-    if any(member.namespace for member in members) and not Wire(folder).is_up():
+    members, network, programs = load(folder), Network.load(folder), services(folder)
+    if network and os.getuid() == 0 and not network.is_up():
+        network.up()
+        keep_apart(folder, network, members, programs, {})
+    elif not network and any(member.namespace for member in members) and not Wire(folder).is_up():
         Wire(folder).up(balancer=leading is not None and leading.has_machine)
-    for member in members:
+    for program in programs:
+        if program.pid() is None:
+            program.start()
+    for member in sorted(members, key=lambda member: "store" not in member.roles):
         if member.pid() is None:
             member.start()
     if leading:
@@ -216,6 +312,7 @@ def _describe(
             {"name": member.name, "roles": member.roles, "host": member.host}
             | ({"namespace": member.namespace} if member.namespace else {})
             | {port: member.ports.get(port) for port in NAMED_PORTS}
+            | ({"placeholder": True} if "web" in member.roles else {})
             | commands(member.name)
             for member in members
         ],

@@ -80,5 +80,7 @@ void cli_print_manual(void); /* rookery(1), roff */
 
 /* config_command.c: rookery config check|show|sample|explain|manual */
 int cli_config(struct cli *cli, int argc, char **argv);
+/* firewall.c: rookery firewall */
+int cli_firewall(struct cli *cli, int argc, char **argv);
 
 #endif

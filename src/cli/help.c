@@ -12,6 +12,9 @@ static const struct {
 	{"config show", "Shows the settings in force, with all defaults."},
 	{"config explain OPTION", "Explains one option."},
 	{"config sample", "Prints a sample config file with every option."},
+	{"firewall", "Shows which ports are open for whom, and what this machine connects to. "
+		     "--nftables prints rules for nft -f, --behind closes what clients use to all "
+		     "but our front ends."},
 	{"completion bash", "Prints a completion script for the shell."},
 	{"version", "Prints the version."},
 	{"help [COMMAND]", "Prints this, or a command's options."},

@@ -177,6 +177,8 @@ static int dispatch(struct cli *cli, int argc, char **argv)
 		return role(cli, argv[1]);
 	if (strcmp(first, "config") == 0)
 		return cli_config(cli, argc - 1, argv + 1);
+	if (strcmp(first, "firewall") == 0)
+		return cli_firewall(cli, argc - 1, argv + 1);
 	if (strcmp(first, "completion") == 0 && argc == 2)
 		return cli_print_completion(cli, argv[1]);
 	if (strcmp(first, "manual") == 0 && argc == 1) {

@@ -1,0 +1,232 @@
+/* By block: first what it listens on, then where it connects to. */
+#include "conf/flows.h"
+
+enum { DNS_PORT = 53, LDAP_PORT = 389, LDAPS_PORT = 636, HTTPS_PORT = 443, HTTP_PORT = 80 };
+
+struct walk {
+	const struct conf_settings *settings;
+	conf_flow_fn *each;
+	void *context;
+	bool behind;
+	const char *role;
+};
+
+static bool is_local(struct slice host)
+{
+	return slice_starts(host, SLICE("127.")) || slice_eq(host, SLICE("::1")) ||
+	       slice_eq_nocase(host, SLICE("localhost"));
+}
+
+/* "192.0.2.1:25", "[2001:db8::1]:25", "tls:name:24"; false: a Unix socket, or nothing. */
+static bool split(const char *address, struct slice *ret_host, unsigned *ret_port)
+{
+	struct slice text = slice_str(address);
+	uint64_t port;
+	if (text.len == 0 || slice_starts(text, SLICE("unix:")))
+		return false;
+	if (slice_starts(text, SLICE("tls:")))
+		text = slice_from(text, 4);
+	size_t colon = text.len;
+	while (colon > 0 && text.ptr[colon - 1] != ':')
+		colon--;
+	if (colon == 0 || !slice_to_u64(slice_from(text, colon), UINT16_MAX, &port))
+		return false;
+	struct slice host = slice_sub(text, 0, colon - 1);
+	if (slice_starts(host, SLICE("[")) && slice_ends(host, SLICE("]")))
+		host = slice_sub(host, 1, host.len - 2);
+	*ret_host = host;
+	*ret_port = (unsigned)port;
+	return true;
+}
+
+static void listens_for(struct walk *w, const char *what, const char *address,
+	enum conf_flow_who who, const struct conf_list *list, const char *option)
+{
+	struct conf_flow flow = {.in = true,
+		.role = w->role,
+		.what = what,
+		.who = who,
+		.list = list,
+		.option = option};
+	if (split(address, &flow.host, &flow.port) && !is_local(flow.host))
+		w->each(w->context, &flow);
+}
+
+static void goes_to(struct walk *w, const char *what, struct slice host, unsigned port, bool udp)
+{
+	struct conf_flow flow = {
+		.role = w->role, .what = what, .host = host, .port = port, .udp = udp};
+	if (!is_local(host))
+		w->each(w->context, &flow);
+}
+
+static void goes_to_address(struct walk *w, const char *what, const char *address)
+{
+	struct slice host;
+	unsigned port;
+	if (split(address, &host, &port))
+		goes_to(w, what, host, port, false);
+}
+
+static void goes_to_each(struct walk *w, const char *what, const struct conf_list *addresses)
+{
+	for (size_t i = 0; i < addresses->count; i++)
+		goes_to_address(w, what, addresses->items[i]);
+}
+
+/* "ldaps://host:636 ldap://host", "https://host/directory": `ports` of the scheme with s and without. */
+static void goes_to_urls(
+	struct walk *w, const char *what, const char *urls, unsigned with_tls, unsigned without)
+{
+	for (struct slice rest = slice_str(urls); rest.len > 0;) {
+		struct slice url = slice_cut(&rest, ' '), scheme = url;
+		ssize_t at = slice_search(url, SLICE("://"));
+		uint64_t port;
+		if (at <= 0)
+			continue;
+		scheme.len = (size_t)at;
+		struct slice host = slice_from(url, (size_t)at + 3);
+		host = slice_cut(&host, '/');
+		struct slice number = {NULL, 0};
+		if (slice_starts(host, SLICE("["))) {
+			number = host;
+			host = slice_from(slice_cut(&number, ']'), 1);
+			number = slice_starts(number, SLICE(":")) ? slice_from(number, 1) : number;
+		} else {
+			number = host;
+			host = slice_cut(&number, ':');
+		}
+		if (host.len == 0 || slice_eq_nocase(scheme, SLICE("ldapi")))
+			continue;
+		if (!slice_to_u64(number, UINT16_MAX, &port) || port == 0)
+			port = slice_ends(scheme, SLICE("s")) ? with_tls : without;
+		goes_to(w, what, host, (unsigned)port, false);
+	}
+}
+
+/* Where names are asked for. */
+static void asks_dns(struct walk *w)
+{
+	const struct conf_dns *dns = &w->settings->dns;
+	struct slice host;
+	unsigned port;
+	if (dns->servers.count == 0)
+		for (int udp = 0; udp < 2; udp++)
+			goes_to(w, "DNS", SLICE("*"), DNS_PORT, udp);
+	for (size_t i = 0; i < dns->servers.count; i++)
+		for (int udp = 0; udp < 2 && split(dns->servers.items[i], &host, &port); udp++)
+			goes_to(w, "DNS", host, port, udp);
+	for (size_t z = 0; z < dns->zone_count; z++)
+		for (size_t i = 0; i < dns->zones[z].servers.count; i++)
+			for (int udp = 0; udp < 2; udp++)
+				if (split(dns->zones[z].servers.items[i], &host, &port))
+					goes_to(w, "DNS", host, port, udp);
+}
+
+/* `own`: who alone may speak there when the machine is behind front ends. */
+static void listens(struct walk *w, const struct conf_listens *all, const struct conf_list *own,
+	const char *option)
+{
+	const struct conf_settings *s = w->settings;
+	for (size_t i = 0; i < all->count; i++) {
+		const struct conf_listen *l = &all->items[i];
+		const char *what = conf_protocol_name(l->protocol);
+		if (l->proxy)
+			listens_for(w, what, l->address, CONF_FLOW_LISTED, &s->proxy_trusted,
+				"proxy_trusted");
+		else if (l->protocol == CONF_AUTHMOD)
+			listens_for(w, what, l->address, CONF_FLOW_LISTED,
+				&s->store.authmod_trusted, "store.authmod_trusted");
+		else if (l->protocol == CONF_LMTP || w->behind)
+			listens_for(w, what, l->address, CONF_FLOW_LISTED, own, option);
+		else
+			listens_for(w, what, l->address, CONF_FLOW_ANYBODY, NULL, "");
+	}
+}
+
+static void mirror(struct walk *w, const struct conf_mirror *conf)
+{
+	struct conf_flow flow = {.in = true,
+		.role = w->role,
+		.what = "mirror",
+		.who = CONF_FLOW_MIRROR,
+		.option = "rookery mirror pair"};
+	if (!split(conf->listen, &flow.host, &flow.port))
+		return;
+	w->each(w->context, &flow);
+	flow.in = false;
+	flow.host = SLICE("*");
+	w->each(w->context, &flow);
+}
+
+/* Of a role that looks users up by the block directory. */
+static void asks_directory(struct walk *w)
+{
+	const struct conf_directory *d = &w->settings->directory;
+	if (d->driver == CONF_DIRECTORY_LDAP)
+		goes_to_urls(w, "directory", d->ldap.servers, LDAPS_PORT, LDAP_PORT);
+	if (d->driver == CONF_DIRECTORY_POSTGRESQL)
+		goes_to_each(w, "directory", &d->postgresql.servers);
+	if (d->driver == CONF_DIRECTORY_AUTHMOD)
+		goes_to_each(w, "directory", &d->authmod.servers);
+}
+
+static void mx(struct walk *w)
+{
+	const struct conf_mx *mx = &w->settings->mx;
+	w->role = "mx";
+	listens(w, &mx->listen, &mx->xclient.from, "mx.xclient.from");
+	mirror(w, &mx->mirror);
+	goes_to_address(w, "store", mx->store_socket);
+	goes_to_each(w, "directory", &mx->directory);
+	for (size_t i = 0; i < mx->milter_count; i++)
+		goes_to_address(w, "milter", mx->milters[i].address);
+	if (mx->outbound.smart_host[0])
+		goes_to_address(w, "smart host", mx->outbound.smart_host);
+	else
+		goes_to(w, "servers elsewhere", SLICE("*"), (unsigned)mx->outbound.port, false);
+	for (size_t i = 0; i < mx->transport_count; i++)
+		goes_to(w, "transport", slice_str(mx->transports[i].host),
+			(unsigned)mx->transports[i].port, false);
+	if (mx->outbound.mta_sts)
+		goes_to(w, "MTA-STS", SLICE("*"), (unsigned)mx->outbound.https_port, false);
+	asks_dns(w);
+}
+
+static void store(struct walk *w)
+{
+	const struct conf_store *store = &w->settings->store;
+	w->role = "store";
+	listens(w, &store->listen, &store->junk_trusted, "store.junk_trusted");
+	mirror(w, &store->mirror);
+	asks_directory(w);
+	if (store->learn.on)
+		goes_to_address(w, "learning", store->learn.address);
+}
+
+static void acme(struct walk *w)
+{
+	const struct conf_acme *acme = &w->settings->tls.acme;
+	w->role = w->settings->mx.on ? "mx" : "store";
+	if (acme->challenge == CONF_ACME_HTTP)
+		listens_for(w, "ACME", acme->http_listen, CONF_FLOW_ANYBODY, NULL, "");
+	else
+		listens_for(w, "ACME", acme->tls_listen, CONF_FLOW_ANYBODY, NULL, "");
+	goes_to_urls(w, "ACME", acme->directory, HTTPS_PORT, HTTP_PORT);
+}
+
+void conf_flows(
+	const struct conf_settings *settings, bool behind, conf_flow_fn *each, void *context)
+{
+	struct walk w = {
+		.settings = settings, .each = each, .context = context, .behind = behind};
+	if (settings->mx.on)
+		mx(&w);
+	if (settings->store.on)
+		store(&w);
+	if (settings->tls.acme.on)
+		acme(&w);
+	w.role = "";
+	if (settings->metrics.on)
+		listens_for(&w, "health", settings->metrics.listen, CONF_FLOW_MONITORING, NULL, "");
+}
