@@ -4,8 +4,9 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "directory/authmod.h"
+#include "directory/timed.h"
 #include "proxy/proxy.h"
+#include "roles/directory/open.h"
 #include "roles/secret_file.h"
 
 #include <openssl/crypto.h>
@@ -41,22 +42,29 @@ static int prepare(struct role *role, struct err *err)
 	return 0;
 }
 
+/* Servers that our own option names, or what the block directory has. */
 static int open_directory(
-	const struct conf_proxy *conf, struct directory **ret_directory, struct err *err)
+	const struct conf_settings *settings, struct directory **ret_directory, struct err *err)
 {
-	AUTO(secret_file_free) char *secret = NULL;
-	if (conf->directory_secret_file[0] &&
-		secret_file_read(conf->directory_secret_file, &secret, err) < 0)
-		return err_prefix(err, "proxy.directory_secret_file");
-	const struct directory_authmod_options options = {
-		.servers = conf->directory.items,
-		.server_count = conf->directory.count,
-		.ca_file = conf->directory_authorities[0] ? conf->directory_authorities : NULL,
-		.secret = slice_str(secret),
-		.timeout_ms = (unsigned)conf->directory_timeout_ms,
+	const struct conf_proxy *conf = &settings->proxy;
+	const struct role_directory_servers servers = {
+		.servers = &conf->directory,
+		.authorities = conf->directory_authorities,
+		.secret_file = conf->directory_secret_file,
+		.timeout_ms = conf->directory_timeout_ms,
+		.block = "proxy",
 	};
-	int r = directory_authmod_new(&options, ret_directory, err);
-	return r < 0 ? err_prefix(err, "proxy.directory") : 0;
+	struct directory_timed_options timed = {
+		.positive_ms = (int64_t)settings->directory.cache_positive_ms,
+		.negative_ms = (int64_t)settings->directory.cache_negative_ms,
+		.entries_max = settings->directory.cache_entries,
+	};
+	if (conf->directory.count == 0)
+		return role_directory_open(settings, ret_directory, err);
+	if (role_directory_open_servers(&servers, &timed.inner, err) < 0)
+		return -1;
+	*ret_directory = directory_timed_new(&timed);
+	return 0;
 }
 
 static int trust_front_ends(struct proxy *proxy, const struct conf_list *networks, struct err *err)
@@ -96,7 +104,7 @@ static int open_role(struct role *role, struct err *err)
 	struct state *s = role->state;
 	struct proxy *proxy = &s->proxy;
 	proxy->settings = role->settings;
-	if (open_directory(conf, &proxy->directory, err) < 0 ||
+	if (open_directory(role->settings, &proxy->directory, err) < 0 ||
 		trust_front_ends(proxy, &conf->front_ends, err) < 0 ||
 		open_master(s, conf, err) < 0 ||
 		proxy_backends_new(role->settings, &proxy->backends, err) < 0)
