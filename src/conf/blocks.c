@@ -177,6 +177,11 @@ const struct conf_block conf_blocks[] = {
 		.on = CONF_NO_OFFSET,
 		.help = "Of a store that is one of two which are kept equal. It need not be there: "
 			"\"rookery mirror pair\" makes a mirror."},
+	{.path = "web",
+		.on = offsetof(struct conf_settings, web.on),
+		.help = "The role of webmail, which is not there yet: a page that says so under /, "
+			"and /health for load balancers. This machine has the role when the block "
+			"is there."},
 };
 const size_t conf_block_count = ARRAY_LEN(conf_blocks);
 

@@ -204,6 +204,104 @@ static void store(struct walk *w)
 		goes_to_address(w, "learning", store->learn.address);
 }
 
+static unsigned or_port(uint64_t port, unsigned fallback)
+{
+	return port ? (unsigned)port : fallback;
+}
+
+/* A protocol's name, of its port at back ends; it has a TLS form when `implicit` is not 0. */
+static unsigned backend_port(
+	uint64_t told, enum conf_backend_tls tls, unsigned implicit, unsigned plain)
+{
+	return or_port(told, implicit && tls == CONF_BACKEND_IMPLICIT ? implicit : plain);
+}
+
+/* Does the proxy take such connections at all? */
+static bool proxies(const struct conf_proxy *proxy, enum conf_protocol a, enum conf_protocol b)
+{
+	for (size_t i = 0; i < proxy->listen.count; i++)
+		if (proxy->listen.items[i].protocol == a || proxy->listen.items[i].protocol == b)
+			return true;
+	return false;
+}
+
+/* "store1.example.org", "[2001:db8::1]:993", of a list with commas between. */
+static struct slice host_of(struct slice item)
+{
+	item = slice_trim(item);
+	if (slice_starts(item, SLICE("[")))
+		return slice_from(slice_cut(&item, ']'), 1);
+	return slice_cut(&item, ':');
+}
+
+static void goes_to_backend(struct walk *w, struct slice host, enum conf_backend_tls tls,
+	const struct conf_backend_ports *own, const struct conf_backend_ports *all)
+{
+	const struct conf_proxy *p = &w->settings->proxy;
+	const struct {
+		const char *what;
+		enum conf_protocol a, b;
+		uint64_t own, all;
+		unsigned implicit, plain;
+	} rows[] = {
+		{"imap", CONF_IMAP, CONF_IMAPS, own->imap, all->imap, 993, 143},
+		{"pop3", CONF_POP3, CONF_POP3S, own->pop3, all->pop3, 995, 110},
+		{"submission", CONF_SUBMISSION, CONF_SUBMISSIONS, own->submission, all->submission,
+			465, 587},
+		{"managesieve", CONF_MANAGESIEVE, CONF_MANAGESIEVE, own->managesieve,
+			all->managesieve, 0, 4190},
+		{"http", CONF_HTTP, CONF_HTTPS, own->http, all->http,
+			tls == CONF_BACKEND_STARTTLS ? 0 : HTTPS_PORT,
+			tls == CONF_BACKEND_STARTTLS ? HTTPS_PORT : HTTP_PORT},
+		{"smtp", CONF_SMTP, CONF_SMTP, own->smtp, all->smtp, 0, 25},
+		{"lmtp", CONF_LMTP, CONF_LMTP, own->lmtp, all->lmtp, 0, 24},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (proxies(p, rows[i].a, rows[i].b))
+			goes_to(w, rows[i].what, host,
+				backend_port(rows[i].own ? rows[i].own : rows[i].all, tls,
+					rows[i].implicit, rows[i].plain),
+				false);
+}
+
+static bool has_block(const struct conf_proxy *proxy, struct slice host)
+{
+	for (size_t i = 0; i < proxy->backend_count; i++)
+		if (slice_eq_nocase(host, slice_str(proxy->backends[i].name)))
+			return true;
+	return false;
+}
+
+/* The settings know default_host and the blocks backend; where else users live, the directory says. */
+static void proxy(struct walk *w)
+{
+	const struct conf_proxy *p = &w->settings->proxy;
+	w->role = "proxy";
+	listens(w, &p->listen, &p->front_ends, "proxy.front_ends");
+	goes_to_each(w, "directory", &p->directory);
+	if (p->directory.count == 0)
+		asks_directory(w);
+	for (struct slice rest = slice_str(p->default_host); rest.len > 0;) {
+		struct slice host = host_of(slice_cut(&rest, ','));
+		if (host.len > 0 && !has_block(p, host))
+			goes_to_backend(w, host, p->backend_tls, &p->ports, &p->ports);
+	}
+	for (size_t i = 0; i < p->backend_count; i++) {
+		const struct conf_backend *b = &p->backends[i];
+		goes_to_backend(w, slice_str(b->address[0] ? b->address : b->name),
+			b->tls == CONF_BACKEND_AS_PROXY ? p->backend_tls : b->tls, &b->ports,
+			&p->ports);
+	}
+	goes_to_backend(w, SLICE("*"), p->backend_tls, &p->ports, &p->ports);
+	asks_dns(w);
+}
+
+static void web(struct walk *w)
+{
+	w->role = "web";
+	listens(w, &w->settings->web.listen, &w->settings->proxy_trusted, "proxy_trusted");
+}
+
 static void acme(struct walk *w)
 {
 	const struct conf_acme *acme = &w->settings->tls.acme;
@@ -224,6 +322,10 @@ void conf_flows(
 		mx(&w);
 	if (settings->store.on)
 		store(&w);
+	if (settings->proxy.on)
+		proxy(&w);
+	if (settings->web.on)
+		web(&w);
 	if (settings->tls.acme.on)
 		acme(&w);
 	w.role = "";

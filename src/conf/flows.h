@@ -26,7 +26,7 @@ struct conf_flow {
 	const char *option; /* that has the list, "store.front_ends", or where the rest is said */
 };
 
-/* Once for each; what it is given lives as long as the call. */
+/* Once for each. What a flow points to lives as long as the settings. */
 typedef void conf_flow_fn(void *context, const struct conf_flow *flow);
 
 /* `behind`: clients do not reach this machine, only the front ends that it knows do (an mx or a store

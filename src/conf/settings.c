@@ -225,7 +225,8 @@ static void check_certificates(struct reading *r)
 	const struct conf_settings *s = r->settings;
 	const struct conf_listens none = {NULL, 0};
 	const struct conf_listens all[] = {s->mx.on ? s->mx.listen : none,
-		s->store.on ? s->store.listen : none, s->proxy.on ? s->proxy.listen : none};
+		s->store.on ? s->store.listen : none, s->proxy.on ? s->proxy.listen : none,
+		s->web.on ? s->web.listen : none};
 	if (s->tls.self_signed || s->tls.certificate_count > 0 || s->tls.acme.on)
 		return;
 	for (size_t role = 0; role < ARRAY_LEN(all); role++)

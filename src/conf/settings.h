@@ -386,6 +386,13 @@ struct conf_proxy {
 	size_t backend_count;
 };
 
+/* Webmail, as long as there is none: a page that says so. */
+struct conf_web {
+	bool on;
+	const char *user;
+	struct conf_listens listen;
+};
+
 struct conf_settings {
 	const char *file; /* where it was read from */
 	const char *hostname, *data, *run, *user, *control_socket;
@@ -400,6 +407,7 @@ struct conf_settings {
 	struct conf_mx mx;
 	struct conf_store store;
 	struct conf_proxy proxy;
+	struct conf_web web;
 };
 
 /* Reads a file and what it includes. Every fault that is found (CONF_FAULTS_MAX at most) is added

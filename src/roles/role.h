@@ -39,7 +39,7 @@ struct role_kind {
 	const char *(*ailment)(struct role *role);
 	void (*close)(struct role *role);
 };
-extern const struct role_kind role_store, role_mx, role_proxy;
+extern const struct role_kind role_store, role_mx, role_proxy, role_web;
 extern const struct role_kind *const role_kinds[]; /* ended by NULL */
 
 /* A bound socket that waits for open() to say how it is served. */
