@@ -115,16 +115,11 @@ static enum net_step step_connect(struct net_session *s)
 static enum net_step step_proxied(struct net_session *s)
 {
 	net_session_tag_client(s);
-<<<<<<< HEAD
 	learn_way(s);
 	s->front_end =
 		s->options->for_front_ends || net_trusted_has(s->options->front_ends, &s->peer);
 	if (!s->front_end && (!s->peer_trusted || s->proxied) && !enter_limits(s))
-		return STEP_GONE;
-=======
-	if ((!s->peer_trusted || s->proxied) && !enter_limits(s))
 		return NET_STEP_GONE;
->>>>>>> net
 	if (s->options->tls_at_once)
 		return begin_handshake(s);
 	s->stage = NET_STAGE_OPEN;
