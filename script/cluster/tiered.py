@@ -41,7 +41,7 @@ srs {{
 def _serve_front_ends(layout: Layout, store: Node, front: list[Node]) -> None:
     _, secret = layout.trust(store, "store")
     layout.tell(store, "store", f"""
-junk_trusted {_hosts(front)};
+front_ends {_hosts(front)};
 authmod_trusted {_hosts(front)};
 authmod_secret_file "{secret}";""")
 
@@ -88,7 +88,7 @@ backend_authorities "{authority}";""")
     for store in stores:
         layout.ask_ldap(store, directory)
         authority, _ = layout.trust(store, "mx")
-        layout.tell(store, "store", f"junk_trusted {_hosts(proxies)} {_hosts(stores)};")
+        layout.tell(store, "store", f"front_ends {_hosts(proxies)} {_hosts(stores)};")
         layout.tell(store, "mx", f"""
 store_authorities "{authority}";
 xclient {{

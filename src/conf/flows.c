@@ -197,7 +197,7 @@ static void store(struct walk *w)
 {
 	const struct conf_store *store = &w->settings->store;
 	w->role = "store";
-	listens(w, &store->listen, &store->junk_trusted, "store.junk_trusted");
+	listens(w, &store->listen, &store->front_ends, "store.front_ends");
 	mirror(w, &store->mirror);
 	asks_directory(w);
 	if (store->learn.on)
