@@ -56,6 +56,11 @@ BARS = {
     ("emptied into the store", "messages/s"): _times(1),
     ("sent elsewhere", "messages/s"): _times(2),
     ("start", "serves after s"): Bar("< 5", 5, is_ratio=False, at_least=False),
+    # script/bench proxy
+    ("IMAP mix", "% of direct"): _at_least(85),
+    ("IMAP mix, TLS", "% of direct"): _at_least(85),
+    ("one connection", "added p50 ms"): Bar("< 0.3", 0.3, is_ratio=False, at_least=False),
+    ("parked, TLS on both sides", "KiB a connection"): _at_most(24),
     # script/bench mirror
     ("lag", "seen at the other node: p50 ms"): _at_most(10),
     ("lag", "seen at the other node: p99 ms"): _at_most(50),

@@ -1,0 +1,199 @@
+"""Proxies in front of one Rookery store: ours, Dovecot's login processes, nginx. All on loopback; each asks who
+lives where in its own way: ours by the authmod protocol, nginx by HTTP, Dovecot is told."""
+
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from abc import abstractmethod
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+
+import certificate
+import node as nodes
+import ports
+from account import Account
+from daemon import read_pid, terminate
+from limits import files_allowed
+from target import DOMAIN, wait_for_port
+
+HERE = Path(__file__).resolve().parent
+PEERS = HERE.parents[1] / "peers"
+STOP_SECONDS = 10
+
+
+class Authmod(ThreadingTCPServer):
+    """Everybody lives on loopback."""
+
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self) -> None:
+        class Handler(StreamRequestHandler):
+            def handle(self) -> None:
+                for line in self.rfile:
+                    words = line.decode().split()
+                    if words and words[0] in ("lookup", "check"):
+                        user = words[1].strip('"')
+                        self.wfile.write(f'+OK {user} config 0 tohost="127.0.0.1"\r\n'.encode())
+                    elif words and words[0] in ("quit", "exit"):
+                        self.wfile.write(b"+OK\r\n")
+                        return
+                    else:
+                        self.wfile.write(b"-ERR unknown\r\n")
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+
+class AuthHttp(ThreadingHTTPServer):
+    """What nginx asks."""
+
+    daemon_threads = True
+
+    def __init__(self, imap: int) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                self.send_response(200)
+                for name, value in (("Auth-Status", "OK"), ("Auth-Server", "127.0.0.1"), ("Auth-Port", str(imap))):
+                    self.send_header(name, value)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+
+class Proxy:
+    """One that is measured; the store's own ports are what `direct` has."""
+
+    name: str
+    speaks_tls_to_stores = True
+
+    def __init__(self, folder: Path, store: dict[str, int], authority: Path, tls: bool) -> None:
+        """`tls`: to the store; clients reach it with and without."""
+        self.folder = folder / f"{self.name}-{'tls' if tls else 'plain'}"
+        self.folder.mkdir()
+        self.store, self.authority, self.tls = store, authority, tls
+        self.ports = dict(zip(("imap", "imaps"), ports.free(2), strict=True))
+        self.account = Account(self.folder.name)
+        self.chain, self.key = certificate.issue(authority.parent, self.folder / "tls", "127.0.0.1")
+
+    @abstractmethod
+    def start(self) -> None: ...
+
+    @abstractmethod
+    def stop(self) -> None: ...
+
+    def drain(self) -> None:
+        """It holds nothing back."""
+
+    def close(self) -> None:
+        self.stop()
+        self.account.close()
+
+    def fill(self, template: str, into: str, **more: object) -> Path:
+        words = {"folder": self.folder, "domain": DOMAIN, "chain": self.chain, "key": self.key,
+                 "authority": self.authority, "port_imap": self.ports["imap"], "port_imaps": self.ports["imaps"],
+                 "store_imap": self.store["imap"], "store_imaps": self.store["imaps"], **more}  # fmt: skip
+        text = (PEERS / template).read_text()
+        for word, value in words.items():
+            text = text.replace(f"@{word}@", str(value))
+        (self.folder / into).write_text(text)
+        return self.folder / into
+
+    def run(self, *words: str) -> None:
+        said = self.folder / "said"
+        with said.open("w") as output:
+            done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                                  preexec_fn=lambda: (self.account.enter()(), files_allowed()))  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(words)}:\n{said.read_text()}")
+        wait_for_port(self.ports["imap"])
+
+
+class Rookery(Proxy):
+    name = "rookery"
+    program: Path
+
+    def start(self) -> None:
+        self.directory = Authmod()
+        node = nodes.make(self.folder / "node", "proxy", self.program, ["proxy"],
+                          self.ports | {"metrics": ports.free(1)[0]}, cheap=False)  # fmt: skip
+        authority = node.give("proxy", "ca.pem", self.authority.read_text())
+        tls, port = ("implicit", self.store["imaps"]) if self.tls else ("none", self.store["imap"])
+        node.more = {
+            "proxy": f"    backend_tls {tls};\n    imap_port {port};\n    backend_authorities \"{authority}\";\n",
+            "": "directory {\n    driver authmod;\n    authmod {\n"
+                f"        servers 127.0.0.1:{self.directory.port};\n        domains {DOMAIN};\n    }}\n}}\n",
+        }  # fmt: skip
+        node.write_config(self.chain, self.key)
+        node.save()
+        words = [str(self.program), "--config", str(node.config), "serve"]
+        with node.log.open("ab") as log:
+            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            preexec_fn=lambda: (self.account.enter()(), files_allowed()))  # fmt: skip
+        end = time.monotonic() + 30
+        while not node.is_healthy():
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"the proxy does not serve:\n{node.last_words()}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        if hasattr(self, "process") and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=STOP_SECONDS * 2)
+        if hasattr(self, "directory"):
+            self.directory.shutdown()
+
+
+class Dovecot(Proxy):
+    name = "dovecot"
+
+    def start(self) -> None:
+        (self.folder / "run").mkdir()
+        where = f"port={self.store['imaps']} ssl=any-cert" if self.tls else f"port={self.store['imap']}"
+        config = self.fill("dovecot-proxy.conf", "dovecot.conf", where=where)
+        self.key.chmod(0o644)
+        self.run("dovecot", "-c", str(config))
+
+    def stop(self) -> None:
+        if pid := read_pid(self.folder / "run" / "master.pid"):
+            terminate(pid)
+        self.account.reap()
+
+
+class Nginx(Proxy):
+    name = "nginx"
+    speaks_tls_to_stores = False
+
+    def start(self) -> None:
+        if not shutil.which("nginx", path="/usr/sbin:/usr/bin"):
+            raise RuntimeError("nginx is not installed")
+        self.auth = AuthHttp(self.store["imap"])
+        config = self.fill("nginx-proxy.conf", "nginx.conf", auth=self.auth.port)
+        self.run("/usr/sbin/nginx", "-c", str(config), "-e", str(self.folder / "log"))
+
+    def stop(self) -> None:
+        if pid := read_pid(self.folder / "pid"):
+            terminate(pid)
+        self.account.reap()
+        if hasattr(self, "auth"):
+            self.auth.shutdown()
+
+
+PROXIES: dict[str, type[Proxy]] = {proxy.name: proxy for proxy in (Rookery, Dovecot, Nginx)}
