@@ -5,6 +5,8 @@
 #include "conf/settings.h"
 #include "directory/directory.h"
 #include "directory/throttle.h"
+#include "directory/sessions.h"
+#include "net/join.h"
 #include "net/session.h"
 #include "proxy/backends.h"
 
@@ -21,10 +23,11 @@ struct proxy {
 	struct directory *directory;
 	struct directory_throttle *throttle;
 	struct proxy_backends *backends;
-	struct net_trusted front_ends;    /* who may speak for others */
+	struct directory_sessions *sessions;
 	struct proxy_places default_host; /* count 0: none */
 	struct slice master_secret;       /* of login master */
 	struct proxy_figures figures[PROXY_PROTOCOLS];
+	struct net_join_figures bytes;
 	atomic_uint_fast64_t lookups;
 };
 
