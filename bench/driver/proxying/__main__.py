@@ -136,10 +136,10 @@ def mix(connections: int, count: Callable[[Size], int]) -> Callable[[Size], dict
     return lambda size: {"conns": connections, "msgs": count(size) // connections, "users": size.mix_users}
 
 
-MIX = Work("IMAP mix", "imap-mix", mix(20, lambda size: size.operations), "operations/s")
-MIX_TLS = Work("IMAP mix, TLS", "imap-mix", mix(20, lambda size: size.operations), "operations/s")
+MIX = Work("proxied IMAP mix", "imap-mix", mix(20, lambda size: size.operations), "operations/s")
+MIX_TLS = Work("proxied IMAP mix, TLS", "imap-mix", mix(20, lambda size: size.operations), "operations/s")
 LATENCY = Work("one connection", "imap-mix", mix(1, lambda size: size.latency), "operations/s")
-LOGIN = Work("IMAP login", "imap-login",
+LOGIN = Work("proxied IMAP login", "imap-login",
              lambda size: {"conns": 10, "msgs": size.logins // 10, "users": size.users}, "logins/s")  # fmt: skip
 
 
