@@ -1,5 +1,5 @@
-/* The servers of a store, and connections to them. Where there is another one to ask, a server has
- * two seconds for each step to where it takes a message. */
+/* The servers of a store, and connections to them. A server has five seconds for each step to where
+ * it takes a message, two where there is another one to ask. */
 #include "smtp/client_internal.h"
 
 #include "base/alloc.h"
@@ -12,7 +12,8 @@
 
 enum {
 	DEFAULT_IDLE_MAX = 64,
-	STEP_MS = 2000,
+	STEP_MS = 5000,
+	STEP_OF_SEVERAL_MS = 2000,
 	PASSED_OVER_MS = 2000, /* at first; then twice as long each time */
 	PASSED_OVER_MAX_MS = 30 * 1000,
 	LOOKED_UP_MS = 60 * 1000, /* for so long addresses hold */
@@ -120,7 +121,7 @@ static struct smtp_client_server *pick(struct smtp_client_pool *pool, unsigned *
 				continue;
 			if (over == 0 && until > 0 &&
 				!atomic_compare_exchange_strong(
-					&s->passed_over_until, &until, now + STEP_MS))
+					&s->passed_over_until, &until, now + STEP_OF_SEVERAL_MS))
 				continue;
 			*tried |= 1U << i;
 			return s;
@@ -206,10 +207,9 @@ static int greet(struct smtp_client_pool *pool, struct smtp_client_server *s,
 static int connect_to(struct smtp_client_pool *pool, struct smtp_client_server *s,
 	const struct net_address *address, bool hurries, struct smtp_exchange *x, struct err *err)
 {
-	struct net_client_options o = {.address = *address, .timeout_ms = pool->timeout_ms};
-	if (hurries)
-		o.timeout_ms =
-			pool->timeout_ms ? MIN(pool->timeout_ms, (unsigned)STEP_MS) : STEP_MS;
+	unsigned step = hurries ? STEP_OF_SEVERAL_MS : STEP_MS;
+	struct net_client_options o = {.address = *address,
+		.timeout_ms = pool->timeout_ms ? MIN(pool->timeout_ms, step) : step};
 	if (net_client_connect(&o, &x->net, err) < 0)
 		return -1;
 	if (greet(pool, s, x, err) == 0) {

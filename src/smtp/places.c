@@ -328,11 +328,16 @@ void smtp_place_set_away(struct smtp_place *place)
 
 void smtp_place_set_here(struct smtp_place *place)
 {
-	atomic_store(&place->away_until, 0);
+	if (atomic_load_explicit(&place->away_until, memory_order_relaxed) != 0)
+		atomic_store(&place->away_until, 0);
 }
 
-bool smtp_place_is_away(const struct smtp_place *place)
+bool smtp_place_is_away(struct smtp_place *place)
 {
-	int64_t until = atomic_load(&place->away_until);
-	return until > 0 && clock_mono_ms() < until;
+	int_fast64_t until = atomic_load_explicit(&place->away_until, memory_order_relaxed);
+	if (until == 0)
+		return false;
+	int64_t now = clock_mono_ms();
+	return now < until ||
+	       !atomic_compare_exchange_strong(&place->away_until, &until, now + AWAY_MS);
 }

@@ -48,9 +48,11 @@ WARN_UNUSED bool smtp_places_begin_job(struct smtp_places *places);
 void smtp_places_end_job(struct smtp_places *places);
 
 struct smtp_client_pool *smtp_place_pool(struct smtp_place *place);
-/* It did not answer: for two seconds nobody need try. */
+/* It did not answer: for two seconds nobody need try; then one tries, and the others wait for what
+ * he finds. */
 void smtp_place_set_away(struct smtp_place *place);
 void smtp_place_set_here(struct smtp_place *place);
-WARN_UNUSED bool smtp_place_is_away(const struct smtp_place *place);
+/* False also for the one who is to try. */
+WARN_UNUSED bool smtp_place_is_away(struct smtp_place *place);
 
 #endif

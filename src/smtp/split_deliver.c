@@ -21,18 +21,25 @@ static void set_all(struct smtp_split_part *part)
 	}
 }
 
+static int send_to(struct smtp_place *place, struct smtp_split_part *part)
+{
+	if (smtp_place_is_away(place))
+		return err_temporary(
+			&part->err, ERR_UNAVAILABLE, "the store did not answer a moment ago");
+	int r = smtp_client_deliver(smtp_place_pool(place), part->t, &part->err);
+	if (r == 0 || (r < 0 && part->err.class == ERR_PERMANENT))
+		smtp_place_set_here(place);
+	else
+		smtp_place_set_away(place);
+	return r;
+}
+
 static void deliver(struct smtp_places *places, struct smtp_split_part *part)
 {
 	struct smtp_place *place;
 	part->outcome = smtp_places_take(places, part->place, &place, &part->err);
 	if (part->outcome == 0) {
-		part->outcome =
-			smtp_place_is_away(place)
-				? err_temporary(&part->err, ERR_UNAVAILABLE,
-					  "the store did not answer a moment ago")
-				: smtp_client_deliver(smtp_place_pool(place), part->t, &part->err);
-		if (part->outcome != 0 && part->err.class != ERR_PERMANENT)
-			smtp_place_set_away(place);
+		part->outcome = send_to(place, part);
 		smtp_places_give(places, place);
 	}
 	if (part->outcome < 0)
