@@ -171,13 +171,52 @@ static void asks_directory(struct walk *w)
 		goes_to_each(w, "directory", &d->authmod.servers);
 }
 
+/* "store1.example.org", "[2001:db8::1]:993": its host, and its port when it names one. */
+static struct slice place(struct slice item, unsigned port, unsigned *ret_port)
+{
+	struct slice host;
+	uint64_t own;
+	item = slice_trim(item);
+	if (slice_starts(item, SLICE("["))) {
+		host = slice_from(slice_cut(&item, ']'), 1);
+		item = slice_starts(item, SLICE(":")) ? slice_from(item, 1) : SLICE("");
+	} else {
+		host = slice_cut(&item, ':');
+	}
+	*ret_port = slice_to_u64(item, UINT16_MAX, &own) && own ? (unsigned)own : port;
+	return host;
+}
+
+static bool has_remote(const struct conf_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strncmp(list->items[i], "unix:", 5) != 0)
+			return true;
+	return false;
+}
+
+/* Where users live whom the directory has on other machines. */
+static void mx_backends(struct walk *w, const struct conf_mx *mx)
+{
+	unsigned port;
+	for (struct slice rest = slice_str(mx->default_host); rest.len > 0;) {
+		struct slice host = place(slice_cut(&rest, ','), (unsigned)mx->backend_port, &port);
+		if (host.len > 0)
+			goes_to(w, "lmtp", host, port, false);
+	}
+	if (mx->default_host[0] || has_remote(&mx->directory) ||
+		w->settings->directory.driver != CONF_DIRECTORY_INTERNAL)
+		goes_to(w, "lmtp (tohost)", SLICE("*"), (unsigned)mx->backend_port, false);
+}
+
 static void mx(struct walk *w)
 {
 	const struct conf_mx *mx = &w->settings->mx;
 	w->role = "mx";
 	listens(w, &mx->listen, &mx->xclient.from, "mx.xclient.from");
 	mirror(w, &mx->mirror);
-	goes_to_address(w, "store", mx->store_socket);
+	goes_to_each(w, "store", &mx->store);
+	mx_backends(w, mx);
 	goes_to_each(w, "directory", &mx->directory);
 	for (size_t i = 0; i < mx->milter_count; i++)
 		goes_to_address(w, "milter", mx->milters[i].address);
@@ -225,15 +264,6 @@ static bool proxies(const struct conf_proxy *proxy, enum conf_protocol a, enum c
 	return false;
 }
 
-/* "store1.example.org", "[2001:db8::1]:993", of a list with commas between. */
-static struct slice host_of(struct slice item)
-{
-	item = slice_trim(item);
-	if (slice_starts(item, SLICE("[")))
-		return slice_from(slice_cut(&item, ']'), 1);
-	return slice_cut(&item, ':');
-}
-
 static void goes_to_backend(struct walk *w, struct slice host, enum conf_backend_tls tls,
 	const struct conf_backend_ports *own, const struct conf_backend_ports *all)
 {
@@ -276,13 +306,14 @@ static bool has_block(const struct conf_proxy *proxy, struct slice host)
 static void proxy(struct walk *w)
 {
 	const struct conf_proxy *p = &w->settings->proxy;
+	unsigned port;
 	w->role = "proxy";
 	listens(w, &p->listen, &p->front_ends, "proxy.front_ends");
 	goes_to_each(w, "directory", &p->directory);
 	if (p->directory.count == 0)
 		asks_directory(w);
 	for (struct slice rest = slice_str(p->default_host); rest.len > 0;) {
-		struct slice host = host_of(slice_cut(&rest, ','));
+		struct slice host = place(slice_cut(&rest, ','), 0, &port);
 		if (host.len > 0 && !has_block(p, host))
 			goes_to_backend(w, host, p->backend_tls, &p->ports, &p->ports);
 	}

@@ -100,6 +100,22 @@ static void a_proxy_goes_to_back_ends_by_the_protocols_that_it_takes(void **stat
 		"proxy > smtp * 25\n");
 }
 
+static void an_mx_goes_to_its_store_and_to_where_users_live(void **state)
+{
+	assert_flows("mx { listen smtp *:25; store tls:a.example:24 tls:b.example:24;\n"
+		     "directory tls:a.example:8120; default_host \"c.example, [2001:db8::1]:2424\";\n"
+		     "outbound { smart_host 192.0.2.9:587; } }",
+		false,
+		"mx < smtp * 25 anybody\n"
+		"mx > store a.example 24\n"
+		"mx > store b.example 24\n"
+		"mx > lmtp c.example 24\n"
+		"mx > lmtp 2001:db8::1 2424\n"
+		"mx > lmtp (tohost) * 24\n"
+		"mx > directory a.example 8120\n"
+		"mx > smart host 192.0.2.9 587\n");
+}
+
 static void a_page_of_webmail_is_for_anybody(void **state)
 {
 	assert_flows("web { }", false, "web < http * 80 anybody\n");
@@ -127,6 +143,7 @@ int main(void)
 		cmocka_unit_test(behind_front_ends_clients_ports_are_theirs),
 		cmocka_unit_test(servers_of_the_directory_are_read_as_urls_and_as_addresses),
 		cmocka_unit_test(a_proxy_goes_to_back_ends_by_the_protocols_that_it_takes),
+		cmocka_unit_test(an_mx_goes_to_its_store_and_to_where_users_live),
 		cmocka_unit_test(a_page_of_webmail_is_for_anybody),
 		cmocka_unit_test(an_authority_is_asked_and_asks_back),
 	};

@@ -10,6 +10,13 @@ static bool has_port(struct slice text)
 	return slice_find(slice_from(text, bracket < 0 ? 0 : (size_t)bracket), ':') >= 0;
 }
 
+/* Of names and IPs; "%" stands before an interface. */
+static bool is_of_host(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '.' || c == '_' || c == ':' || c == '%';
+}
+
 /* "host:port", "[v6]:port", or without a port where there is one to take. */
 static bool take_host(struct net_remote *r, struct slice text, const char *port)
 {
@@ -30,9 +37,7 @@ static bool take_host(struct net_remote *r, struct slice text, const char *port)
 		!slice_to_u64(number, UINT16_MAX, &value) || value == 0)
 		return false;
 	for (size_t i = 0; i < host.len; i++)
-		if (host.ptr[i] <= ' ' || host.ptr[i] == '/' || host.ptr[i] == '*' ||
-			host.ptr[i] == '[' || host.ptr[i] == ']' ||
-			(unsigned char)host.ptr[i] >= 0x7f)
+		if (!is_of_host(host.ptr[i]))
 			return false;
 	(void)snprintf(r->host, sizeof(r->host), "%.*s", SLICE_ARG(host));
 	(void)snprintf(r->port, sizeof(r->port), "%u", (unsigned)value);

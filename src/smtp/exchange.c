@@ -203,6 +203,7 @@ static void lose(
 		if (t->recipients[at]->result >= 0) {
 			t->recipients[at]->result = -1;
 			t->recipients[at]->err = *err;
+			t->recipients[at]->doubt = x->lost ? SMTP_DOUBT : SMTP_NO_DOUBT;
 		}
 }
 

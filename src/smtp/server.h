@@ -21,11 +21,18 @@ enum smtp_kind { SMTP_EXCHANGER, SMTP_SUBMISSION, SMTP_LMTP };
 
 struct net_tls_info;
 struct smtp_said;
+/* With a failure: the answer was lost, so he may have the message all the same. */
+enum smtp_doubt {
+	SMTP_NO_DOUBT,
+	SMTP_DOUBT_KNOWN, /* if it is sent again, under its id, the server knows it (XDELIVERY) */
+	SMTP_DOUBT,       /* it would come twice */
+};
 struct smtp_recipient {
 	struct envelope_recipient envelope; /* slices in the transaction's arena */
 	void *backend;                      /* the backend's own, in the arena */
 	int result;                         /* of deliver(): 0, or negative and err says why */
 	struct err err;
+	enum smtp_doubt doubt; /* of the client half (smtp/client.h) */
 	/* What a server elsewhere said about it (smtp/exchange.h); in the arena. NULL: nothing. */
 	const struct smtp_said *said;
 };
