@@ -11,7 +11,8 @@
 #include "pop3/pop3.h"
 
 enum {
-	POP3_LINE_MAX = 255, /* RFC 2449 section 4 */
+	POP3_COMMAND_MAX =
+		1024, /* RFC 2449 section 4 asks for 255; passwords and XCLIENT are longer */
 	POP3_SASL_LINE_MAX = 12288,
 };
 
@@ -46,7 +47,8 @@ struct pop3_session {
 	uint64_t at, end, header_end;
 	int64_t lines_left; /* of the body; -1: all */
 	bool line_start;
-	struct directory_login *login; /* PASS or AUTH under way */
+	struct directory_login *login;       /* PASS or AUTH under way */
+	struct directory_presence *presence; /* since the login */
 };
 
 /* locks.c: false when somebody else has it. */

@@ -5,13 +5,11 @@
 
 #include "admin/admin.h"
 #include "base/alloc.h"
-#include "directory/authmod.h"
 #include "directory/cached.h"
 #include "roles/acme/host.h"
+#include "roles/directory/open.h"
 #include "roles/mirrored.h"
 #include "roles/mx/backup.h"
-#include "roles/secret_file.h"
-#include "roles/store/directory.h"
 #include "roles/mx/checks.h"
 #include "roles/mx/clients.h"
 #include "roles/mx/delivery.h"
@@ -45,7 +43,6 @@ struct state {
 	struct mx_milters *milters;
 	struct admin admin;
 	struct directory_throttle *throttle;
-	struct net_trusted front_ends;
 	struct smtp_service exchanger, submission;
 };
 
@@ -205,7 +202,6 @@ static struct smtp_service service(struct role *role, struct state *s, enum smtp
 		.command_timeout_ms = (unsigned)conf->command_timeout_ms,
 		.data_timeout_ms = (unsigned)conf->data_timeout_ms,
 		.errors_max = (uint32_t)conf->errors_max,
-		.front_ends = &s->front_ends,
 	};
 }
 
@@ -225,14 +221,6 @@ static void open_forward(struct state *s, const struct conf_mx *conf)
 		.report = &s->report};
 }
 
-static int trust_front_ends(struct state *s, const struct conf_list *from, struct err *err)
-{
-	for (size_t i = 0; i < from->count; i++)
-		if (net_trusted_add(&s->front_ends, slice_str(from->items[i]), err) < 0)
-			return err_prefix(err, "mx.xclient.from");
-	return 0;
-}
-
 static bool connects(const struct conf_settings *settings)
 {
 	return true;
@@ -241,19 +229,12 @@ static bool connects(const struct conf_settings *settings)
 static int open_directory(
 	const struct conf_mx *conf, struct directory **ret_directory, struct err *err)
 {
-	AUTO(secret_file_free) char *secret = NULL;
-	if (conf->directory_secret_file[0] &&
-		secret_file_read(conf->directory_secret_file, &secret, err) < 0)
-		return err_prefix(err, "mx.directory_secret_file");
-	const struct directory_authmod_options options = {
-		.servers = conf->directory.items,
-		.server_count = conf->directory.count,
-		.ca_file = conf->directory_authorities[0] ? conf->directory_authorities : NULL,
-		.secret = slice_str(secret),
-		.timeout_ms = (unsigned)conf->directory_timeout_ms,
-	};
-	int r = directory_authmod_new(&options, ret_directory, err);
-	return r < 0 ? err_prefix(err, "mx.directory") : 0;
+	const struct role_directory_servers servers = {.servers = &conf->directory,
+		.authorities = conf->directory_authorities,
+		.secret_file = conf->directory_secret_file,
+		.timeout_ms = conf->directory_timeout_ms,
+		.block = "mx"};
+	return role_directory_open_servers(&servers, ret_directory, err);
 }
 
 static int open_role(struct role *role, struct err *err)
@@ -264,7 +245,7 @@ static int open_role(struct role *role, struct err *err)
 	if (open_directory(conf, &cached.inner, err) < 0)
 		return -1;
 	s->directory = directory_cached_new(&cached);
-	directory_set_scram(s->directory, store_directory_has_scram(role->settings));
+	directory_set_scram(s->directory, role_directory_has_scram(role->settings));
 	s->hostname = role->settings->hostname;
 	if (mx_local_init(&s->local, role, s->directory, err) < 0 ||
 		mx_queue_open(role, &s->local, &s->queue, err) < 0 ||
@@ -279,7 +260,7 @@ static int open_role(struct role *role, struct err *err)
 		.reports = mx_reporting_of(s->reporting),
 		.mirror = mx_queue_mirror(s->queue),
 		.hostname = s->hostname};
-	if (trust_front_ends(s, &conf->xclient.from, err) < 0 ||
+	if (role_trust_front_ends(role, &conf->xclient.from, "mx.xclient.from", err) < 0 ||
 		mx_checks_init(&s->checks, role, mx_queue_dns(s->queue), err) < 0 ||
 		mx_clients_new(role, mx_queue_dns(s->queue), &s->checks.trusted, &s->clients, err) <
 			0 ||
@@ -393,7 +374,6 @@ static void close_role(struct role *role)
 	mx_clients_free(s->clients);
 	mx_backup_free(s->backup);
 	mx_limits_deinit(&s->limits);
-	net_trusted_free(&s->front_ends);
 	mx_checks_deinit(&s->checks);
 	mx_reporting_free(s->reporting);
 	mx_queue_close(s->queue);
