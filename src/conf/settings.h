@@ -234,7 +234,7 @@ struct conf_reports {
 };
 
 /* In the order of the option's words. */
-enum conf_backend_tls { CONF_BACKEND_STARTTLS, CONF_BACKEND_NONE };
+enum conf_mx_backend_tls { CONF_MX_BACKEND_STARTTLS, CONF_MX_BACKEND_NONE };
 
 struct conf_mx {
 	bool on; /* the block is there: this machine has the role */
@@ -243,7 +243,7 @@ struct conf_mx {
 	struct conf_list store;                                    /* LMTP servers of the store */
 	const char *store_authorities, *default_host;              /* "": none */
 	uint64_t backend_port;
-	enum conf_backend_tls backend_tls;
+	enum conf_mx_backend_tls backend_tls;
 	struct conf_list directory;                                /* authmod servers */
 	const char *directory_authorities, *directory_secret_file; /* "": none */
 	uint64_t max_message_size, recipients_max;

@@ -17,7 +17,7 @@ static void three_lines_make_a_server(void **state)
 	assert_string_equal(s->mx.listen.items[2].address, "*:465");
 	assert_int_equal(s->mx.store.count, 1);
 	assert_string_equal(s->mx.store.items[0], s->store.lmtp_socket);
-	assert_int_equal(s->mx.backend_tls, CONF_BACKEND_STARTTLS);
+	assert_int_equal(s->mx.backend_tls, CONF_MX_BACKEND_STARTTLS);
 	assert_int_equal(s->mx.directory.count, 1);
 	assert_string_equal(s->mx.directory.items[0], s->store.authmod_socket);
 	assert_int_equal(s->mx.max_message_size, 64 << 20);

@@ -35,7 +35,7 @@ int mx_local_init(
 		.hostname = role->settings->hostname,
 		.ca_file = conf->store_authorities[0] ? conf->store_authorities : NULL,
 		.port = (uint16_t)conf->backend_port,
-		.tls = conf->backend_tls == CONF_BACKEND_STARTTLS,
+		.tls = conf->backend_tls == CONF_MX_BACKEND_STARTTLS,
 		.timeout_ms = (unsigned)conf->store_timeout_ms};
 	*l = (struct mx_local){.directory = directory,
 		.loop = role->loop,
