@@ -13,11 +13,12 @@
 #include "mail/quota.h"
 #include "pop3/pop3.h"
 #include "roles/acme/host.h"
-#include "roles/directory/open_authmod.h"
-#include "roles/directory/open.h"
 #include "roles/directory/launcher.h"
+#include "roles/directory/open.h"
+#include "roles/directory/open_authmod.h"
 #include "roles/directory/service.h"
 #include "roles/floors.h"
+#include "roles/store/common.h"
 #include "roles/store/delivery.h"
 #include "roles/store/learner.h"
 #include "roles/mirrored.h"
@@ -34,6 +35,7 @@ struct state {
 	struct role *role;
 	struct mirrored_house house;
 	struct learner learner;
+	struct common common;
 	struct floors floors;
 	struct pop3_locks *locks;
 	struct directory_throttle *throttle;
@@ -287,6 +289,7 @@ static int open_role(struct role *role, struct err *err)
 	net_loop_every(role->loop, HOUSEKEEPING_LOOK_MS, keep_house, s);
 	if (s->launcher)
 		net_loop_every(role->loop, HOUSEKEEPING_LOOK_MS, watch_launcher, s);
+	common_start(&s->common, role, s->floors.store);
 	if (role->settings->store.learn.on)
 		learner_start(&s->learner, role, s->floors.mail);
 	return 0;
@@ -344,6 +347,7 @@ static void close_role(struct role *role)
 	directory_throttle_free(s->throttle);
 	directory_sessions_free(s->sessions);
 	learner_deinit(&s->learner);
+	common_stop(&s->common);
 	floors_close(&s->floors);
 	role_directory_service_deinit(&s->authmod_remote);
 	free(s);
