@@ -25,6 +25,7 @@ bool net_origin_read(const struct net_origin_words *words, struct net_origin *re
 	if (words->ttl.len > 0 && !slice_to_u64(words->ttl, NET_ORIGIN_TTL_MAX, &ttl))
 		return false;
 	ret_origin->ends = ttl == 0;
+	ret_origin->ttl = words->ttl.len > 0 ? (uint16_t)ttl : 0;
 	return read_address(words->client, words->client_port, &ret_origin->client) &&
 	       read_address(words->local, words->local_port, &ret_origin->local) &&
 	       read_session(words->session, ret_origin->session);

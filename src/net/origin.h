@@ -21,7 +21,8 @@ struct net_origin_words {
 struct net_origin {
 	struct net_address client, local; /* `len` 0: not said */
 	char session[NET_ORIGIN_SESSION_MAX + 1];
-	bool ends; /* the TTL is used up */
+	bool ends;    /* the TTL is used up */
+	uint16_t ttl; /* how often it may still be passed on; 0 unless it was said */
 };
 
 /* Pure. False: an IP or a number is none, or the session id is no printable ASCII. */
