@@ -15,6 +15,8 @@ static const struct {
 	{"firewall", "Shows which ports are open for whom, and what this machine connects to. "
 		     "--nftables prints rules for nft -f, --behind closes what clients use to all "
 		     "but our front ends."},
+	{"password hash",
+		"Asks for a password and prints its hash, for files and tables of yours."},
 	{"completion bash", "Prints a completion script for the shell."},
 	{"version", "Prints the version."},
 	{"help [COMMAND]", "Prints this, or a command's options."},
