@@ -58,19 +58,11 @@ class Front(ABC):
                 started = subprocess.Popen([*inside, *self._words(config)], stdin=subprocess.DEVNULL,
                                            stdout=log, stderr=log, start_new_session=True)  # fmt: skip
             config.with_suffix(".leader").write_text(f"{started.pid}\n")
-        end = time.monotonic() + START_SECONDS
-        while not self._greets():
-            if time.monotonic() > end:
-                self.stop()
-                raise RuntimeError(f"{self.kind} leads nobody to a node; see {self.folder}")
-            time.sleep(0.05)
-
-    def _greets(self) -> bool:
         try:
-            with socket.create_connection((self.host, nodes.WELL_KNOWN["imap"]), timeout=1) as client:
-                return client.recv(4) == b"* OK"
-        except OSError:
-            return False
+            await_greeting(self.host)
+        except RuntimeError:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         leaders = []
@@ -85,9 +77,26 @@ class Front(ABC):
                 processes.kill(leader)
 
 
-def haproxy_text(members: list[Node]) -> str:
+def await_greeting(host: str) -> None:
+    """Of a node, by IMAP, through what is in front of it."""
+    end = time.monotonic() + START_SECONDS
+    while not _greets(host):
+        if time.monotonic() > end:
+            raise RuntimeError(f"{host} leads nobody to a node")
+        time.sleep(0.05)
+
+
+def _greets(host: str) -> bool:
+    try:
+        with socket.create_connection((host, nodes.WELL_KNOWN["imap"]), timeout=1) as client:
+            return client.recv(4) == b"* OK"
+    except OSError:
+        return False
+
+
+def haproxy_text(members: list[Node], balance: str = "source") -> str:
     """deploy/haproxy.cfg, in front of these two."""
-    text = (DEPLOY / "haproxy.cfg").read_text()
+    text = (DEPLOY / "haproxy.cfg").read_text().replace("balance source", f"balance {balance}")
     for example, member in zip(("192.0.2.11", "192.0.2.12"), members, strict=True):
         text = text.replace(example, member.host)
     return text

@@ -133,7 +133,8 @@ directory {{
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         config = folder / "haproxy.cfg"
-        config.write_text(haproxy_text(members))
+        alike = members[0].roles == ["proxy"]  # no client is better off at the one than at the other
+        config.write_text(haproxy_text(members, "leastconn" if alike else "source"))
         for member in members:
             member.balancer = host
             self.good_for(member, host)

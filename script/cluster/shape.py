@@ -12,7 +12,7 @@ import certificate
 import firewall
 import node as nodes
 import ports
-from front import FRONTS, Front
+from front import FRONTS, Front, await_greeting
 from layout import DOMAIN, PASSWORD, Layout
 from network import Network
 from node import Node
@@ -246,6 +246,8 @@ def _run(layout: Layout) -> None:
         if member not in stores:
             member.start()
     keep_apart(layout.folder, layout.network, layout.nodes, layout.services, layout.facts)
+    if layout.front:
+        await_greeting(layout.front["host"])
 
 
 def keep_apart(
@@ -281,6 +283,8 @@ def _again(shape: str, folder: Path, users: int, front: str | None) -> str:
     if leading:
         leading.stop()
         leading.start(members)
+    elif "front" in described:
+        await_greeting(described["front"]["host"])
     return (folder / "shape.json").read_text()
 
 

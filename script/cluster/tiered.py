@@ -7,6 +7,7 @@ from node import Node
 MX, WEB = ["smtp", "submission", "submissions"], ["http"]
 READ = ["imap", "imaps", "pop3", "pop3s"]
 STORE = ["lmtp", *READ, "authmod"]
+PROXIED = [*READ]  # what proxies take
 BACK_ENDS = 4
 
 
@@ -66,7 +67,7 @@ def mirror_split(layout: Layout, front: str | None) -> None:
 def _share_front(layout: Layout, members: list[Node]) -> None:
     if members:
         balancer = layout.haproxy("balancer", layout.network.places[members[0].name], members)
-        served = {name: members[0].ports[name] for name in (*MX, *READ)}
+        served = {name: members[0].ports[name] for name in PROXIED}
         layout.front = {"kind": "haproxy", "host": balancer.host, **served}
 
 
@@ -77,7 +78,7 @@ def _domain_split(layout: Layout, homes: list[list[Node]], front: str | None, ti
     where = [",".join(node.host for node in home) for home in homes]
     spread = {user: where[number % len(where)] for number, user in enumerate(layout.users)}
     directory = layout.slapd(store_tier, spread)
-    proxies = [layout.node(f"proxy{number}", proxy_tier, ["proxy"], [*MX, *READ]) for number in (1, 2)]
+    proxies = [layout.node(f"proxy{number}", proxy_tier, ["proxy"], PROXIED) for number in (1, 2)]
     for proxy in proxies:
         authority, _ = layout.trust(proxy, "proxy")
         layout.ask_ldap(proxy, directory)

@@ -1,6 +1,10 @@
 """Shapes of many machines under load: senders that go on, and what of theirs is in the mailboxes."""
 
 import imaplib
+import json
+import subprocess
+import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -8,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import shape as shapes
-from failover import Sender
+from failover import ATTEMPT_SECONDS, Sender
 from shape import PATIENCE, Node, Shape, User
 
 
@@ -54,7 +58,7 @@ def await_all(at: Node, user: User, names: list[str]) -> Counter[str]:
 
 
 @contextmanager
-def sending(*senders: Sender) -> Iterator[None]:
+def sending(*senders: "Sender | Visitor") -> Iterator[None]:
     """Each has delivered something before and behind what is done meanwhile."""
     for sender in senders:
         sender.start()
@@ -67,3 +71,105 @@ def sending(*senders: Sender) -> Iterator[None]:
     finally:
         for sender in senders:
             sender.stop()
+
+
+class Visitor(threading.Thread):
+    """A mail program that stays: it stores one message after the other in his INBOX by IMAP, and connects
+    again when its connection breaks."""
+
+    def __init__(self, at: Node, user: User) -> None:
+        super().__init__(daemon=True)
+        self.at, self.user = at, user
+        self.acknowledged: list[str] = []
+        self.answers: list[float] = []  # when each came
+        self.errors: Counter[str] = Counter()
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                client = imaplib.IMAP4_SSL(self.at.host, self.at.imaps, ssl_context=self.at.tls(), timeout=ATTEMPT_SECONDS)
+                try:
+                    client.login(self.user.name, self.user.password)
+                    self._stay(client)
+                finally:
+                    client.shutdown()
+            except (OSError, EOFError, imaplib.IMAP4.error) as wrong:
+                self.errors[kind(wrong)] += 1
+                time.sleep(0.05)
+
+    def _stay(self, client: imaplib.IMAP4) -> None:
+        while not self.stopping.is_set():
+            name = f"{self.user.name.partition('@')[0]}.{len(self.acknowledged)}.{sum(self.errors.values())}"
+            status, _ = client.append("INBOX", None, None, f"Subject: {name}\r\n\r\nx\r\n".encode())
+            if status != "OK":
+                self.errors["NO to APPEND"] += 1
+                return
+            self.acknowledged.append(name)
+            self.answers.append(time.monotonic())
+            time.sleep(0.02)
+
+    def await_more(self) -> None:
+        before, end = len(self.acknowledged), time.monotonic() + PATIENCE
+        while len(self.acknowledged) < before + 2:
+            assert time.monotonic() < end, f"{self.user.name} is not served any more: {self.errors}"
+            time.sleep(0.02)
+
+    def pause(self) -> float:
+        """The longest time from one answer to the next one."""
+        return max((b - a for a, b in zip(self.answers, self.answers[1:], strict=False)), default=0.0)
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self.join()
+
+
+def kind(wrong: BaseException) -> str:
+    """In a word or two: what a client saw."""
+    text = str(wrong)
+    for word in ("UNAVAILABLE", "AUTHENTICATIONFAILED"):
+        if word in text:
+            return word
+    return type(wrong).__name__ if isinstance(wrong, OSError) else text.split(":")[-1].strip()[:60] or type(wrong).__name__
+
+
+def probe(namespace: str, host: str, ports: list[int], seconds: float = 1.5) -> list[int]:
+    """Which of these a program in that namespace can open."""
+    done = subprocess.run(
+        ["nsenter", f"--net=/run/netns/{namespace}", sys.executable, "-c", PROBE, host, str(seconds)],
+        input=json.dumps(ports), capture_output=True, text=True, timeout=300)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return [int(port) for port in json.loads(done.stdout)]
+
+
+PROBE = """
+import errno, json, select, socket, sys, time
+host, seconds, found = sys.argv[1], float(sys.argv[2]), []
+ports = json.load(sys.stdin)
+for at in range(0, len(ports), 5000):
+    waiting, poll = {}, select.poll()
+    for port in ports[at:at + 5000]:
+        s = socket.socket()
+        s.setblocking(False)
+        if s.connect_ex((host, port)) in (0, errno.EINPROGRESS):
+            waiting[s.fileno()] = s, port
+            poll.register(s, select.POLLOUT)
+    end = time.monotonic() + seconds
+    while waiting and (left := end - time.monotonic()) > 0:
+        for fd, _ in poll.poll(left * 1000):
+            s, port = waiting.pop(fd)
+            poll.unregister(fd)
+            if s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
+                found.append(port)
+            s.close()
+    for s, _ in waiting.values():
+        s.close()
+print(json.dumps(sorted(found)))
+"""
+
+
+def listening(namespace: str) -> list[int]:
+    """TCP ports at which anybody in that namespace listens, but on loopback."""
+    done = subprocess.run(["nsenter", f"--net=/run/netns/{namespace}", "ss", "-Hltn"], capture_output=True, text=True, check=True)
+    places = [line.split()[3].rpartition(":") for line in done.stdout.splitlines()]
+    return sorted({int(port) for host, _, port in places if not host.startswith(("127.", "[::1"))})
