@@ -10,9 +10,11 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import shape as shapes
 from failover import ATTEMPT_SECONDS, Sender
+from mirror import PROGRAM
 from shape import PATIENCE, Node, Shape, User
 
 
@@ -55,6 +57,27 @@ def await_all(at: Node, user: User, names: list[str]) -> Counter[str]:
             return found
         assert time.monotonic() < end, f"{len(missing)} of {len(names)} are missing at {at.name}: {missing[:5]}"
         time.sleep(0.1)
+
+
+def command(shape: Shape, name: str, *words: str) -> Any:
+    config = str(shape.folder / name / "rookery.conf")
+    done = subprocess.run([PROGRAM, "--config", config, "--json", *words], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done
+    return json.loads(done.stdout)
+
+
+def await_sync(shape: Shape, *pair: str) -> None:
+    """Both equal, row by row; their queues, too, where they have some."""
+    end = time.monotonic() + PATIENCE
+    while any(
+        part["state"] != "in sync"
+        for name in pair
+        for status in [command(shape, name, "mirror", "status")]
+        for part in [status, *([status["queue"]] if "queue" in status else [])]
+    ):
+        assert time.monotonic() < end, "not in sync"
+        time.sleep(0.05)
+    assert command(shape, pair[0], "mirror", "verify")["damage"] == 0
 
 
 @contextmanager

@@ -1,18 +1,13 @@
 """The functional split over two stores that mirror each other, behind HAProxy."""
 
-import json
 import os
-import subprocess
-import time
 from collections.abc import Iterator
-from typing import Any
 
 import milters
 import pytest
 from failover import Reader, Sender
-from mirror import PROGRAM
-from shape import PATIENCE, Node, Shape, User
-from tiers import await_all, node, sending, started
+from shape import Node, Shape, User
+from tiers import await_all, await_sync, node, sending, started
 
 pytestmark = [
     pytest.mark.skipif(os.getuid() != 0, reason="needs network namespaces"),
@@ -32,22 +27,6 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shape]:
 def front(shape: Shape) -> Node:
     assert shape.front
     return shape.front
-
-
-def command(shape: Shape, name: str, *words: str) -> Any:
-    config = str(shape.folder / name / "rookery.conf")
-    done = subprocess.run([PROGRAM, "--config", config, "--json", *words], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done
-    return json.loads(done.stdout)
-
-
-def await_sync(shape: Shape) -> None:
-    """Both equal, row by row."""
-    end = time.monotonic() + PATIENCE
-    while any(command(shape, name, "mirror", "status")["state"] != "in sync" for name in HALVES):
-        assert time.monotonic() < end, "not in sync"
-        time.sleep(0.05)
-    assert command(shape, "storea", "mirror", "verify")["damage"] == 0
 
 
 @pytest.mark.parametrize("name", MX)
@@ -87,7 +66,7 @@ def test_one_half_is_lost_under_load_and_nobodys_mail_stops_for_long(split: Shap
               f" (bar: {BAR_SECONDS:.0f})")  # fmt: skip
     told = reader.come_back()
     assert told.uid_validity == reader.uid_validity and not told.vanished
-    await_sync(split)
+    await_sync(split, *HALVES)
     for sender, user in zip(senders, users, strict=True):
         for name in HALVES:
             await_all(node(split, name), user, sender.acknowledged)
