@@ -132,13 +132,14 @@ static void print_row(const struct conf_flow *flow, const char *whom)
 	char host[300];
 	(void)snprintf(host, sizeof(host), "%.*s",
 		SLICE_ARG(slice_eq(flow->host, SLICE("*")) ? SLICE("any") : flow->host));
-	printf("  %-10s  %-17s  %5u/%s  %-24s  %s\n", flow->role[0] ? flow->role : "supervisor",
-		flow->what, flow->port, flow->udp ? "udp" : "tcp", host, whom);
+	printf("  %-10s  %-20s  %5u/%s  %-*s%s%s\n", flow->role[0] ? flow->role : "supervisor",
+		flow->what, flow->port, flow->udp ? "udp" : "tcp", whom[0] ? 24 : 0, host,
+		whom[0] ? "  " : "", whom);
 }
 
 static int print_table(const struct firewall *f)
 {
-	printf("Listens\n  %-10s  %-17s  %9s  %-24s  %s\n", "role", "what", "port", "address",
+	printf("Listens\n  %-10s  %-20s  %9s  %-24s  %s\n", "role", "what", "port", "address",
 		"for whom");
 	for (size_t i = 0; i < f->count; i++) {
 		AUTO(buf_free) struct buf whom = BUF(TEXT_MAX);
@@ -147,7 +148,7 @@ static int print_table(const struct firewall *f)
 		write_whom(f, &f->flows[i], &whom);
 		print_row(&f->flows[i], buf_cstr(&whom));
 	}
-	printf("Connects\n  %-10s  %-17s  %9s  %s\n", "role", "what", "port", "to");
+	printf("Connects\n  %-10s  %-20s  %9s  %s\n", "role", "what", "port", "to");
 	for (size_t i = 0; i < f->count; i++)
 		if (!f->flows[i].in)
 			print_row(&f->flows[i], "");

@@ -269,26 +269,27 @@ static void goes_to_backend(struct walk *w, struct slice host, enum conf_backend
 {
 	const struct conf_proxy *p = &w->settings->proxy;
 	const struct {
-		const char *what;
+		const char *what, *what_any;
 		enum conf_protocol a, b;
 		uint64_t own, all;
 		unsigned implicit, plain;
 	} rows[] = {
-		{"imap", CONF_IMAP, CONF_IMAPS, own->imap, all->imap, 993, 143},
-		{"pop3", CONF_POP3, CONF_POP3S, own->pop3, all->pop3, 995, 110},
-		{"submission", CONF_SUBMISSION, CONF_SUBMISSIONS, own->submission, all->submission,
+		{"imap", "imap (tohost)", CONF_IMAP, CONF_IMAPS, own->imap, all->imap, 993, 143},
+		{"pop3", "pop3 (tohost)", CONF_POP3, CONF_POP3S, own->pop3, all->pop3, 995, 110},
+		{"submission", "submission (tohost)", CONF_SUBMISSION, CONF_SUBMISSIONS, own->submission, all->submission,
 			465, 587},
-		{"managesieve", CONF_MANAGESIEVE, CONF_MANAGESIEVE, own->managesieve,
+		{"managesieve", "managesieve (tohost)", CONF_MANAGESIEVE, CONF_MANAGESIEVE, own->managesieve,
 			all->managesieve, 0, 4190},
-		{"http", CONF_HTTP, CONF_HTTPS, own->http, all->http,
+		{"http", "http (tohost)", CONF_HTTP, CONF_HTTPS, own->http, all->http,
 			tls == CONF_BACKEND_STARTTLS ? 0 : HTTPS_PORT,
 			tls == CONF_BACKEND_STARTTLS ? HTTPS_PORT : HTTP_PORT},
-		{"smtp", CONF_SMTP, CONF_SMTP, own->smtp, all->smtp, 0, 25},
-		{"lmtp", CONF_LMTP, CONF_LMTP, own->lmtp, all->lmtp, 0, 24},
+		{"smtp", "smtp (tohost)", CONF_SMTP, CONF_SMTP, own->smtp, all->smtp, 0, 25},
+		{"lmtp", "lmtp (tohost)", CONF_LMTP, CONF_LMTP, own->lmtp, all->lmtp, 0, 24},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if (proxies(p, rows[i].a, rows[i].b))
-			goes_to(w, rows[i].what, host,
+			goes_to(w,
+				slice_eq(host, SLICE("*")) ? rows[i].what_any : rows[i].what, host,
 				backend_port(rows[i].own ? rows[i].own : rows[i].all, tls,
 					rows[i].implicit, rows[i].plain),
 				false);

@@ -96,8 +96,8 @@ static void a_proxy_goes_to_back_ends_by_the_protocols_that_it_takes(void **stat
 		"proxy > smtp a.example 25\n"
 		"proxy > imap 192.0.2.3 143\n"
 		"proxy > smtp 192.0.2.3 2525\n"
-		"proxy > imap * 993\n"
-		"proxy > smtp * 25\n");
+		"proxy > imap (tohost) * 993\n"
+		"proxy > smtp (tohost) * 25\n");
 }
 
 static void an_mx_goes_to_its_store_and_to_where_users_live(void **state)

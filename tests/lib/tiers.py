@@ -169,9 +169,9 @@ PROBE = """
 import errno, json, select, socket, sys, time
 host, seconds, found = sys.argv[1], float(sys.argv[2]), []
 ports = json.load(sys.stdin)
-for at in range(0, len(ports), 5000):
+for at in range(0, len(ports), 15000):
     waiting, poll = {}, select.poll()
-    for port in ports[at:at + 5000]:
+    for port in ports[at:at + 15000]:
         s = socket.socket()
         s.setblocking(False)
         if s.connect_ex((host, port)) in (0, errno.EINPROGRESS):
