@@ -50,7 +50,9 @@ struct smtp_transaction {
 		*origin;                 /* the client of our own role that is it; NULL: not told */
 	const struct net_address *local; /* ours, that it connected to */
 	struct slice helo;               /* as the client said it */
-	const struct net_tls_info *tls;  /* NULL: in the clear */
+	unsigned
+		ttl; /* how often the client may be passed on, as a front end said; 0: it did not */
+	const struct net_tls_info *tls; /* NULL: in the clear */
 	const struct log_scope *log;
 	struct slice extra;   /* our header fields, to go in front of the message: trace first */
 	struct slice message; /* complete, as the client sent it; valid during deliver() */
@@ -91,8 +93,9 @@ struct smtp_service {
 	uint32_t recipients_max;     /* 0: 1,000 */
 	unsigned command_timeout_ms; /* 0: 5 minutes */
 	unsigned data_timeout_ms;    /* for the next piece of a message; 0: 3 minutes */
-	uint32_t errors_max;         /* 5xx answers since the last message; 0: 20 */
-	atomic_uint messages_open;   /* on their way in */
+	bool passes_on;      /* LMTP: it goes on by LMTP, so Return-Path is for who delivers it */
+	uint32_t errors_max; /* 5xx answers since the last message; 0: 20 */
+	atomic_uint messages_open; /* on their way in */
 	struct smtp_figures {
 		atomic_uint_fast64_t connections, accepted, refused, recipients_refused, logins,
 			logins_failed;

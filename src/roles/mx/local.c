@@ -53,52 +53,14 @@ void mx_local_deinit(struct mx_local *l)
 	smtp_places_free(l->places);
 }
 
-static int place_of(const struct mx_local *l, const struct directory_user *user,
-	struct arena *arena, struct slice *ret_place, struct err *err)
+static int place_of(void *context, const struct directory_user *user, struct arena *arena,
+	struct slice *ret_place, struct err *err)
 {
+	const struct mx_local *l = context;
 	*ret_place = slice_str(l->default_place);
 	return user->to_host.len == 0
 		       ? 0
 		       : smtp_places_name(l->places, user->to_host, arena, ret_place, err);
-}
-
-/* His own, with the detail that the alias was named with. In quotes there is none. */
-static struct slice own_address(const struct mx_local *l, const struct directory_user *user,
-	struct slice detail, struct arena *arena)
-{
-	size_t at = user->name.len - user->domain.len;
-	bool plain = l->separator && detail.len > 0 && at > 0 && user->name.ptr[0] != '"' &&
-		     slice_ends(user->name, user->domain);
-	if (!plain)
-		return arena_copy(arena, user->name);
-	return slice_str(arena_printf(arena, "%.*s%c%.*s@%.*s", (int)at - 1, user->name.ptr,
-		l->separator, SLICE_ARG(detail), SLICE_ARG(user->domain)));
-}
-
-static bool is_meant(const struct directory_route *route, size_t i, bool stays)
-{
-	return !stays || !route->users[i].no_copy;
-}
-
-/* Each by himself. */
-static void name_each(const struct mx_local *l, const struct directory_route *route, bool stays,
-	const struct slice *places, struct arena *arena, struct smtp_destinations *ret)
-{
-	struct smtp_destination *items = ARENA_ARRAY(arena, struct smtp_destination, route->count);
-	size_t count = 0;
-	for (size_t i = 0; i < route->count; i++)
-		if (is_meant(route, i, stays))
-			items[count++] = (struct smtp_destination){
-				places[i], own_address(l, &route->users[i], route->detail, arena)};
-	*ret = (struct smtp_destinations){items, count};
-}
-
-static void name_as_said(
-	struct slice place, struct arena *arena, struct smtp_destinations *ret_destinations)
-{
-	struct smtp_destination *one = ARENA_NEW(arena, struct smtp_destination);
-	one->place = place;
-	*ret_destinations = (struct smtp_destinations){one, 1};
 }
 
 static bool has_hosts(const struct mx_local *l, const struct directory_route *route)
@@ -109,29 +71,14 @@ static bool has_hosts(const struct mx_local *l, const struct directory_route *ro
 	return has;
 }
 
-int mx_local_route(const struct mx_local *l, const struct directory_route *route,
-	struct slice address, struct arena *arena, struct smtp_destinations *ret_destinations,
-	struct err *err)
+int mx_local_route(struct mx_local *l, const struct directory_route *route, struct slice address,
+	struct arena *arena, struct smtp_destinations *ret_destinations, struct err *err)
 {
-	bool stays = directory_route_stays(route), together = true;
 	*ret_destinations = TO_OWN_STORE;
 	if (!l || !has_hosts(l, route))
 		return 0;
-	struct slice *places = ARENA_ARRAY(arena, struct slice, route->count + 1), first;
-	first = slice_str(l->default_place);
-	for (size_t i = 0, n = 0; i < route->count; i++) {
-		if (!is_meant(route, i, stays))
-			continue;
-		if (place_of(l, &route->users[i], arena, &places[i], err) < 0)
-			return err_prefix(err, "%.*s", SLICE_ARG(slice_sub(address, 0, 100)));
-		first = n++ == 0 ? places[i] : first;
-		together = together && slice_eq(places[i], first);
-	}
-	if (together)
-		name_as_said(first, arena, ret_destinations);
-	else
-		name_each(l, route, stays, places, arena, ret_destinations);
-	return 0;
+	const struct smtp_router router = {place_of, l, l->separator};
+	return smtp_route(&router, route, address, arena, ret_destinations, err);
 }
 
 struct mx_local_peer {
@@ -165,15 +112,15 @@ void mx_local_close(struct mx_local_peer *peer)
 }
 
 /* Who is unknown by now, or takes no mail, is his last store's affair: it says so. */
-static int find(const struct mx_local *l, struct slice address, struct slice last,
-	struct arena *arena, struct smtp_destinations *ret_destinations, struct err *err)
+static int find(struct mx_local *l, struct slice address, struct slice last, struct arena *arena,
+	struct smtp_destinations *ret_destinations, struct err *err)
 {
 	struct directory_route route;
 	int found = directory_lookup(l->directory, address, arena, &route, err);
 	if (found == 0)
 		return mx_local_route(l, &route, address, arena, ret_destinations, err);
 	if (found > 0)
-		name_as_said(last, arena, ret_destinations);
+		*ret_destinations = smtp_route_to(last, arena);
 	return found < 0 ? -1 : 0;
 }
 

@@ -6,7 +6,7 @@
 #include "directory/directory.h"
 #include "queue/queue.h"
 #include "roles/role.h"
-#include "smtp/split.h"
+#include "smtp/route.h"
 
 enum { MX_TARGETS_MAX = 20000 }; /* mailboxes of one message that are named one by one */
 
@@ -26,7 +26,7 @@ void mx_local_deinit(struct mx_local *local);
 /* Where mail for `address` goes, of which `route` was found. When all live at one place it is named
  * there as it was said; else each of them by his own address, with the detail. In the arena.
  * Temporary: the directory has no host there. */
-int mx_local_route(const struct mx_local *local, const struct directory_route *route,
+int mx_local_route(struct mx_local *local, const struct directory_route *route,
 	struct slice address, struct arena *arena, struct smtp_destinations *ret_destinations,
 	struct err *err) WARN_UNUSED;
 

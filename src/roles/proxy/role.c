@@ -8,12 +8,14 @@
 #include "proxy/imap.h"
 #include "proxy/pop3.h"
 #include "roles/directory/open.h"
+#include "roles/proxy/mail.h"
 #include "roles/secret_file.h"
 
 #include <openssl/crypto.h>
 
 struct state {
 	struct proxy proxy;
+	struct proxy_mail mail;
 	char *master_secret; /* NULL: none */
 };
 
@@ -91,6 +93,9 @@ static int serve(struct role *role, struct state *s, const struct role_listener 
 	case CONF_POP3:
 	case CONF_POP3S:
 		return role_serve(role, l, &proxy_pop3_protocol, &s->proxy, err);
+	case CONF_SMTP:
+	case CONF_LMTP:
+		return proxy_mail_serve(&s->mail, role, l, err);
 	default:
 		return err_permanent(err, ERR_BAD_INPUT, "the proxy role can't serve %s yet",
 			conf_protocol_name(l->protocol));
@@ -113,6 +118,7 @@ static int open_role(struct role *role, struct err *err)
 		!proxy_places_parse(slice_str(conf->default_host), &proxy->default_host))
 		return err_permanent(err, ERR_BAD_INPUT, "proxy.default_host is no list of hosts");
 	proxy->throttle = role_throttle_new(role);
+	proxy_mail_init(&s->mail, role, proxy);
 	for (size_t i = 0; i < role->listener_count; i++)
 		if (serve(role, s, &role->listeners[i], err) < 0)
 			return -1;
@@ -132,6 +138,7 @@ static void metrics(struct role *role, struct buf *to)
 		role_metric(role, to, "logins_put_off_total", label, of->put_off);
 		role_metric(role, to, "proxied_connections", label, of->joined);
 	}
+	proxy_mail_metrics(&s->mail, role, to);
 	role_metric(role, to, "backends", "", f.known);
 	role_metric(role, to, "backends_down", "", f.down);
 	role_metric(role, to, "backend_connections_total", "", f.connected);
