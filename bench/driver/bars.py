@@ -37,6 +37,12 @@ def _at_most(figure: float) -> Bar:
     return Bar(f"≤ {figure:g}", figure, is_ratio=False, at_least=False)
 
 
+def _below(figure: float) -> Bar:
+    return Bar(f"< {figure:g}", figure, is_ratio=False, at_least=False)
+
+
+LOSSES = ["split: an mx", "split: the store", "mirror-split: half of the store", "proxy: one proxy",
+          "proxy: one back end", "mirror-proxy: half of a back end"]  # fmt: skip
 BARS = {
     ("LMTP, 64 writers", "delivered/s"): _times(8),
     ("LMTP, 64 writers", "CPU µs each"): _part(10),
@@ -61,6 +67,12 @@ BARS = {
     ("proxied IMAP mix, TLS", "% of direct"): _at_least(85),
     ("one connection", "added p50 ms"): Bar("< 0.3", 0.3, is_ratio=False, at_least=False),
     ("parked, TLS on both sides", "KiB a connection"): _at_most(24),
+    # script/bench shapes
+    ("mirror-split: half of the store", "IMAP: s without an answer"): _below(3),
+    ("mirror-split: half of the store", "SMTP: s without an answer"): _below(3),
+    ("mirror-proxy: half of a back end", "IMAP: s without an answer"): _below(3),
+    **{(loss, "clients that miss something acknowledged"): _at_most(0) for loss in LOSSES},
+    **{(loss, "others: told no, or cut"): _at_most(0) for loss in LOSSES},
     # script/bench mirror
     ("lag", "seen at the other node: p50 ms"): _at_most(10),
     ("lag", "seen at the other node: p99 ms"): _at_most(50),
