@@ -77,7 +77,9 @@ static enum proxy_sieve_outcome cut_word(
 /* The line's end at the front, if it is there. */
 static bool skip_end(struct slice *rest)
 {
-	size_t len = slice_starts(*rest, SLICE("\r\n")) ? 2 : slice_starts(*rest, SLICE("\n")) ? 1 : 0;
+	size_t len = slice_starts(*rest, SLICE("\r\n")) ? 2
+		     : slice_starts(*rest, SLICE("\n")) ? 1
+							: 0;
 	*rest = slice_from(*rest, len);
 	return len > 0;
 }
@@ -87,6 +89,7 @@ enum proxy_sieve_outcome proxy_sieve_read(
 {
 	struct slice rest = input;
 	enum proxy_sieve_outcome r = PROXY_SIEVE_LINE;
+	bool is_literal = false; /* what is in a wrong one would be taken for commands */
 	ret_words->count = ret_words->len = 0;
 	while (r == PROXY_SIEVE_LINE) {
 		while (slice_starts(rest, SLICE(" ")))
@@ -97,12 +100,13 @@ enum proxy_sieve_outcome proxy_sieve_read(
 			ret_words->len = input.len - rest.len;
 			return PROXY_SIEVE_LINE;
 		}
+		is_literal = rest.ptr[0] == '{';
 		if (rest.ptr[0] == '\r' || ret_words->count == PROXY_SIEVE_WORDS_MAX)
 			r = PROXY_SIEVE_BAD;
 		else
 			r = cut_word(&rest, arena, &ret_words->at[ret_words->count++]);
 	}
-	if (r == PROXY_SIEVE_BAD) {
+	if (r == PROXY_SIEVE_BAD && !is_literal) {
 		ssize_t end = slice_find(rest, '\n');
 		ret_words->len = end < 0 ? 0 : input.len - rest.len + (size_t)end + 1;
 	}

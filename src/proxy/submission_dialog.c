@@ -144,7 +144,8 @@ static int login(struct proxy_link *link, const struct proxy_credentials *c, uns
 	net_client_wipe_sent(link->net);
 	if (r == 0 && line.code == 334) {
 		if (c->token)
-			proxy_say_take_challenge(link->net, c, line.text, answer);
+			proxy_say(link->net, "%.*s\r\n",
+				SLICE_ARG(proxy_say_to_challenge(c, line.text, answer)));
 		else
 			net_client_write(link->net, SLICE("*\r\n"));
 		buf_clear(&answer->words);
