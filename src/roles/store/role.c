@@ -84,7 +84,8 @@ static uint16_t peer(const struct conf_settings *settings)
 }
 
 /* mx may be another user: its two sockets belong to him, and open to nobody else, since who asks
- * there gets SCRAM keys and is believed. The control socket is the operator's. */
+ * there gets SCRAM keys and is believed. So do the proxy's. The control socket is the operator's.
+ */
 static int prepare(struct role *role, struct err *err)
 {
 	const struct conf_settings *settings = role->settings;
@@ -100,6 +101,10 @@ static int prepare(struct role *role, struct err *err)
 	if (role_listen_unix(role, settings->control_socket, "control", "", err) < 0 ||
 		role_listen_front_ends(role, settings->store.lmtp_socket, "lmtp", peer, err) < 0 ||
 		role_listen_unix(role, settings->store.authmod_socket, "authmod", peer, err) < 0)
+		return -1;
+	if (role_listen_proxy(role, "imap", err) < 0 || role_listen_proxy(role, "pop3", err) < 0 ||
+		role_listen_proxy(role, "lmtp", err) < 0 ||
+		role_listen_proxy(role, "authmod", err) < 0)
 		return -1;
 	return 0;
 }
@@ -176,6 +181,10 @@ static void make_services(struct role *role, struct state *s)
 static int serve_unix(
 	struct role *role, struct state *s, const struct role_listener *l, struct err *err)
 {
+	if (strcmp(l->name, "imap") == 0)
+		return role_serve(role, l, &imap_protocol, &s->imap, err);
+	if (strcmp(l->name, "pop3") == 0)
+		return role_serve(role, l, &pop3_protocol, &s->pop3, err);
 	if (strcmp(l->name, "lmtp") == 0)
 		return role_serve(role, l, &smtp_lmtp_protocol, &s->lmtp_local, err);
 	if (strcmp(l->name, "authmod") == 0)
