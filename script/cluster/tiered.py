@@ -7,7 +7,7 @@ from node import Node
 MX, WEB = ["smtp", "submission", "submissions"], ["http"]
 READ = ["imap", "imaps", "pop3", "pop3s"]
 STORE = ["lmtp", *READ, "authmod"]
-PROXIED = ["smtp", *READ]  # what proxies take
+PROXIED = [*MX, *READ]  # what proxies take
 BACK_ENDS = 4
 
 

@@ -123,9 +123,14 @@ static void asks_dns(struct walk *w)
 					goes_to(w, "DNS", host, port, udp);
 }
 
-/* `own`: who alone may speak there when the machine is behind front ends. */
-static void listens(struct walk *w, const struct conf_listens *all, const struct conf_list *own,
-	const char *option)
+/* Who alone may speak there when the machine is behind front ends, and who to its authmod. */
+struct speakers {
+	const struct conf_list *own, *authmod;
+	const char *option, *authmod_option;
+};
+
+static void listens(
+	struct walk *w, const struct conf_listens *all, const struct speakers *speakers)
 {
 	const struct conf_settings *s = w->settings;
 	for (size_t i = 0; i < all->count; i++) {
@@ -135,10 +140,11 @@ static void listens(struct walk *w, const struct conf_listens *all, const struct
 			listens_for(w, what, l->address, CONF_FLOW_LISTED, &s->proxy_trusted,
 				"proxy_trusted");
 		else if (l->protocol == CONF_AUTHMOD)
-			listens_for(w, what, l->address, CONF_FLOW_LISTED,
-				&s->store.authmod_trusted, "store.authmod_trusted");
+			listens_for(w, what, l->address, CONF_FLOW_LISTED, speakers->authmod,
+				speakers->authmod_option);
 		else if (l->protocol == CONF_LMTP || w->behind)
-			listens_for(w, what, l->address, CONF_FLOW_LISTED, own, option);
+			listens_for(w, what, l->address, CONF_FLOW_LISTED, speakers->own,
+				speakers->option);
 		else
 			listens_for(w, what, l->address, CONF_FLOW_ANYBODY, NULL, "");
 	}
@@ -212,8 +218,10 @@ static void mx_backends(struct walk *w, const struct conf_mx *mx)
 static void mx(struct walk *w)
 {
 	const struct conf_mx *mx = &w->settings->mx;
+	const struct speakers speakers = {&mx->xclient.from, &mx->authmod_trusted,
+		"mx.xclient.from", "mx.authmod_trusted"};
 	w->role = "mx";
-	listens(w, &mx->listen, &mx->xclient.from, "mx.xclient.from");
+	listens(w, &mx->listen, &speakers);
 	mirror(w, &mx->mirror);
 	goes_to_each(w, "store", &mx->store);
 	mx_backends(w, mx);
@@ -235,10 +243,13 @@ static void mx(struct walk *w)
 static void store(struct walk *w)
 {
 	const struct conf_store *store = &w->settings->store;
+	const struct speakers speakers = {&store->front_ends, &store->authmod_trusted,
+		"store.front_ends", "store.authmod_trusted"};
 	w->role = "store";
-	listens(w, &store->listen, &store->front_ends, "store.front_ends");
+	listens(w, &store->listen, &speakers);
 	mirror(w, &store->mirror);
 	asks_directory(w);
+	goes_to_each(w, "cluster", &w->settings->cluster.nodes);
 	if (store->learn.on)
 		goes_to_address(w, "learning", store->learn.address);
 }
@@ -307,9 +318,11 @@ static bool has_block(const struct conf_proxy *proxy, struct slice host)
 static void proxy(struct walk *w)
 {
 	const struct conf_proxy *p = &w->settings->proxy;
+	const struct speakers speakers = {&p->front_ends, &p->authmod_trusted,
+		"proxy.front_ends", "proxy.authmod_trusted"};
 	unsigned port;
 	w->role = "proxy";
-	listens(w, &p->listen, &p->front_ends, "proxy.front_ends");
+	listens(w, &p->listen, &speakers);
 	goes_to_each(w, "directory", &p->directory);
 	if (p->directory.count == 0)
 		asks_directory(w);
@@ -330,8 +343,10 @@ static void proxy(struct walk *w)
 
 static void web(struct walk *w)
 {
+	const struct speakers speakers = {
+		.own = &w->settings->proxy_trusted, .option = "proxy_trusted"};
 	w->role = "web";
-	listens(w, &w->settings->web.listen, &w->settings->proxy_trusted, "proxy_trusted");
+	listens(w, &w->settings->web.listen, &speakers);
 }
 
 static void acme(struct walk *w)

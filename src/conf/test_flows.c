@@ -116,6 +116,17 @@ static void an_mx_goes_to_its_store_and_to_where_users_live(void **state)
 		"mx > smart host 192.0.2.9 587\n");
 }
 
+static void nodes_of_a_cluster_are_told_and_tell(void **state)
+{
+	assert_flows("store { listen imap *:143; }\nproxy { listen authmod *:8121;\n"
+		     "authmod_trusted 192.0.2.8; }\n"
+		     "cluster { nodes tls:a.example:8120; secret_file /etc/x; }",
+		false,
+		"store < imap * 143 anybody\n"
+		"store > cluster a.example 8120\n"
+		"proxy < authmod * 8121 proxy.authmod_trusted 192.0.2.8\n");
+}
+
 static void a_page_of_webmail_is_for_anybody(void **state)
 {
 	assert_flows("web { }", false, "web < http * 80 anybody\n");
@@ -144,6 +155,7 @@ int main(void)
 		cmocka_unit_test(servers_of_the_directory_are_read_as_urls_and_as_addresses),
 		cmocka_unit_test(a_proxy_goes_to_back_ends_by_the_protocols_that_it_takes),
 		cmocka_unit_test(an_mx_goes_to_its_store_and_to_where_users_live),
+		cmocka_unit_test(nodes_of_a_cluster_are_told_and_tell),
 		cmocka_unit_test(a_page_of_webmail_is_for_anybody),
 		cmocka_unit_test(an_authority_is_asked_and_asks_back),
 	};
