@@ -1,5 +1,5 @@
-/* Collects what conf/flows.h says, with the other node of a mirror as the pairing has it, and prints
- * it: a table, JSON, or rules for nftables (firewall_nft.c). */
+/* Collects what conf/flows.h says, with the other node of a mirror as the pairing has it, and
+ * prints it: a table, JSON, or rules for nftables (firewall_nft.c). */
 #include "cli/firewall.h"
 
 #include "base/alloc.h"
@@ -34,8 +34,8 @@ static struct slice host_of(const char *address)
 	return colon < 0 ? text : slice_sub(text, 0, (size_t)colon);
 }
 
-static void load_pairing(
-	const struct conf_settings *settings, const char *role, bool *known, bool *is_first, char *peer)
+static void load_pairing(const struct conf_settings *settings, const char *role, bool *known,
+	bool *is_first, char *peer)
 {
 	struct mirror_pairing pairing;
 	char folder[600];
@@ -102,8 +102,7 @@ static int print_json(const struct firewall *f)
 {
 	json_t *in = json_array(), *out = json_array();
 	for (size_t i = 0; i < f->count; i++)
-		(void)json_array_append_new(
-			f->flows[i].in ? in : out, describe(f, &f->flows[i]));
+		(void)json_array_append_new(f->flows[i].in ? in : out, describe(f, &f->flows[i]));
 	json_t *all = json_pack("{s:o, s:o}", "listens", in, "connects", out);
 	(void)json_dumpf(all, stdout, JSON_INDENT(1));
 	printf("\n");

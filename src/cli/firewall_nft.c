@@ -1,5 +1,5 @@
-/* A table of nftables by the flows. Input: who may reach a port of ours; all other ports are left to
- * others. Output: where the users of the roles may connect to, as long as they are not root. */
+/* A table of nftables by the flows. Input: who may reach a port of ours; all other ports are left
+ * to others. Output: where the users of the roles may connect to, as long as they are not root. */
 #include "cli/firewall.h"
 
 #include "roles/role.h"
@@ -53,8 +53,7 @@ static void add_input(struct buf *to, const struct conf_flow *flow, struct slice
 static void add_set(struct buf *to, const struct conf_list *list, int ip)
 {
 	const char *between = "\t\telements = { ";
-	buf_printf(to,
-		"\tset monitoring%s {\n\t\ttype %s\n\t\tflags interval\n\t\tauto-merge\n",
+	buf_printf(to, "\tset monitoring%s {\n\t\ttype %s\n\t\tflags interval\n\t\tauto-merge\n",
 		ip == AF_INET ? "4" : "6", ip == AF_INET ? "ipv4_addr" : "ipv6_addr");
 	for (size_t i = 0; i < list->count; i++)
 		if (family(slice_str(list->items[i])) == ip) {
@@ -147,8 +146,9 @@ static void add_outputs(const struct firewall *f, struct buf *to)
 	struct owner owners[ROLES_MAX];
 	size_t count = find_owners(f, owners);
 	if (count == 0) {
-		buf_add_str(to, "\t# Roles have no users of their own here: what they connect to is "
-				"not filtered.\n");
+		buf_add_str(to,
+			"\t# Roles have no users of their own here: what they connect to is "
+			"not filtered.\n");
 		return;
 	}
 	buf_add_str(to, "\tchain output {\n\t\ttype filter hook output priority filter; policy "
@@ -166,7 +166,8 @@ static void add_outputs(const struct firewall *f, struct buf *to)
 void firewall_write_nftables(const struct firewall *f, struct buf *to)
 {
 	buf_printf(to,
-		"#!/usr/sbin/nft -f\n# By `rookery firewall --nftables`, from %s. It is about ports "
+		"#!/usr/sbin/nft -f\n# By `rookery firewall --nftables`, from %s. It is about "
+		"ports "
 		"of Rookery and users\n# of its roles, and about nothing else on this "
 		"machine.\n\ntable inet rookery\ndelete table inet rookery\n"
 		"table inet rookery {\n"
@@ -174,8 +175,9 @@ void firewall_write_nftables(const struct firewall *f, struct buf *to)
 		f->settings->file);
 	add_set(to, &f->settings->proxy_trusted, AF_INET);
 	add_set(to, &f->settings->proxy_trusted, AF_INET6);
-	buf_add_str(to, "\tchain input {\n\t\ttype filter hook input priority filter; policy accept;\n"
-			"\t\tiif lo accept\n\t\tct state established,related accept\n");
+	buf_add_str(to,
+		"\tchain input {\n\t\ttype filter hook input priority filter; policy accept;\n"
+		"\t\tiif lo accept\n\t\tct state established,related accept\n");
 	for (size_t i = 0; i < f->count; i++)
 		if (f->flows[i].in)
 			add_inputs(f, &f->flows[i], to);

@@ -74,7 +74,8 @@ static void goes_to_each(struct walk *w, const char *what, const struct conf_lis
 		goes_to_address(w, what, addresses->items[i]);
 }
 
-/* "ldaps://host:636 ldap://host", "https://host/directory": `ports` of the scheme with s and without. */
+/* "ldaps://host:636 ldap://host", "https://host/directory": `ports` of the scheme with s and
+ * without. */
 static void goes_to_urls(
 	struct walk *w, const char *what, const char *urls, unsigned with_tls, unsigned without)
 {
@@ -129,8 +130,7 @@ struct speakers {
 	const char *option, *authmod_option;
 };
 
-static void listens(
-	struct walk *w, const struct conf_listens *all, const struct speakers *speakers)
+static void listens(struct walk *w, const struct conf_listens *all, const struct speakers *speakers)
 {
 	const struct conf_settings *s = w->settings;
 	for (size_t i = 0; i < all->count; i++) {
@@ -218,8 +218,8 @@ static void mx_backends(struct walk *w, const struct conf_mx *mx)
 static void mx(struct walk *w)
 {
 	const struct conf_mx *mx = &w->settings->mx;
-	const struct speakers speakers = {&mx->xclient.from, &mx->authmod_trusted,
-		"mx.xclient.from", "mx.authmod_trusted"};
+	const struct speakers speakers = {
+		&mx->xclient.from, &mx->authmod_trusted, "mx.xclient.from", "mx.authmod_trusted"};
 	w->role = "mx";
 	listens(w, &mx->listen, &speakers);
 	mirror(w, &mx->mirror);
@@ -287,10 +287,10 @@ static void goes_to_backend(struct walk *w, struct slice host, enum conf_backend
 	} rows[] = {
 		{"imap", "imap (tohost)", CONF_IMAP, CONF_IMAPS, own->imap, all->imap, 993, 143},
 		{"pop3", "pop3 (tohost)", CONF_POP3, CONF_POP3S, own->pop3, all->pop3, 995, 110},
-		{"submission", "submission (tohost)", CONF_SUBMISSION, CONF_SUBMISSIONS, own->submission, all->submission,
-			465, 587},
-		{"managesieve", "managesieve (tohost)", CONF_MANAGESIEVE, CONF_MANAGESIEVE, own->managesieve,
-			all->managesieve, 0, 4190},
+		{"submission", "submission (tohost)", CONF_SUBMISSION, CONF_SUBMISSIONS,
+			own->submission, all->submission, 465, 587},
+		{"managesieve", "managesieve (tohost)", CONF_MANAGESIEVE, CONF_MANAGESIEVE,
+			own->managesieve, all->managesieve, 0, 4190},
 		{"http", "http (tohost)", CONF_HTTP, CONF_HTTPS, own->http, all->http,
 			tls == CONF_BACKEND_STARTTLS ? 0 : HTTPS_PORT,
 			tls == CONF_BACKEND_STARTTLS ? HTTPS_PORT : HTTP_PORT},
@@ -299,8 +299,8 @@ static void goes_to_backend(struct walk *w, struct slice host, enum conf_backend
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if (proxies(p, rows[i].a, rows[i].b))
-			goes_to(w,
-				slice_eq(host, SLICE("*")) ? rows[i].what_any : rows[i].what, host,
+			goes_to(w, slice_eq(host, SLICE("*")) ? rows[i].what_any : rows[i].what,
+				host,
 				backend_port(rows[i].own ? rows[i].own : rows[i].all, tls,
 					rows[i].implicit, rows[i].plain),
 				false);
@@ -314,12 +314,13 @@ static bool has_block(const struct conf_proxy *proxy, struct slice host)
 	return false;
 }
 
-/* The settings know default_host and the blocks backend; where else users live, the directory says. */
+/* The settings know default_host and the blocks backend; where else users live, the directory says.
+ */
 static void proxy(struct walk *w)
 {
 	const struct conf_proxy *p = &w->settings->proxy;
-	const struct speakers speakers = {&p->front_ends, &p->authmod_trusted,
-		"proxy.front_ends", "proxy.authmod_trusted"};
+	const struct speakers speakers = {
+		&p->front_ends, &p->authmod_trusted, "proxy.front_ends", "proxy.authmod_trusted"};
 	unsigned port;
 	w->role = "proxy";
 	listens(w, &p->listen, &speakers);
@@ -363,8 +364,7 @@ static void acme(struct walk *w)
 void conf_flows(
 	const struct conf_settings *settings, bool behind, conf_flow_fn *each, void *context)
 {
-	struct walk w = {
-		.settings = settings, .each = each, .context = context, .behind = behind};
+	struct walk w = {.settings = settings, .each = each, .context = context, .behind = behind};
 	if (settings->mx.on)
 		mx(&w);
 	if (settings->store.on)

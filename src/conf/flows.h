@@ -1,5 +1,5 @@
-/* What goes into a machine and out of it over the network, by its settings: what a firewall has to let
- * through. Unix sockets are none of it, nor is what listens on loopback only. */
+/* What goes into a machine and out of it over the network, by its settings: what a firewall has to
+ * let through. Unix sockets are none of it, nor is what listens on loopback only. */
 #ifndef CONF_FLOWS_H
 #define CONF_FLOWS_H
 
@@ -29,8 +29,8 @@ struct conf_flow {
 /* Once for each. What a flow points to lives as long as the settings. */
 typedef void conf_flow_fn(void *context, const struct conf_flow *flow);
 
-/* `behind`: clients do not reach this machine, only the front ends that it knows do (an mx or a store
- * behind proxies): then what clients use is for those. */
+/* `behind`: clients do not reach this machine, only the front ends that it knows do (an mx or a
+ * store behind proxies): then what clients use is for those. */
 void conf_flows(
 	const struct conf_settings *settings, bool behind, conf_flow_fn *each, void *context);
 

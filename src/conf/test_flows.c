@@ -102,9 +102,10 @@ static void a_proxy_goes_to_back_ends_by_the_protocols_that_it_takes(void **stat
 
 static void an_mx_goes_to_its_store_and_to_where_users_live(void **state)
 {
-	assert_flows("mx { listen smtp *:25; store tls:a.example:24 tls:b.example:24;\n"
-		     "directory tls:a.example:8120; default_host \"c.example, [2001:db8::1]:2424\";\n"
-		     "outbound { smart_host 192.0.2.9:587; } }",
+	assert_flows(
+		"mx { listen smtp *:25; store tls:a.example:24 tls:b.example:24;\n"
+		"directory tls:a.example:8120; default_host \"c.example, [2001:db8::1]:2424\";\n"
+		"outbound { smart_host 192.0.2.9:587; } }",
 		false,
 		"mx < smtp * 25 anybody\n"
 		"mx > store a.example 24\n"

@@ -1,6 +1,6 @@
-/* The web role, as long as there is no webmail: a page that says so, and /health for load balancers. It
- * is here so that web nodes have their place in a cluster: a user of their own, no way to a store. By
- * libmicrohttpd; without TLS, since nobody logs in. */
+/* The web role, as long as there is no webmail: a page that says so, and /health for load
+ * balancers. It is here so that web nodes have their place in a cluster: a user of their own, no
+ * way to a store. By libmicrohttpd; without TLS, since nobody logs in. */
 #include "roles/role.h"
 
 #include "base/alloc.h"
@@ -52,8 +52,8 @@ static int prepare(struct role *role, struct err *err)
 static enum MHD_Result send_page(
 	struct MHD_Connection *connection, unsigned status, const char *type, struct slice text)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		text.len, (void *)text.ptr, MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(text.len, (void *)text.ptr, MHD_RESPMEM_PERSISTENT);
 	(void)MHD_add_response_header(response, "Content-Type", type);
 	(void)MHD_add_response_header(response, "Cache-Control", "no-store");
 	(void)MHD_add_response_header(response, "Content-Security-Policy", "default-src 'none'");
@@ -69,15 +69,14 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 	struct state *s = context;
 	atomic_fetch_add(&s->requests, 1);
 	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-		return send_page(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain",
-			SLICE("GET only\n"));
+		return send_page(
+			connection, MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain", SLICE("GET only\n"));
 	if (strcmp(url, "/health") == 0)
 		return send_page(connection, MHD_HTTP_OK, "text/plain", slice_str(HEALTH));
 	if (strcmp(url, "/") == 0)
 		return send_page(connection, MHD_HTTP_OK, "text/html; charset=utf-8",
 			slice_str(PLACEHOLDER));
-	return send_page(
-		connection, MHD_HTTP_NOT_FOUND, "text/plain", SLICE("nothing is here\n"));
+	return send_page(connection, MHD_HTTP_NOT_FOUND, "text/plain", SLICE("nothing is here\n"));
 }
 
 static int open_role(struct role *role, struct err *err)
@@ -86,10 +85,11 @@ static int open_role(struct role *role, struct err *err)
 	for (size_t i = 0; i < role->listener_count; i++) {
 		if (role->listeners[i].proxy)
 			return err_permanent(err, ERR_BAD_INPUT,
-				"web.listen can't be told proxy: nobody reads such a header there yet");
+				"web.listen can't be told proxy: nobody reads such a header there "
+				"yet");
 		if (s->daemon_count == LISTENERS_MAX)
-			return err_permanent(err, ERR_LIMIT, "web: more than %d listeners",
-				LISTENERS_MAX);
+			return err_permanent(
+				err, ERR_LIMIT, "web: more than %d listeners", LISTENERS_MAX);
 		struct MHD_Daemon *daemon = MHD_start_daemon(
 			MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO, 0, NULL, NULL, on_request,
 			s, MHD_OPTION_LISTEN_SOCKET, role->listeners[i].fd,
