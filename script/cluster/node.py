@@ -33,7 +33,7 @@ ROLE_USERS = {"mx": 64101, "store": 64102, "proxy": 64103, "web": 64104}
 SERVES = {
     "mx": ["smtp", "submission", "submissions"],
     "store": ["lmtp", "imap", "imaps", "pop3", "pop3s", "authmod"],
-    "proxy": ["smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s"],
+    "proxy": ["smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s", "authmod"],
     "web": ["http"],
 }
 PROTOCOLS = [*SERVES["mx"], "lmtp", "imap", "imaps", "pop3", "pop3s"]  # of a node that does it all

@@ -71,6 +71,23 @@ def _share_front(layout: Layout, members: list[Node]) -> None:
         layout.front = {"kind": "haproxy", "host": balancer.host, **served}
 
 
+def _tell_each_other(layout: Layout, machines: list[Node]) -> None:
+    """Who is kicked, and what is to be forgotten: from each to all others."""
+    for node in machines:
+        role = "proxy" if "proxy" in node.roles else "store"
+        authority, secret = layout.trust(node, role)
+        others = [other for other in machines if other is not node]
+        layout.tell(node, role, f"""
+authmod_trusted {_hosts(others)};
+authmod_secret_file "{secret}";""")
+        layout.tell(node, "", f"""
+cluster {{
+    nodes {" ".join(f"tls:{other.host}:{other.ports['authmod']}" for other in others)};
+    secret_file "{secret}";
+    authorities "{authority}";
+}}""")
+
+
 def _domain_split(layout: Layout, homes: list[list[Node]], front: str | None, tiers: tuple[str, str]) -> None:
     """Two proxies of a tier and back ends of the next one, a list for each home: one node, or two that
     mirror each other. Users are spread over the homes by a directory."""
@@ -78,7 +95,7 @@ def _domain_split(layout: Layout, homes: list[list[Node]], front: str | None, ti
     where = [",".join(node.host for node in home) for home in homes]
     spread = {user: where[number % len(where)] for number, user in enumerate(layout.users)}
     directory = layout.slapd(store_tier, spread)
-    proxies = [layout.node(f"proxy{number}", proxy_tier, ["proxy"], PROXIED) for number in (1, 2)]
+    proxies = [layout.node(f"proxy{number}", proxy_tier, ["proxy"], [*PROXIED, "authmod"]) for number in (1, 2)]
     for proxy in proxies:
         authority, _ = layout.trust(proxy, "proxy")
         layout.ask_ldap(proxy, directory)
@@ -95,11 +112,12 @@ store_authorities "{authority}";
 xclient {{
     from {_hosts(proxies)};
 }}""")
+    _tell_each_other(layout, [*proxies, *stores])
     if front:
         _share_front(layout, proxies)
 
 
-BACK_END = ["lmtp", *READ, *MX]
+BACK_END = ["lmtp", *READ, *MX, "authmod"]
 
 
 def proxy(layout: Layout, front: str | None) -> None:

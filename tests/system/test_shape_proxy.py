@@ -12,7 +12,7 @@ import pytest
 import slapd
 from failover import Sender
 from shape import PATIENCE, SHAPE, Node, Shape, User
-from tiers import Visitor, await_all, node, sending, started, subjects
+from tiers import Visitor, await_all, command, node, sending, started, subjects
 
 pytestmark = [
     pytest.mark.skipif(os.getuid() != 0, reason="needs network namespaces"),
@@ -159,6 +159,27 @@ def test_a_directory_that_is_away_is_no_wrong_password(proxied: Shape) -> None:
         except imaplib.IMAP4.error:
             assert time.monotonic() < end, "the directory is back, and nobody asks it"
             time.sleep(0.2)
+
+
+def ended(client: imaplib.IMAP4) -> bool:
+    try:
+        client.noop()
+    except (OSError, EOFError, imaplib.IMAP4.error):
+        return True
+    return False
+
+
+def test_a_user_who_is_kicked_is_gone_from_all_proxies_and_others_stay(proxied: Shape) -> None:
+    user, other = one_of_each(proxied)[:2]
+    clients = [node(proxied, name).open_imap(user) for name in PROXIES]
+    stays = node(proxied, "proxy1").open_imap(other)
+    told = command(proxied, "store4", "user", "kick", user.name)
+    print(told)
+    end = time.monotonic() + PATIENCE
+    while not all(ended(client) for client in clients):
+        assert time.monotonic() < end, "he is still there"
+        time.sleep(0.05)
+    assert stays.noop()[0] == "OK"
 
 
 def service(shape: Shape, verb: str) -> None:
