@@ -80,6 +80,12 @@ static const struct admin_option QUEUE_CHANGE_OPTIONS[] = {
 	{0},
 };
 
+static const struct admin_option COMMON_SET_OPTIONS[] = {
+	{"file", "FILE", "the options, as in the config file; - for standard input"},
+	{0},
+};
+
+static const char *const COMMON_COLUMNS[] = {"option", NULL};
 static const char *const DOMAIN_COLUMNS[] = {
 	"name", "users", "aliases", "quota", "catch_all", NULL};
 static const char *const USER_COLUMNS[] = {
@@ -130,8 +136,9 @@ const struct admin_command admin_commands[] = {
 		admin_user_show},
 	{"user set", "ADDRESS", "Changes a user.", 1, 1, USER_OPTIONS, false, ADMIN_NOTHING, NULL,
 		admin_user_set},
-	{"user kick", "ADDRESS", "Ends all sessions of a user on this node.", 1, 1, NO_OPTIONS,
-		false, ADMIN_NOTHING, NULL, admin_user_kick},
+	{"user kick", "ADDRESS",
+		"Ends all sessions of a user, on all nodes that are told (block cluster).", 1, 1,
+		NO_OPTIONS, false, ADMIN_NOTHING, NULL, admin_user_kick, ADMIN_DIRECTORY},
 	{"user password", "ADDRESS", "Sets a user's password.", 1, 1, NO_OPTIONS, true,
 		ADMIN_NOTHING, NULL, admin_user_password},
 	{"user remove", "ADDRESS", "Removes a user and all that is his.", 1, 1, USER_REMOVE_OPTIONS,
@@ -175,6 +182,14 @@ const struct admin_command admin_commands[] = {
 		NO_OPTIONS, false, ADMIN_NOTHING, NULL, admin_mirror_replace, ADMIN_BOTH},
 	{"mirror unpair", "", "Makes this a node of its own again.", 0, 0, NO_OPTIONS, false,
 		ADMIN_NOTHING, NULL, admin_mirror_unpair, ADMIN_BOTH},
+	{"common show", "", "Prints the options that both nodes of a mirror go by.", 0, 0,
+		NO_OPTIONS, false, ADMIN_NOTHING, NULL, admin_common_show},
+	{"common set", "--file FILE", "Sets them, on both nodes.", 0, 0, COMMON_SET_OPTIONS, false,
+		ADMIN_NOTHING, NULL, admin_common_set},
+	{"common clear", "", "Leaves each node to its own file.", 0, 0, NO_OPTIONS, false,
+		ADMIN_NOTHING, NULL, admin_common_clear},
+	{"common options", "", "Lists the options that may be common.", 0, 0, NO_OPTIONS, false,
+		ADMIN_TABLE, COMMON_COLUMNS, admin_common_options},
 	{"domain dns", "NAME", "Prints the DNS records that a domain needs.", 1, 1, NO_OPTIONS,
 		false, ADMIN_TABLE, ZONE_COLUMNS, admin_domain_dns, ADMIN_MX},
 	{"dkim add", "DOMAIN [SELECTOR]", "Makes a key that signs a domain's mail.", 1, 2,
@@ -217,9 +232,9 @@ const struct admin_command admin_commands[] = {
 	{"certificate renew", "[NAME]", "Has one of them renewed now, or all.", 0, 1, NO_OPTIONS,
 		false, ADMIN_NOTHING, NULL, admin_certificate_renew, ADMIN_ACME},
 	{"directory test", "USER", "Asks the directory about a user, past what is remembered.", 1,
-		1, TEST_OPTIONS, true, ADMIN_OBJECT, NULL, admin_directory_test},
+		1, TEST_OPTIONS, true, ADMIN_OBJECT, NULL, admin_directory_test, ADMIN_DIRECTORY},
 	{"directory flush", "[USER]", "Forgets what a directory elsewhere said.", 0, 1, NO_OPTIONS,
-		false, ADMIN_NOTHING, NULL, admin_directory_flush},
+		false, ADMIN_NOTHING, NULL, admin_directory_flush, ADMIN_DIRECTORY},
 	{"dns lookup", "NAME TYPE", "Asks the DNS, as the server does.", 2, 2, NO_OPTIONS, false,
 		ADMIN_TABLE, RECORD_COLUMNS, admin_dns_lookup, ADMIN_DNS},
 	{"dns route", "DOMAIN", "Shows where mail for a domain goes.", 1, 1, NO_OPTIONS, false,

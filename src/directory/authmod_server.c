@@ -3,6 +3,7 @@
 #include "directory/authmod_line.h"
 
 #include "directory/address.h"
+#include "directory/kick.h"
 
 #include <openssl/crypto.h>
 
@@ -92,6 +93,17 @@ static bool take_service(const struct request *q, enum directory_service *ret_se
 	return name.len == 0 || *ret_service != 0;
 }
 
+/* Our own roles, and nodes that have said the secret. */
+static bool is_trusted(const struct request *q)
+{
+	return q->service->trusted || (q->session->known && q->service->secret.len > 0);
+}
+
+static void not_here(struct request *q)
+{
+	answer(q, "-ERR not allowed here");
+}
+
 static void check(struct request *q)
 {
 	const struct slice *words = q->line->words;
@@ -101,8 +113,16 @@ static void check(struct request *q)
 		answer(q, "-ERR there is no such service");
 		return;
 	}
-	int r = directory_check(q->service->directory, words[1], words[2],
-		q->line->word_count > 3 ? words[3] : SLICE(""), service, &q->arena, &user, &q->err);
+	struct slice client = q->line->word_count > 3 ? words[3] : SLICE("");
+	struct directory_master master = {directory_authmod_field(q->line, "master"), words[2]};
+	if (master.name.len > 0 && !is_trusted(q)) {
+		not_here(q);
+		return;
+	}
+	int r = master.name.len > 0 ? directory_check_master(q->service->directory, words[1],
+					      &master, client, service, &q->arena, &user, &q->err)
+				    : directory_check(q->service->directory, words[1], words[2],
+					      client, service, &q->arena, &user, &q->err);
 	answer_user(q, r, &user);
 }
 
@@ -191,8 +211,8 @@ static void scram(struct request *q)
 {
 	AUTO(buf_free) struct buf text = BUF(1024);
 	struct sasl_scram_keys keys;
-	if (!q->service->trusted && !(q->session->known && q->service->secret.len > 0)) {
-		answer(q, "-ERR not allowed here");
+	if (!is_trusted(q)) {
+		not_here(q);
 		return;
 	}
 	int r = directory_scram(q->service->directory, q->line->words[1], &keys, &q->err);
@@ -206,6 +226,35 @@ static void scram(struct request *q)
 	buf_add_str(&q->answer, " config 0");
 	directory_authmod_add_field(&q->answer, "scram", buf_slice(&text));
 	buf_add_str(&q->answer, "\r\n");
+}
+
+/* His sessions end before the answer. */
+static void kick(struct request *q)
+{
+	if (!is_trusted(q)) {
+		not_here(q);
+		return;
+	}
+	unsigned count =
+		directory_kick(q->service->directory, q->service->sessions, q->line->words[1]);
+	log_info(q->log, "a node says that a user is kicked", F_SLICE("kicked", q->line->words[1]),
+		F_UINT("sessions", count));
+	buf_add_str(&q->answer, "+OK");
+	directory_authmod_add_word(&q->answer, q->line->words[1]);
+	buf_add_str(&q->answer, " config 0");
+	directory_authmod_add_number(&q->answer, "sessions", count);
+	buf_add_str(&q->answer, "\r\n");
+}
+
+static void flush(struct request *q)
+{
+	if (!is_trusted(q)) {
+		not_here(q);
+		return;
+	}
+	directory_flush(
+		q->service->directory, q->line->word_count > 1 ? q->line->words[1] : SLICE(""));
+	answer(q, "+OK forgotten");
 }
 
 /* The same time for every secret of the right length. */
@@ -228,11 +277,6 @@ static void version(struct request *q)
 	answer(q, "+OK rookery " ROOKERY_VERSION " authmod 1");
 }
 
-static void not_here(struct request *q)
-{
-	answer(q, "-ERR not allowed here");
-}
-
 static void quit(struct request *q)
 {
 	answer(q, "+OK bye");
@@ -241,7 +285,7 @@ static void quit(struct request *q)
 
 static void help(struct request *q)
 {
-	answer(q, "+OK check lookup route domain scram login version help quit exit");
+	answer(q, "+OK check lookup route domain scram kick flush login version help quit exit");
 }
 
 static const struct command {
@@ -255,6 +299,8 @@ static const struct command {
 	{"route", 2, 2, route},
 	{"domain", 2, 2, domain},
 	{"scram", 2, 2, scram},
+	{"kick", 2, 2, kick},
+	{"flush", 1, 2, flush},
 	{"login", 2, 2, login, .for_all = true},
 	{"set", 1, DIRECTORY_AUTHMOD_WORDS_MAX, not_here},
 	{"del", 1, DIRECTORY_AUTHMOD_WORDS_MAX, not_here},

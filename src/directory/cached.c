@@ -277,10 +277,50 @@ static int cached_user(struct directory *d, struct slice user, enum directory_se
 	return directory_user(of(d)->inner, user, service, arena, ret_user, err);
 }
 
+static int cached_check_master(struct directory *d, struct slice user,
+	const struct directory_master *master, struct slice client, enum directory_service service,
+	struct arena *arena, struct directory_user *ret_user, struct err *err)
+{
+	return directory_check_master(
+		of(d)->inner, user, master, client, service, arena, ret_user, err);
+}
+
 static int cached_scram(
 	struct directory *d, struct slice user, struct sasl_scram_keys *ret_keys, struct err *err)
 {
 	return directory_scram(of(d)->inner, user, ret_keys, err);
+}
+
+/* Names of routes count, too: aliases lead to him. */
+static bool is_about(const struct entry *e, struct slice user)
+{
+	struct slice names = slice(e->bytes + e->key_len, e->names_len);
+	if (user.len == 0 || slice_eq_nocase(slice(e->bytes + 1, e->key_len - 1), user))
+		return true;
+	while (names.len > 0)
+		if (slice_eq_nocase(slice_from(slice_cut(&names, '\0'), 1), user))
+			return true;
+	return false;
+}
+
+static void cached_flush(struct directory *d, struct slice user)
+{
+	struct cached *c = of(d);
+	(void)pthread_mutex_lock(&c->lock);
+	for (size_t g = 0; g < GENERATIONS; g++)
+		for (size_t i = 0; c->generations[g].buckets && i < c->half; i++)
+			for (struct entry **at = &c->generations[g].buckets[i]; *at;) {
+				struct entry *e = *at;
+				if (!is_about(e, user)) {
+					at = &e->next;
+					continue;
+				}
+				*at = e->next;
+				c->generations[g].count--;
+				free(e);
+			}
+	(void)pthread_mutex_unlock(&c->lock);
+	directory_flush(c->inner, user);
 }
 
 static void cached_free(struct directory *d)
@@ -298,8 +338,10 @@ static const struct directory_driver CACHED = {
 	.lookup = cached_lookup,
 	.domain = cached_domain,
 	.check = cached_check,
+	.check_master = cached_check_master,
 	.user = cached_user,
 	.scram = cached_scram,
+	.flush = cached_flush,
 	.free = cached_free,
 };
 

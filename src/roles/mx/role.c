@@ -8,6 +8,7 @@
 #include "directory/cached.h"
 #include "roles/acme/host.h"
 #include "roles/directory/open.h"
+#include "roles/directory/service.h"
 #include "roles/mirrored.h"
 #include "roles/mx/backup.h"
 #include "roles/mx/checks.h"
@@ -44,6 +45,8 @@ struct state {
 	struct admin admin;
 	struct directory_throttle *throttle;
 	struct smtp_service exchanger, submission;
+	struct directory_authmod_service told; /* by the store of this machine what to forget */
+	struct role_directory_service told_remote;
 };
 
 static bool is_wanted(const struct conf_settings *settings)
@@ -72,7 +75,9 @@ static int prepare(struct role *role, struct err *err)
 	role->state = s;
 	if (mx_srs_init(&s->srs, &role->settings->mx.srs, err) < 0)
 		return -1;
-	return role_listen_unix(role, role->settings->mx.control_socket, "control", "", err);
+	if (role_listen_unix(role, role->settings->mx.control_socket, "control", "", err) < 0)
+		return -1;
+	return role_listen_proxy(role, "submission", err) < 0 ? -1 : role_listen_cluster(role, err);
 }
 
 /* Users send as themselves, or as an alias that leads to them. */
@@ -237,6 +242,32 @@ static int open_directory(
 	return role_directory_open_servers(&servers, ret_directory, err);
 }
 
+static int serve(struct role *role, struct state *s, const struct role_listener *l, struct err *err)
+{
+	const struct role_directory_service_options options = {.directory = s->directory,
+		.trusted = &role->settings->mx.authmod_trusted,
+		.secret_file = role->settings->mx.authmod_secret_file,
+		.block = "mx"};
+	bool own = l->is_unix && l->name;
+	if (own && strcmp(l->name, "control") == 0)
+		return role_serve(role, l, &admin_protocol, &s->admin, err);
+	if (own && strcmp(l->name, "cluster") == 0)
+		return role_serve(role, l, &directory_authmod_protocol, &s->told, err);
+	if (!own && l->protocol == CONF_AUTHMOD)
+		return role_directory_service_serve(&s->told_remote, &options, role, l, err);
+	if (own || l->protocol == CONF_SUBMISSION || l->protocol == CONF_SUBMISSIONS)
+		return role_serve(role, l, &smtp_submission_protocol, &s->submission, err);
+	return role_serve(role, l, &smtp_protocol, &s->exchanger, err);
+}
+
+static int serve_all(struct role *role, struct state *s, struct err *err)
+{
+	for (size_t i = 0; i < role->listener_count; i++)
+		if (serve(role, s, &role->listeners[i], err) < 0)
+			return -1;
+	return 0;
+}
+
 static int open_role(struct role *role, struct err *err)
 {
 	const struct conf_mx *conf = &role->settings->mx;
@@ -283,21 +314,8 @@ static int open_role(struct role *role, struct err *err)
 	s->throttle = role_throttle_new(role);
 	s->exchanger = service(role, s, SMTP_EXCHANGER);
 	s->submission = service(role, s, SMTP_SUBMISSION);
-	for (size_t i = 0; i < role->listener_count; i++) {
-		const struct role_listener *l = &role->listeners[i];
-		if (l->is_unix && l->name) {
-			if (role_serve(role, l, &admin_protocol, &s->admin, err) < 0)
-				return -1;
-			continue;
-		}
-		bool submission = l->protocol == CONF_SUBMISSION || l->protocol == CONF_SUBMISSIONS;
-		int r = submission ? role_serve(role, l, &smtp_submission_protocol, &s->submission,
-					     err)
-				   : role_serve(role, l, &smtp_protocol, &s->exchanger, err);
-		if (r < 0)
-			return -1;
-	}
-	return 0;
+	s->told = (struct directory_authmod_service){.directory = s->directory, .trusted = true};
+	return serve_all(role, s, err);
 }
 
 static void service_metrics(
@@ -380,6 +398,7 @@ static void close_role(struct role *role)
 	mx_local_deinit(&s->local);
 	mx_srs_deinit(&s->srs);
 	directory_throttle_free(s->throttle);
+	role_directory_service_deinit(&s->told_remote);
 	directory_free(s->directory);
 	free(s);
 }
