@@ -240,8 +240,8 @@ struct conf_mx {
 	bool on; /* the block is there: this machine has the role */
 	const char *user;
 	struct conf_listens listen;
-	struct conf_list store;                                    /* LMTP servers of the store */
-	const char *store_authorities, *default_host;              /* "": none */
+	struct conf_list store;                       /* LMTP servers of the store */
+	const char *store_authorities, *default_host; /* "": none */
 	uint64_t backend_port;
 	enum conf_mx_backend_tls backend_tls;
 	struct conf_list directory;                                /* authmod servers */

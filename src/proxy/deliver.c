@@ -134,7 +134,7 @@ static int connect_hop(
 		.session = t->session,
 		.helo = helo};
 	if (client.ttl == 0) {
-		(void)err_temporary(err, ERR_LIMIT, "Too many proxies pass this client on");
+		(void)err_temporary(err, ERR_OTHER, "Too many proxies pass this client on");
 		return err_status(err, "4.4.6");
 	}
 	if (!proxy_places_parse(slice_str(hop->place), &places))
