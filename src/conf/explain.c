@@ -128,7 +128,7 @@ static bool is_live(const struct conf_block *block)
 {
 	return !block->item_size && strcmp(block->path, "metrics") != 0 &&
 	       strcmp(block->path, "store.learn") != 0 && strcmp(block->path, "tls.acme") != 0 &&
-	       strcmp(block->path, "proxy") != 0;
+	       strcmp(block->path, "proxy") != 0 && strcmp(block->path, "web") != 0;
 }
 
 static void sample_block(const struct conf_block *block, unsigned depth, struct buf *to)
