@@ -3,6 +3,7 @@ on each node those that it prints for nftables. Where the kernel has no nf_table
 
 import json
 import subprocess
+from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ PRIORITY = "100"  # of routes that lead nowhere
 # Who may begin to speak to whom, besides mail that goes out. Mail programs reach the proxies as webmail does.
 REACHES = [("outside", "web"), ("outside", "proxy"), ("web", "proxy"), ("proxy", "back")]
 OUTGOING = ("back", "outside")
+INNER = "back"  # clients do not reach it
+BEHIND = {True: ["--behind"], False: []}
 
 
 def _inside(namespace: str, words: list[str], text: str) -> str:
@@ -29,17 +32,20 @@ def _inside(namespace: str, words: list[str], text: str) -> str:
     return done.stderr.strip() or f"exit {done.returncode}" if done.returncode else ""
 
 
-def open_ports(node: Node) -> list[int]:
-    """Those that a node serves others at, without health and figures."""
-    said = json.loads(node.command("--json", "firewall"))
-    return sorted({flow["port"] for flow in said["listens"] if flow["role"] != "supervisor"})
+def open_ports(node: Node, behind: bool, source: IPv4Network) -> list[int]:
+    """Those that a node serves somebody of that network at."""
+    said = json.loads(node.command("--json", "firewall", *BEHIND[behind]))
+    return sorted({flow["port"] for flow in said["listens"]
+                   if any(of == "*" or ip_network(of).overlaps(source) for of in flow["from"])})  # fmt: skip
 
 
 def rules(network: Network, nodes: list[Node], services: list[Service]) -> str:
     lines = []
     for source, target in REACHES:
         way = f'iifname "{network.router_card(source)}" oifname "{network.router_card(target)}"'
-        served = [(node.name, node.host, open_ports(node)) for node in nodes if network.places[node.name] == target]
+        subnet = IPv4Network(network.subnet(source))
+        served = [(node.name, node.host, open_ports(node, target == INNER, subnet)) for node in nodes
+                  if network.places[node.name] == target]  # fmt: skip
         served += [(other.name, other.host, [other.port]) for other in services
                    if network.places.get(other.name) == target and other.kind != "haproxy"]  # fmt: skip
         for name, host, ports in served:
@@ -69,8 +75,7 @@ def keep_apart(folder: Path, network: Network, nodes: list[Node], services: list
 
 def guard(network: Network, node: Node) -> None:
     """The node's own rules. Who asks for its health here is this machine."""
-    behind = ["--behind"] if network.places[node.name] == "back" else []
-    text = node.command("firewall", "--nftables", *behind)
+    text = node.command("firewall", "--nftables", *BEHIND[network.places[node.name] == INNER])
     text += f"add element inet rookery monitoring4 {{ {network.here(network.places[node.name])} }}\n"
     (node.path / "node.nft").write_text(text)
     if why := _inside(network.namespace(node.name), [NFT, "-f", "-"], text):

@@ -72,17 +72,20 @@ def _share_front(layout: Layout, members: list[Node]) -> None:
 
 
 def _tell_each_other(layout: Layout, machines: list[Node]) -> None:
-    """Who is kicked, and what is to be forgotten: from each to all others."""
+    """Who is kicked, and what is to be forgotten: from each to all others; where tiers are kept apart
+    not from back ends to proxies."""
+    one_way = "outside" in layout.network.tiers
     for node in machines:
         role = "proxy" if "proxy" in node.roles else "store"
         authority, secret = layout.trust(node, role)
         others = [other for other in machines if other is not node]
+        told = [other for other in others if not (one_way and role == "store" and "proxy" in other.roles)]
         layout.tell(node, role, f"""
 authmod_trusted {_hosts(others)};
 authmod_secret_file "{secret}";""")
         layout.tell(node, "", f"""
 cluster {{
-    nodes {" ".join(f"tls:{other.host}:{other.ports['authmod']}" for other in others)};
+    nodes {" ".join(f"tls:{other.host}:{other.ports['authmod']}" for other in told)};
     secret_file "{secret}";
     authorities "{authority}";
 }}""")

@@ -327,6 +327,7 @@ static void proxy(struct walk *w)
 	goes_to_each(w, "directory", &p->directory);
 	if (p->directory.count == 0)
 		asks_directory(w);
+	goes_to_each(w, "cluster", &w->settings->cluster.nodes);
 	for (struct slice rest = slice_str(p->default_host); rest.len > 0;) {
 		struct slice host = place(slice_cut(&rest, ','), 0, &port);
 		if (host.len > 0 && !has_block(p, host))

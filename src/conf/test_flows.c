@@ -125,7 +125,8 @@ static void nodes_of_a_cluster_are_told_and_tell(void **state)
 		false,
 		"store < imap * 143 anybody\n"
 		"store > cluster a.example 8120\n"
-		"proxy < authmod * 8121 proxy.authmod_trusted 192.0.2.8\n");
+		"proxy < authmod * 8121 proxy.authmod_trusted 192.0.2.8\n"
+		"proxy > cluster a.example 8120\n");
 }
 
 static void a_page_of_webmail_is_for_anybody(void **state)

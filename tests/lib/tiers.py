@@ -147,6 +147,14 @@ class Visitor(threading.Thread):
         self.join()
 
 
+def ended(client: imaplib.IMAP4) -> bool:
+    try:
+        client.noop()
+    except (OSError, EOFError, imaplib.IMAP4.error):
+        return True
+    return False
+
+
 def kind(wrong: BaseException) -> str:
     """In a word or two: what a client saw."""
     text = str(wrong)

@@ -12,7 +12,7 @@ import pytest
 import slapd
 from failover import Sender
 from shape import PATIENCE, SHAPE, Node, Shape, User
-from tiers import Visitor, await_all, command, node, sending, started, subjects
+from tiers import Visitor, await_all, command, ended, node, sending, started, subjects
 
 pytestmark = [
     pytest.mark.skipif(os.getuid() != 0, reason="needs network namespaces"),
@@ -159,14 +159,6 @@ def test_a_directory_that_is_away_is_no_wrong_password(proxied: Shape) -> None:
         except imaplib.IMAP4.error:
             assert time.monotonic() < end, "the directory is back, and nobody asks it"
             time.sleep(0.2)
-
-
-def ended(client: imaplib.IMAP4) -> bool:
-    try:
-        client.noop()
-    except (OSError, EOFError, imaplib.IMAP4.error):
-        return True
-    return False
 
 
 def test_a_user_who_is_kicked_is_gone_from_all_proxies_and_others_stay(proxied: Shape) -> None:

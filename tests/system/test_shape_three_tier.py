@@ -3,12 +3,13 @@
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
 import slapd
 from shape import PATIENCE, Node, Shape
-from tiers import await_all, listening, node, probe, started
+from tiers import await_all, command, ended, listening, node, probe, started
 
 pytestmark = [
     pytest.mark.skipif(os.getuid() != 0, reason="needs network namespaces"),
@@ -16,7 +17,7 @@ pytestmark = [
 ]
 WEB, PROXIES, STORES = ["web1", "web2"], ["proxy1", "proxy2"], ["store1", "store2"]
 ALL_PORTS = list(range(1, 65536))
-METRICS = 9090
+METRICS, AUTHMOD = 9090, 8120
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_outside_reaches_no_port_of_tier_3_either(tiers: Shape) -> None:
 
 def test_each_tier_reaches_what_it_needs_of_the_next_one_and_not_more(tiers: Shape) -> None:
     web, proxy, store = (node(tiers, name) for name in ("web1", "proxy1", "store1"))
-    mail = [port for port in listening(proxy.namespace) if port != METRICS]
+    mail = [port for port in listening(proxy.namespace) if port not in (METRICS, AUTHMOD)]
     assert {143, 993} <= set(mail)
     assert probe(outside(tiers), web.host, listening(web.namespace)) == [80]
     assert probe(outside(tiers), proxy.host, listening(proxy.namespace)) == mail
@@ -99,6 +100,17 @@ def test_mail_programs_are_served_through_the_tiers(tiers: Shape) -> None:
         inside = ["nsenter", f"--net=/run/netns/{outside(tiers)}"]
         subprocess.run([*inside, "/usr/bin/python3", "-c", script], check=True, timeout=60)
         await_all(node(tiers, "proxy2"), user, ["x"])
+
+
+def test_a_user_is_kicked_from_where_the_next_tier_is_reached(tiers: Shape) -> None:
+    user, proxies = tiers.fresh_user(), [node(tiers, name) for name in PROXIES]
+    clients = [proxy.open_imap(user) for proxy in proxies]
+    told = command(tiers, "proxy1", "user", "kick", user.name)
+    assert all("why" not in one for one in told["nodes"]), told
+    end = time.monotonic() + PATIENCE
+    while not all(ended(client) for client in clients):
+        assert time.monotonic() < end, "he is still there"
+        time.sleep(0.05)
 
 
 def test_it_says_what_an_operator_has_to_open(tiers: Shape) -> None:
