@@ -15,7 +15,7 @@ import node as nodes
 import ports
 import rspamd
 import service
-import slapd
+import slapd_server as slapd
 from front import haproxy_text
 from network import Network
 from node import Node

@@ -1,4 +1,4 @@
-"""rspamd from Debian's package, as milter of an mx: by its own rules, asking nobody in the DNS."""
+"""rspamd from Debian's package, as a milter: by its own rules, asking nobody in the DNS."""
 
 from pathlib import Path
 
@@ -20,19 +20,26 @@ options {{
 logging {{ type = "console"; level = "warning"; color = false; }}
 lang_det {{ languages = "{folder}/none"; }}
 worker "rspamd_proxy" {{
-	bind_socket = "127.0.0.1:{port}";
+	bind_socket = "{bind}";
 	milter = yes;
 	count = 1;
 	upstream "local" {{ default = yes; self_scan = yes; }}
 }}
 lua = "$RULESDIR/rspamd.lua"
+{more}
 """
+
+
+def write_config(folder: Path, bind: str, more: str = "") -> Path:
+    """`bind` and `more`: as in its config."""
+    (folder / "none").mkdir(parents=True, exist_ok=True)
+    (folder / "suffixes").write_text("com\norg\nexample\ntest\n")
+    config = folder / "rspamd.conf"
+    config.write_text(CONFIG.format(folder=folder, bind=bind, more=more))
+    return config
 
 
 def make(folder: Path, name: str, port: int, namespace: str) -> Service:
     """On loopback of the machine that it is on."""
-    (folder / "none").mkdir(parents=True, exist_ok=True)
-    (folder / "suffixes").write_text("com\norg\nexample\ntest\n")
-    config = folder / "rspamd.conf"
-    config.write_text(CONFIG.format(folder=folder, port=port))
+    config = write_config(folder, f"127.0.0.1:{port}")
     return service.make(folder, name, "rspamd", ["rspamd", "-f", "-i", "-c", str(config)], "127.0.0.1", port, namespace)

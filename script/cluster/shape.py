@@ -44,7 +44,8 @@ def mirror(folder: Path, program: Path, front: Front | None) -> list[Node]:
         wire.up(balancer=front is not None and front.has_machine)
     link = nodes.MIRROR_PORT if wire else ports.free(1, width=2)[0]
     for name, loopback in (("a", "127.0.0.1"), ("b", "127.0.0.2")):
-        numbers = nodes.WELL_KNOWN if wire else dict(zip(used, ports.free(len(used)), strict=True))
+        free = [nodes.WELL_KNOWN[name] for name in used] if wire else ports.free(len(used))
+        numbers = dict(zip(used, free, strict=True))
         more = {"mirror": f"{wire.peer_host(name) if wire else loopback}:{link}"}
         if wire:
             more |= {"namespace": wire.namespace(name), "host": wire.host(name)}

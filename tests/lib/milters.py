@@ -11,29 +11,10 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "script" / "cluster"))
+import rspamd as rspamd_server  # noqa: E402
+
 START_SECONDS = 60
-RSPAMD_CONFIG = """
-options {{
-	pidfile = "{folder}/pid";
-	cache_file = "{folder}/cache";
-	control_socket = "{folder}/control mode=0600";
-	tempdir = "{folder}";
-	url_tld = "{folder}/suffixes";
-	filters = "";
-	enable_test_patterns = true;
-	dns {{ nameserver = ["127.0.0.1:1"]; timeout = 0.1s; retransmits = 1; }}
-}}
-logging {{ type = "console"; level = "warning"; color = false; }}
-lang_det {{ languages = "{folder}/none"; }}
-worker "rspamd_proxy" {{
-	bind_socket = "{bind}";
-	milter = yes;
-	count = 1;
-	upstream "local" {{ default = yes; self_scan = yes; }}
-}}
-lua = "$RULESDIR/rspamd.lua"
-{more}
-"""
 # The three patterns that rspamd knows, in pieces so that this file is no spam itself.
 GTUBE = "JS*C4JDBQADN1.NSBN3*2IDNEN*" + "GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 REJECT, ADD_HEADER, REWRITE_SUBJECT = "X" + GTUBE, "Y" + GTUBE, "Z" + GTUBE
@@ -123,11 +104,8 @@ class Daemon:
 
 def rspamd(folder: Path, address: str, more: str = "") -> Daemon:
     """At "unix:PATH" or "127.0.0.1:PORT"; `more` is config."""
-    (folder / "none").mkdir()
-    (folder / "suffixes").write_text("com\norg\nexample\n")
     bind = f"{address[5:]} mode=0666" if address.startswith("unix:") else address
-    config = folder / "rspamd.conf"
-    config.write_text(RSPAMD_CONFIG.format(folder=folder, bind=bind, more=more))
+    config = rspamd_server.write_config(folder, bind, more)
     return Daemon(["rspamd", "-f", "-i", "-c", str(config)], address, folder / "log")
 
 
