@@ -269,8 +269,8 @@ static void each_type_says_what_it_expects(void **state)
 static void a_listener_of_another_role_is_refused(void **state)
 {
 	assert_fault("mx { listen imap *:143; }",
-		"t:1:13: wrong value \"imap\" for \"listen\", expected smtp, submission or "
-		"submissions, then an address");
+		"t:1:13: wrong value \"imap\" for \"listen\", expected smtp, submission, "
+		"submissions or authmod, then an address");
 }
 
 static void a_listener_needs_an_address_of_the_right_shape(void **state)

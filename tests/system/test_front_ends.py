@@ -220,26 +220,6 @@ def test_a_master_needs_his_password_and_a_user_who_may(world: World, password: 
         assert said[-1].startswith(f"a NO [{code}]"), said
 
 
-def test_a_master_with_a_wrong_password_blocks_no_client(world: World) -> None:
-    """20 failures are what an address may have."""
-    address = "198.51.100.30"
-    for _ in range(5):
-        wires = [Wire(world.imap, FRONT) for _ in range(LIMIT)]
-        try:
-            for wire in wires:
-                wire.imap(f'ID ("x-originating-ip" "{address}")')
-                for _ in range(2):
-                    wire.socket.sendall(f"b AUTHENTICATE PLAIN {plain(MASTER, 'wrong', world.ann)}\r\n".encode())
-            for wire in wires:
-                assert [wire.line()[:26] for _ in range(2)] == ["b NO [AUTHENTICATIONFAILED"] * 2
-        finally:
-            for wire in wires:
-                wire.__exit__()
-    with Wire(world.imap, FRONT) as wire:
-        wire.imap(f'ID ("x-originating-ip" "{address}")')
-        assert wire.imap(f"LOGIN {world.ann} {PASSWORD}")[-1].startswith("a OK")
-
-
 def test_a_master_is_nobody_elsewhere(world: World) -> None:
     right = plain(MASTER, MASTER_PASSWORD, world.ann)
     with Wire(world.imap, STRANGER) as wire:
