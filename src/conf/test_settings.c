@@ -501,7 +501,7 @@ static void explaining_an_unknown_option_names_the_nearest(void **state)
 
 static void the_manual_has_every_option(void **state)
 {
-	AUTO(buf_free) struct buf text = BUF(65536);
+	AUTO(buf_free) struct buf text = BUF(131072);
 	conf_write_manual(&text);
 	for (size_t i = 0; i < conf_option_count; i++) {
 		char entry[128];
