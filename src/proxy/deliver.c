@@ -297,12 +297,21 @@ static void answer(struct smtp_recipient *r)
 	}
 }
 
+static void send_to(void *context, void *item)
+{
+	proxy_hop_send(*(struct proxy_hop **)item, context);
+}
+
 static int deliver(void *context, struct smtp_transaction *t, struct err *err)
 {
+	struct proxy_deliver *d = context;
 	struct kept *k = kept_of(t);
+	struct proxy_hop *hops[HOPS_MAX];
+	size_t count = 0;
 	for (size_t i = 0; i < k->count; i++)
 		if (k->hops[i]->open && k->hops[i]->t.count > 0)
-			proxy_hop_send(k->hops[i], t);
+			hops[count++] = k->hops[i];
+	net_together_run(&d->together, d->loop, send_to, t, hops, sizeof(*hops), count);
 	for (size_t i = 0; i < t->count; i++)
 		answer(t->recipients[i]);
 	return 0;

@@ -9,12 +9,15 @@
 #ifndef PROXY_DELIVER_H
 #define PROXY_DELIVER_H
 
+#include "net/together.h"
 #include "proxy/proxy.h"
 #include "smtp/server.h"
 
 /* The `context` of a service with this backend; all is borrowed. */
 struct proxy_deliver {
 	struct proxy *proxy;
+	struct net_loop *loop;
+	struct net_together together; /* messages that go to several back ends at once */
 	bool lmtp;
 	char separator; /* of user and detail; '\0': there is none */
 };

@@ -16,7 +16,6 @@ enum {
 	PLACES_MAX = 4096,
 	KEEP_MS = 5 * 60 * 1000,
 	AWAY_MS = 2000,
-	JOBS_MAX = 256,
 };
 
 struct smtp_place {
@@ -33,11 +32,13 @@ struct smtp_places {
 	struct net_remote own_servers[SMTP_CLIENT_SERVERS_MAX];
 	size_t own_count;
 	char *hostname, port[8];
+	const char *const *names; /* borrowed */
+	size_t name_count;
 	bool tls;
 	unsigned timeout_ms;
 	size_t max;
 	int64_t keep_ms;
-	atomic_uint jobs;
+	struct net_together together;
 	struct net_tls_client *trust; /* NULL: nobody is spoken to by TLS */
 	pthread_mutex_t lock;         /* guards what follows; nothing waits under it */
 	struct smtp_place *buckets[BUCKETS];
@@ -74,6 +75,8 @@ int smtp_places_new(
 	bool tls = o->tls;
 	p->hostname = slice_dup(slice_str(o->hostname));
 	(void)snprintf(p->port, sizeof(p->port), "%u", o->port);
+	p->names = o->names;
+	p->name_count = o->name_count;
 	p->tls = o->tls;
 	p->timeout_ms = o->timeout_ms;
 	p->max = o->places_max ? o->places_max : PLACES_MAX;
@@ -119,7 +122,10 @@ void smtp_places_free(struct smtp_places *p)
 
 static bool is_here(const struct smtp_places *p, struct slice host)
 {
-	return p->own.pool && slice_eq_nocase(host, slice_str(p->hostname));
+	bool is = slice_eq_nocase(host, slice_str(p->hostname));
+	for (size_t i = 0; !is && i < p->name_count; i++)
+		is = slice_eq_nocase(host, slice_str(p->names[i]));
+	return is && p->own.pool;
 }
 
 static int no_host(struct slice text, struct err *err)
@@ -303,17 +309,9 @@ void smtp_places_give(struct smtp_places *p, struct smtp_place *place)
 	(void)pthread_mutex_unlock(&p->lock);
 }
 
-bool smtp_places_begin_job(struct smtp_places *p)
+struct net_together *smtp_places_together(struct smtp_places *p)
 {
-	if (atomic_fetch_add(&p->jobs, 1) < JOBS_MAX)
-		return true;
-	smtp_places_end_job(p);
-	return false;
-}
-
-void smtp_places_end_job(struct smtp_places *p)
-{
-	(void)atomic_fetch_sub(&p->jobs, 1);
+	return &p->together;
 }
 
 struct smtp_client_pool *smtp_place_pool(struct smtp_place *place)

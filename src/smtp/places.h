@@ -7,6 +7,7 @@
 #define SMTP_PLACES_H
 
 #include "base/arena.h"
+#include "net/together.h"
 #include "smtp/client.h"
 
 struct smtp_places;
@@ -17,10 +18,12 @@ enum { SMTP_PLACE_NAME_MAX = 255 };
 struct smtp_places_options {
 	const char *const *own; /* servers of our own store, as net/remote.h has them */
 	size_t own_count;
-	const char *hostname; /* ours: for LHLO; a place of that name is our own store */
-	const char *ca_file;  /* who vouches for servers with TLS; NULL: the system's */
-	uint16_t port;        /* of a host without one */
-	bool tls;             /* to other places: STARTTLS */
+	const char *hostname;     /* ours: for LHLO; a place of that name is our own store */
+	const char *const *names; /* and those of these names; borrowed */
+	size_t name_count;
+	const char *ca_file; /* who vouches for servers with TLS; NULL: the system's */
+	uint16_t port;       /* of a host without one */
+	bool tls;            /* to other places: STARTTLS */
 	unsigned timeout_ms;
 	size_t places_max; /* beside our own; 0: 4,096 */
 	int64_t keep_ms;   /* unused; 0: 5 minutes */
@@ -43,9 +46,8 @@ void smtp_places_give(struct smtp_places *places, struct smtp_place *place);
 void smtp_places_keep_house(struct smtp_places *places);
 size_t smtp_places_count(struct smtp_places *places); /* beside our own */
 
-/* One more job may send to a place, beside who waits for it: so many and no more at once. */
-WARN_UNUSED bool smtp_places_begin_job(struct smtp_places *places);
-void smtp_places_end_job(struct smtp_places *places);
+/* For those who send to several places at once. */
+struct net_together *smtp_places_together(struct smtp_places *places);
 
 struct smtp_client_pool *smtp_place_pool(struct smtp_place *place);
 /* It did not answer: for two seconds nobody need try; then one tries, and the others wait for what

@@ -30,7 +30,10 @@ static struct smtp_places *open_places(
 {
 	struct smtp_places *p;
 	struct err err;
+	static const char *const NAMES[] = {"node9.test"};
 	const struct smtp_places_options options = {.own = own,
+		.names = NAMES,
+		.name_count = 1,
 		.own_count = count,
 		.hostname = "us.test",
 		.ca_file = ca_file,
@@ -48,7 +51,8 @@ static void names_of_places(void **state)
 		const char *host, *name;
 	} GOOD[] = {{" Store1.Example.org ", "store1.example.org"},
 		{"a.test , B.test:2424", "a.test,b.test:2424"}, {"US.test", ""},
-		{"[2001:DB8::1]:24", "[2001:db8::1]:24"}, {"us.test,b.test", "us.test,b.test"}};
+		{"[2001:DB8::1]:24", "[2001:db8::1]:24"}, {"Node9.test", ""},
+		{"us.test,b.test", "us.test,b.test"}};
 	static const char *const BAD[] = {"a.test,", ",a.test", "a.test,,b.test", "a b.test",
 		"tls:a.test", "unix:/run/lmtp", "a.test:0", "a.test:x", "1:2:3",
 		"a,b,c,d,e,f,g,h,i"};

@@ -33,6 +33,8 @@ int mx_local_init(
 	const struct smtp_places_options options = {.own = conf->store.items,
 		.own_count = conf->store.count,
 		.hostname = role->settings->hostname,
+		.names = role->settings->proxy.names.items,
+		.name_count = role->settings->proxy.names.count,
 		.ca_file = conf->store_authorities[0] ? conf->store_authorities : NULL,
 		.port = (uint16_t)conf->backend_port,
 		.tls = conf->backend_tls == CONF_MX_BACKEND_STARTTLS,

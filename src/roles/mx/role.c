@@ -352,6 +352,11 @@ static void queue_metrics(struct role *role, struct state *s, struct buf *to)
 		role, to, "directory_remembered_total", "", directory_cached_used(s->directory));
 }
 
+static void local_metrics(struct role *role, struct state *s, struct buf *to)
+{
+	role_metric(role, to, "backends", "", smtp_places_count(s->local.places));
+}
+
 static void check_metrics(struct role *role, struct state *s, struct buf *to)
 {
 	const struct mx_checks *c = &s->checks;
@@ -368,6 +373,7 @@ static void metrics(struct role *role, struct buf *to)
 	service_metrics(role, to, "smtp", &s->exchanger.figures);
 	service_metrics(role, to, "submission", &s->submission.figures);
 	queue_metrics(role, s, to);
+	local_metrics(role, s, to);
 	check_metrics(role, s, to);
 	mx_forward_metrics(&s->forward, role, to);
 	role_metric(

@@ -16,8 +16,10 @@ static struct smtp_service service(
 void proxy_mail_init(struct proxy_mail *m, struct role *role, struct proxy *proxy)
 {
 	char separator = role->settings->store.plus_separator[0];
-	m->by_smtp = (struct proxy_deliver){proxy, false, separator};
-	m->by_lmtp = (struct proxy_deliver){proxy, true, separator};
+	m->by_smtp =
+		(struct proxy_deliver){.proxy = proxy, .loop = role->loop, .separator = separator};
+	m->by_lmtp = (struct proxy_deliver){
+		.proxy = proxy, .loop = role->loop, .lmtp = true, .separator = separator};
 	m->smtp = service(role, &m->by_smtp, SMTP_EXCHANGER);
 	m->lmtp = service(role, &m->by_lmtp, SMTP_LMTP);
 }
