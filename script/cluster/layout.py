@@ -40,6 +40,7 @@ class Layout:
         self.after: list[Callable[[], None]] = []  # to do once all nodes run
         folder.mkdir(parents=True, exist_ok=True)
         self.authority = certificate.authority(folder)
+        self._ports: dict[str, int] = {}
         self._hosts: dict[str, list[str]] = {}  # addresses that a node's certificate is good for besides
 
     def machine(self, name: str, tier: str) -> str:
@@ -56,7 +57,10 @@ class Layout:
         return self.network.namespace(name) if self.in_namespaces else ""
 
     def port(self, protocol: str) -> int:
-        return nodes.WELL_KNOWN[protocol] if self.in_namespaces else ports.free(1)[0]
+        """The same at all machines."""
+        if protocol not in self._ports:
+            self._ports[protocol] = nodes.WELL_KNOWN[protocol] if self.in_namespaces else ports.free(1)[0]
+        return self._ports[protocol]
 
     def node(self, name: str, tier: str, roles: list[str], protocols: list[str], **more: Any) -> Node:
         host = self.machine(name, tier)

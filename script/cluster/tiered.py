@@ -91,6 +91,14 @@ cluster {{
 }}""")
 
 
+def _ports_of_back_ends(layout: Layout) -> str:
+    """Where they are not the well-known ones."""
+    if layout.in_namespaces:
+        return ""
+    numbers = {"imap": "imaps", "pop3": "pop3s", "submission": "submissions", "smtp": "smtp", "lmtp": "lmtp"}
+    return "\n".join(f"{name}_port {layout.port(protocol)};" for name, protocol in numbers.items())
+
+
 def _domain_split(layout: Layout, homes: list[list[Node]], front: str | None, tiers: tuple[str, str]) -> None:
     """Two proxies of a tier and back ends of the next one, a list for each home: one node, or two that
     mirror each other. Users are spread over the homes by a directory."""
@@ -104,12 +112,15 @@ def _domain_split(layout: Layout, homes: list[list[Node]], front: str | None, ti
         layout.ask_ldap(proxy, directory)
         layout.tell(proxy, "proxy", f"""
 default_host {homes[0][0].host};
-backend_authorities "{authority}";""")
+backend_authorities "{authority}";
+{_ports_of_back_ends(layout)}""")
     stores = [node for home in homes for node in home]
     for store in stores:
         layout.ask_ldap(store, directory)
         authority, _ = layout.trust(store, "mx")
         layout.tell(store, "store", f"front_ends {_hosts(proxies)} {_hosts(stores)};")
+        if not layout.in_namespaces:
+            layout.tell(store, "mx", f"backend_port {layout.port('lmtp')};")
         layout.tell(store, "mx", f"""
 store_authorities "{authority}";
 xclient {{
