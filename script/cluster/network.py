@@ -95,7 +95,8 @@ class Network:
             ip("link", "set", bridge, "up")
             self._plug(router, self.router_card(tier), cord, tier, self._address(tier, ROUTER))
         inside = ["nsenter", f"--net=/run/netns/{router}"]
-        subprocess.run([*inside, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0"], check=True)
+        routes = ["net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0"]
+        subprocess.run([*inside, "sysctl", "-qw", *routes], check=True)
         for name, tier in self.places.items():
             self._add(name, tier)
 

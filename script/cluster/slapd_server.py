@@ -53,8 +53,9 @@ userPassword: {READER_PASSWORD}
 def entry(address: str, password: str, home: str) -> str:
     """`home`: the host, or hosts, that his mail is at."""
     local = address.partition("@")[0]
-    return (f"dn: uid={local},{BASE}\nobjectClass: inetOrgPerson\nobjectClass: rookeryUser\nuid: {local}\n"
-            f"cn: {local}\nsn: {local}\nmail: {address}\nuserPassword: {password}\nrookeryToHost: {home}\n\n")  # fmt: skip
+    return (f"dn: uid={local},{BASE}\nobjectClass: inetOrgPerson\nobjectClass: rookeryUser\n"
+            f"uid: {local}\ncn: {local}\nsn: {local}\nmail: {address}\nuserPassword: {password}\n"
+            f"rookeryToHost: {home}\n\n")  # fmt: skip
 
 
 def make(folder: Path, name: str, host: str, port: int, namespace: str, certificate: tuple[Path, Path, Path],

@@ -1,9 +1,9 @@
 """Clients that reach a mirror by one address, and live on when the node that served them is gone."""
 
-import contextlib
 import smtplib
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 
 from imap_client import Imap, uid_set
@@ -77,6 +77,7 @@ class Sender(threading.Thread):
         self.at, self.user = at, user
         self.acknowledged: list[str] = []
         self.pauses: list[float] = []  # seconds from one acknowledgement to the next
+        self.errors: Counter[str] = Counter()  # what came in place of an answer, or as one
         self.stopping = threading.Event()
 
     def run(self) -> None:
@@ -84,8 +85,11 @@ class Sender(threading.Thread):
         while not self.stopping.is_set():
             number += 1
             name = f"sent{number}"
-            with contextlib.suppress(OSError, smtplib.SMTPException):
+            try:
                 self._deliver(name)
+            except (OSError, smtplib.SMTPException) as wrong:
+                self.errors[type(wrong).__name__] += 1
+            else:
                 self.acknowledged.append(name)
                 now = time.monotonic()
                 self.pauses.append(now - last)

@@ -111,7 +111,8 @@ class Visitor(threading.Thread):
     def run(self) -> None:
         while not self.stopping.is_set():
             try:
-                client = imaplib.IMAP4_SSL(self.at.host, self.at.imaps, ssl_context=self.at.tls(), timeout=ATTEMPT_SECONDS)
+                client = imaplib.IMAP4_SSL(
+                    self.at.host, self.at.imaps, ssl_context=self.at.tls(), timeout=ATTEMPT_SECONDS)  # fmt: skip
                 try:
                     client.login(self.user.name, self.user.password)
                     self._stay(client)
@@ -161,7 +162,8 @@ def kind(wrong: BaseException) -> str:
     for word in ("UNAVAILABLE", "AUTHENTICATIONFAILED"):
         if word in text:
             return word
-    return type(wrong).__name__ if isinstance(wrong, OSError) else text.split(":")[-1].strip()[:60] or type(wrong).__name__
+    said = "" if isinstance(wrong, OSError) else text.split(":")[-1].strip()[:60]
+    return said or type(wrong).__name__
 
 
 def probe(namespace: str, host: str, ports: list[int], seconds: float = 1.5) -> list[int]:
@@ -201,6 +203,7 @@ print(json.dumps(sorted(found)))
 
 def listening(namespace: str) -> list[int]:
     """TCP ports at which anybody in that namespace listens, but on loopback."""
-    done = subprocess.run(["nsenter", f"--net=/run/netns/{namespace}", "ss", "-Hltn"], capture_output=True, text=True, check=True)
+    words = ["nsenter", f"--net=/run/netns/{namespace}", "ss", "-Hltn"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
     places = [line.split()[3].rpartition(":") for line in done.stdout.splitlines()]
     return sorted({int(port) for host, _, port in places if not host.startswith(("127.", "[::1"))})

@@ -54,8 +54,8 @@ def test_one_half_is_lost_under_load_and_nobodys_mail_stops_for_long(proxied: Sh
                 visitor.await_more()
         node(proxied, half).do("start" if what == "kill" else "plug")
     for visitor in visitors:
-        print(f"{visitor.user.name}: {len(visitor.acknowledged)} stored, {visitor.pause():.2f} s without an answer at most"
-              f" (bar: {BAR_SECONDS:.0f}); {dict(visitor.errors)}")  # fmt: skip
+        print(f"{visitor.user.name}: {len(visitor.acknowledged)} stored, {visitor.pause():.2f} s without an answer"
+              f" at most (bar: {BAR_SECONDS:.0f}); {dict(visitor.errors)}")  # fmt: skip
         assert "AUTHENTICATIONFAILED" not in visitor.errors
         await_all(front(proxied), visitor.user, visitor.acknowledged)
     assert not visitors[1].errors  # of the other pair

@@ -62,8 +62,8 @@ def test_one_half_is_lost_under_load_and_nobodys_mail_stops_for_long(split: Shap
     for sender, user in zip(senders, users, strict=True):
         found = await_all(front(split), user, sender.acknowledged)
         assert all(found[name] == 1 for name in sender.acknowledged), "a message is there twice"
-        print(f"{len(sender.acknowledged)} through {sender.at.name}: {max(sender.pauses):.2f} s without an answer at most"
-              f" (bar: {BAR_SECONDS:.0f})")  # fmt: skip
+        print(f"{len(sender.acknowledged)} through {sender.at.name}: {max(sender.pauses):.2f} s without an answer"
+              f" at most (bar: {BAR_SECONDS:.0f})")  # fmt: skip
     told = reader.come_back()
     assert told.uid_validity == reader.uid_validity and not told.vanished
     await_sync(split, *HALVES)

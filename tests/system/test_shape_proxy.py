@@ -88,9 +88,10 @@ def test_mail_for_all_goes_to_all_whatever_back_end_gets_it(proxied: Shape, name
 def test_users_send_through_the_proxies_by_their_own_back_end(proxied: Shape) -> None:
     users = one_of_each(proxied)
     for number, user in enumerate(users):
-        with smtplib.SMTP_SSL(front(proxied).host, front(proxied).submissions, context=front(proxied).tls(), timeout=PATIENCE) as client:
+        at, text = front(proxied), f"From: {user.name}\r\nSubject: {number}\r\n\r\nx\r\n"
+        with smtplib.SMTP_SSL(at.host, at.submissions, context=at.tls(), timeout=PATIENCE) as client:
             client.login(user.name, user.password)
-            client.sendmail(user.name, [other.name for other in users], f"From: {user.name}\r\nSubject: {number}\r\n\r\nx\r\n")
+            client.sendmail(user.name, [other.name for other in users], text)
         assert f"user={user.name} protocol=submission" in (proxied.folder / STORES[number] / "log").read_text()
     for user in users:
         await_all(front(proxied), user, ["0", "1", "2", "3"])

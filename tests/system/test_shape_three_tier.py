@@ -62,7 +62,8 @@ def test_each_tier_reaches_what_it_needs_of_the_next_one_and_not_more(tiers: Sha
     assert probe(outside(tiers), web.host, listening(web.namespace)) == [80]
     assert probe(outside(tiers), proxy.host, listening(proxy.namespace)) == mail
     assert probe(web.namespace, proxy.host, listening(proxy.namespace)) == mail
-    assert probe(proxy.namespace, store.host, ALL_PORTS) == [port for port in listening(store.namespace) if port != METRICS]
+    served = [port for port in listening(store.namespace) if port != METRICS]
+    assert probe(proxy.namespace, store.host, ALL_PORTS) == served
     assert probe(proxy.namespace, directory(tiers).host, ALL_PORTS) == [636]
 
 
@@ -123,5 +124,6 @@ def test_it_says_what_an_operator_has_to_open(tiers: Shape) -> None:
         words = [program, "--config", str(tiers.folder / name / "rookery.conf"), "firewall", *behind]
         text = subprocess.run(words, capture_output=True, text=True, check=True).stdout
         print(f"\n{name}, {node(tiers, name).host}\n{text}", end="")
-        ports = {int(row.split("/tcp")[0].split()[-1]) for row in text.partition("Connects")[0].splitlines() if "/tcp" in row}
+        rows = [row for row in text.partition("Connects")[0].splitlines() if "/tcp" in row]
+        ports = {int(row.split("/tcp")[0].split()[-1]) for row in rows}
         assert ports == set(listening(node(tiers, name).namespace))

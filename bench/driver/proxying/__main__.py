@@ -121,15 +121,16 @@ class Work:
         result = run.generator.run(at, self.mode, "imaps" if tls else "imap", **self.options(run.size), **more)
         if int(result["errors"]):
             raise RuntimeError(f"{result['errors']} errors")
-        return {(self.name, self.unit): float(result["rate"]), (self.name, "p50 ms"): float(result["p50_ms"]),
-                (self.name, "p99 ms"): float(result["p99_ms"]), (self.name, "operations"): float(result["ops"])}  # fmt: skip
+        words = {self.unit: "rate", "p50 ms": "p50_ms", "p99 ms": "p99_ms", "operations": "ops"}
+        return {(self.name, figure): float(result[word]) for figure, word in words.items()}
 
     def compare(self, found: Found, direct: Found, cpu: float) -> Found:
         count = found.pop((self.name, "operations"))
         rate, p50 = (self.name, self.unit), (self.name, "p50 ms")
         return {rate: found[rate], (self.name, "% of direct"): 100 * found[rate] / direct[rate],
                 (self.name, "proxy CPU µs each"): 1e6 * cpu / count,
-                (self.name, "added p50 ms"): found[p50] - direct[p50], (self.name, "p99 ms"): found[self.name, "p99 ms"]}  # fmt: skip
+                (self.name, "added p50 ms"): found[p50] - direct[p50],
+                (self.name, "p99 ms"): found[self.name, "p99 ms"]}  # fmt: skip
 
 
 def mix(connections: int, count: Callable[[Size], int]) -> Callable[[Size], dict[str, object]]:

@@ -107,21 +107,25 @@ class Run:
         found: Found = {}
         if visitors:
             found[name, "IMAP: s without an answer"] = max(visitor.pause() for visitor in visitors)
-            found[name, "IMAP: told no, or cut, each"] = sum(sum(v.errors.values()) for v in visitors) / len(visitors)
+            told_no = sum(sum(visitor.errors.values()) for visitor in visitors)
+            found[name, "IMAP: told no, or cut, each"] = told_no / len(visitors)
         if senders:
             found[name, "SMTP: s without an answer"] = max(max(sender.pauses) for sender in senders)
+            found[name, "SMTP: told no, or cut, each"] = sum(sum(s.errors.values()) for s in senders) / len(senders)
         if crowd.others:
-            found[name, "others: s without an answer"] = max(
-                other.pause() if isinstance(other, Visitor) else max(other.pauses) for other in crowd.others)  # fmt: skip
-            found[name, "others: told no, or cut"] = sum(
-                sum(other.errors.values()) for other in crowd.others if isinstance(other, Visitor))  # fmt: skip
+            found[name, "others: s without an answer"] = max(map(pause, crowd.others))
+            found[name, "others: told no, or cut"] = sum(sum(other.errors.values()) for other in crowd.others)
         found[name, "acknowledged"] = sum(len(client.acknowledged) for client in crowd.all())
         found[name, "clients that miss something acknowledged"] = lost
         for key, value in found.items():
             self.figures["rookery"].setdefault(key, []).append(value)
         told = self.seen.setdefault(name, Counter())
-        for visitor in visitors:
-            told.update(visitor.errors)
+        for client in crowd.affected:
+            told.update(client.errors)
+
+
+def pause(client: Client) -> float:
+    return client.pause() if isinstance(client, Visitor) else max(client.pauses)
 
 
 def front_of(shape: shapes.Shape) -> shapes.Node:
@@ -194,7 +198,8 @@ def measure(run: Run, chosen: argparse.Namespace) -> None:
     print()
     for name, told in run.seen.items():
         if told:
-            print(f"{name}; what IMAP clients saw: " + ", ".join(f"{what} ({count})" for what, count in told.most_common()))
+            words = ", ".join(f"{what} ({count})" for what, count in told.most_common())
+            print(f"{name}; what clients saw: {words}")
     print(f"The worst of {run.rounds} losses each, {run.each} clients of a kind, {time.monotonic() - begun:.0f} s. "
           f"{machine.describe()}; {others.text()}.")  # fmt: skip
     if chosen.json:
