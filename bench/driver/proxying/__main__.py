@@ -150,7 +150,11 @@ def parked(run: Run) -> None:
         if not PROXIES[name].speaks_tls_to_stores:
             continue
         proxy = run.proxy(name, tls=True)
-        count = run.size.parked if name == OurProxy.name else run.size.peer_parked
+        wanted = run.size.parked if name == OurProxy.name else run.size.peer_parked
+        allowed = (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - FILES_BESIDE) // 2
+        count = min(wanted, allowed)
+        if count < wanted:
+            tell(f"{name}: {count} parked connections in place of {wanted}: a process may hold no more files")
         try:
             found = hold(run, proxy, count)
         except RuntimeError as wrong:
