@@ -3,7 +3,7 @@
 #include "proxy/hop.h"
 
 #include "base/alloc.h"
-#include "envelope/command.h"
+#include "envelope/path.h"
 
 static int hello(
 	struct proxy_hop *hop, const char *hostname, struct smtp_offer *offer, struct err *err)
@@ -42,9 +42,10 @@ static bool offers(const struct smtp_offer *offer, const char *attribute)
 	return false;
 }
 
+/* Values are xtext (RFC 3461 section 4): what would have to be encoded is left out. */
 static void add(const struct smtp_offer *offer, const char *name, const char *value, struct buf *to)
 {
-	if (value && value[0] && offers(offer, name))
+	if (value && value[0] && !strpbrk(value, "+= \r\n") && offers(offer, name))
 		buf_printf(to, " %s=%s", name, value);
 }
 
@@ -62,14 +63,9 @@ static void add_address(const struct smtp_offer *offer, const struct net_address
 	add(offer, port_name, port, to);
 }
 
-/* What the client said of his name goes on only when it needs no encoding. */
 static const char *plain_helo(const struct proxy_client *client)
 {
-	struct slice helo = slice_str(client->helo);
-	return helo.len > 0 && envelope_is_domain(helo) && slice_find(helo, '+') < 0 &&
-			       slice_find(helo, '=') < 0
-		       ? client->helo
-		       : NULL;
+	return client->helo && envelope_is_domain(slice_str(client->helo)) ? client->helo : NULL;
 }
 
 /* Who the client is, as far as the back end wants to hear it; then the session begins anew. */

@@ -81,7 +81,7 @@ class World:
         return self.own(f"store{index}", (
             f"tls {{\n    certificate {{\n        chain {self.run}/store.pem;\n        key {self.run}/store.key;\n    }}\n}}\n"
             f"store {{\n    listen imap 127.0.0.1:{imap};\n    listen lmtp {self.address(index)}:{self.lmtp};\n"
-            f"    front_ends 127.0.0.1;\n    lmtp_socket unix:{self.run}/lmtp{index or str()};\n"
+            f"    front_ends 127.0.0.1;\n    lmtp_socket unix:{self.run}/{'proxy-lmtp' if index == 0 else f'lmtp{index}'};\n"
             f"    authmod_socket unix:{self.run}/authmod{index};\n    password_hash_memory 1M;\n"
             f"    password_hash_passes 1;\n    scram_iterations 4096;\n}}"), imap)  # fmt: skip
 
