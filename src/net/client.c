@@ -359,17 +359,8 @@ int net_client_read_bytes(struct net_client *client, size_t len, struct buf *to,
 	return 0;
 }
 
-void net_client_close(struct net_client *client)
+static void free_client(struct net_client *client)
 {
-	if (!client)
-		return;
-	if (client->top) {
-		if (!client->failed)
-			client->top->ops->finish(client->top);
-		client->top->ops->free(client->top);
-	}
-	if (client->socket.fd >= 0)
-		(void)close(client->socket.fd);
 	if (!client->trust_lent)
 		net_tls_client_free(client->trust);
 	buf_free(&client->in);
@@ -377,6 +368,34 @@ void net_client_close(struct net_client *client)
 	free(client->tls_name);
 	free(client->ca_file);
 	free(client);
+}
+
+void net_client_close(struct net_client *client)
+{
+	if (!client)
+		return;
+	if (client->top) {
+		if (!client->failed)
+			(void)client->top->ops->finish(client->top);
+		client->top->ops->free(client->top);
+	}
+	if (client->socket.fd >= 0)
+		(void)close(client->socket.fd);
+	free_client(client);
+}
+
+void net_client_release(struct net_client *client, struct net_end *end, struct buf *input)
+{
+	end->socket = client->socket;
+	end->top = client->top;
+	end->broken = client->failed || client->out.failed;
+	struct net_layer **lowest = &end->top;
+	while (*lowest != &client->socket.layer)
+		lowest = &(*lowest)->below;
+	*lowest = &end->socket.layer;
+	buf_add_slice(&end->out, buf_slice(&client->out));
+	buf_add_slice(input, slice_from(buf_slice(&client->in), client->in_at));
+	free_client(client);
 }
 
 bool net_client_is_quiet(struct net_client *client)

@@ -64,7 +64,7 @@ static ssize_t read_all(struct slice bytes, size_t step, size_t room, struct buf
 		if (got > 0)
 			must(layer->ops->write(layer, at, (size_t)got) != 0);
 	} while (got > 0);
-	layer->ops->finish(layer);
+	(void)layer->ops->finish(layer);
 	layer->ops->free(layer);
 	return got;
 }

@@ -32,6 +32,7 @@ struct record_layer {
 				*/
 	unsigned in_vain;
 	bool ended, broken;
+	bool finished; /* close_notify was said */
 };
 
 /* 0 when nothing is left in `out`; else WANT_WRITE or BROKEN. */
@@ -86,7 +87,7 @@ static ssize_t take_key_update(struct record_layer *r, struct slice message)
 		return refuse(r, TLS_ILLEGAL_PARAMETER);
 	bool wants_ours = m[4] == 1;
 	tls_keys_update(&r->in_keys);
-	if (wants_ours)
+	if (wants_ours && !r->finished)
 		say_key_update(r);
 	return 0;
 }
@@ -266,12 +267,16 @@ static int record_handshake(struct net_layer **layer, struct err *err)
 	return 0;
 }
 
-static void record_finish(struct net_layer *layer)
+static int record_finish(struct net_layer *layer)
 {
 	static const char MESSAGE[ALERT_LEN] = {1, TLS_CLOSE_NOTIFY}; /* warning */
 	struct record_layer *r = (struct record_layer *)layer;
-	if (!r->broken && r->out.len == 0)
+	if (r->broken)
+		return 0;
+	if (!r->finished)
 		say(r, TLS_ALERT, slice(MESSAGE, sizeof(MESSAGE)));
+	r->finished = true;
+	return flush(r) == NET_LAYER_WANT_WRITE ? NET_LAYER_WANT_WRITE : 0;
 }
 
 static void record_free(struct net_layer *layer)

@@ -250,14 +250,16 @@ static ssize_t tls_write(struct net_layer *layer, const void *from, size_t len)
 	return why == 0 ? NET_LAYER_BROKEN : why;
 }
 
-static void tls_finish(struct net_layer *layer)
+static int tls_finish(struct net_layer *layer)
 {
 	struct tls_layer *tls = (struct tls_layer *)layer;
 	if (tls->broken || SSL_in_init(tls->ssl))
-		return;
+		return 0;
 	ERR_clear_error();
-	(void)SSL_shutdown(tls->ssl);
+	int said = SSL_shutdown(tls->ssl);
+	bool again = said < 0 && SSL_get_error(tls->ssl, said) == SSL_ERROR_WANT_WRITE;
 	ERR_clear_error();
+	return again ? NET_LAYER_WANT_WRITE : 0;
 }
 
 static const struct net_tls_info *tls_info(struct net_layer *layer)

@@ -21,6 +21,7 @@ enum {
 	NET_ABOUT_TIMERS = NET_ABOUT_LISTENER - 2,
 	NET_ABOUT_END = NET_ABOUT_LISTENER - 3, /* workers go home */
 	NET_SLOTS_MAX = 1 << 24,
+	NET_ABOUT_FAR = NET_SLOTS_MAX, /* added to a slot id: what is joined with it */
 };
 
 struct net_listener {

@@ -36,9 +36,12 @@ static bool handle(struct net_runner *runner, const struct epoll_event *event)
 	struct net_loop *loop = runner->loop;
 	uint64_t about = event->data.u64;
 	uint32_t index = (uint32_t)about;
-	if (index < NET_SLOTS_MAX) {
+	if (index < NET_ABOUT_FAR + NET_SLOTS_MAX) {
+		bool far = index & NET_ABOUT_FAR;
+		unsigned bits = bits_of(event->events);
 		struct net_session *session =
-			net_slots_post(&loop->slots, about, bits_of(event->events));
+			net_slots_post(&loop->slots, far ? about - NET_ABOUT_FAR : about,
+				far ? bits << NET_SLOT_FAR_SHIFT : bits);
 		if (session)
 			net_session_drive(session, runner);
 	} else if (index >= NET_ABOUT_LISTENER) {
