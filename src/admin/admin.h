@@ -9,6 +9,7 @@
 #include "acme/kept.h"
 #include "base/err.h"
 #include "directory/directory.h"
+#include "directory/sessions.h"
 #include "keys/keys.h"
 #include "dns/dns.h"
 #include "mail/mail.h"
@@ -24,13 +25,14 @@ struct admin {
 	struct store *store;
 	struct mail *mail;
 	struct directory *directory;
-	struct mirror_node *mirror;    /* of the role's own store; NULL: it has none */
-	struct queue *queue;           /* the mx role's; NULL: this is not the mx role */
-	struct keys *keys;             /* the same */
-	struct reports *reports;       /* the same */
-	const struct acme_plans *acme; /* of the role that keeps certificates; else NULL */
-	const char *hostname;          /* the same */
-	struct dns *dns;               /* of ADMIN_DNS; else NULL */
+	struct directory_sessions *sessions; /* on this node; NULL: no role runs */
+	struct mirror_node *mirror;          /* of the role's own store; NULL: it has none */
+	struct queue *queue;                 /* the mx role's; NULL: this is not the mx role */
+	struct keys *keys;                   /* the same */
+	struct reports *reports;             /* the same */
+	const struct acme_plans *acme;       /* of the role that keeps certificates; else NULL */
+	const char *hostname;                /* the same */
+	struct dns *dns;                     /* of ADMIN_DNS; else NULL */
 };
 
 /* One call. */

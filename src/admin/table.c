@@ -130,6 +130,8 @@ const struct admin_command admin_commands[] = {
 		admin_user_show},
 	{"user set", "ADDRESS", "Changes a user.", 1, 1, USER_OPTIONS, false, ADMIN_NOTHING, NULL,
 		admin_user_set},
+	{"user kick", "ADDRESS", "Ends all sessions of a user on this node.", 1, 1, NO_OPTIONS,
+		false, ADMIN_NOTHING, NULL, admin_user_kick},
 	{"user password", "ADDRESS", "Sets a user's password.", 1, 1, NO_OPTIONS, true,
 		ADMIN_NOTHING, NULL, admin_user_password},
 	{"user remove", "ADDRESS", "Removes a user and all that is his.", 1, 1, USER_REMOVE_OPTIONS,

@@ -4,6 +4,8 @@
 #include "mail/mailbox.h"
 #include "mail/quota.h"
 
+enum { KICK_GRACE_MS = 2000 };
+
 static json_t *forwards_json(const struct directory_user *u)
 {
 	json_t *list = json_array();
@@ -140,6 +142,31 @@ int admin_user_show(
 	if (directory_user_show(admin->directory, admin_argument(call, 0), &arena, &user, err) < 0)
 		return -1;
 	*ret_result = user_json(admin, &user);
+	return 0;
+}
+
+/* Who the directory can't tell about may be logged in all the same. */
+int admin_user_kick(
+	struct admin *admin, const struct admin_call *call, json_t **ret_result, struct err *err)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct directory_user user = {0};
+	struct directory_who who = {.user = admin_argument(call, 0)};
+	unsigned count = 0;
+	directory_flush(admin->directory, who.user);
+	int r = directory_user_show(admin->directory, who.user, &arena, &user, err);
+	if (r < 0 && err->kind == ERR_BAD_INPUT)
+		return r;
+	if (r == 0)
+		who = (struct directory_who){.account = user.account, .user = user.name};
+	if (admin->sessions)
+		count = directory_sessions_end(admin->sessions, &who, KICK_GRACE_MS);
+	if (r < 0 && count == 0)
+		return r;
+	directory_flush(admin->directory, who.user);
+	*ret_result = json_pack("{s:o, s:I}", "message",
+		json_sprintf("%u sessions of %.*s were ended.", count, SLICE_ARG(who.user)),
+		"sessions", (json_int_t)count);
 	return 0;
 }
 

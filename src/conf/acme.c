@@ -4,8 +4,8 @@
 static bool is_listened_to(const struct conf_settings *s, const char *address)
 {
 	const struct conf_listens none = {NULL, 0};
-	const struct conf_listens all[] = {
-		s->mx.on ? s->mx.listen : none, s->store.on ? s->store.listen : none};
+	const struct conf_listens all[] = {s->mx.on ? s->mx.listen : none,
+		s->store.on ? s->store.listen : none, s->proxy.on ? s->proxy.listen : none};
 	for (size_t role = 0; role < ARRAY_LEN(all); role++)
 		for (size_t i = 0; i < all[role].count; i++)
 			if (strcmp(all[role].items[i].address, address) == 0)

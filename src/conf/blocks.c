@@ -153,6 +153,18 @@ const struct conf_block conf_blocks[] = {
 			"clients on by SMTP and say by XCLIENT who they are: then all checks, "
 			"limits "
 			"and logs are about the client, not about the front end."},
+	{.path = "proxy",
+		.on = offsetof(struct conf_settings, proxy.on),
+		.help = "The role that looks up where a user lives and passes his connection on to "
+			"that back end. This machine has the role when the block is there."},
+	{.path = "proxy.backend",
+		.label = "its name, as the directory has it",
+		.on = CONF_NO_OFFSET,
+		.item_size = sizeof(struct conf_backend),
+		.items = offsetof(struct conf_settings, proxy.backends),
+		.count = offsetof(struct conf_settings, proxy.backend_count),
+		.help = "What holds for one back end alone. Those that need nothing of the kind "
+			"need no block. May be repeated."},
 	{.path = "store",
 		.on = offsetof(struct conf_settings, store.on),
 		.help = "The role that keeps mailboxes and serves them. This machine has the role "

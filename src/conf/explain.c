@@ -123,11 +123,12 @@ static void sample_option(const struct conf_option *option, const char *indent, 
 	}
 }
 
-/* Whether the block stands in the sample uncommented: the roles do, and what is there anyway. */
+/* Whether the block stands in the sample uncommented: mx and store do, and what is there anyway. */
 static bool is_live(const struct conf_block *block)
 {
 	return !block->item_size && strcmp(block->path, "metrics") != 0 &&
-	       strcmp(block->path, "store.learn") != 0 && strcmp(block->path, "tls.acme") != 0;
+	       strcmp(block->path, "store.learn") != 0 && strcmp(block->path, "tls.acme") != 0 &&
+	       strcmp(block->path, "proxy") != 0;
 }
 
 static void sample_block(const struct conf_block *block, unsigned depth, struct buf *to)

@@ -328,6 +328,8 @@ const struct conf_option conf_options[] = {
 		.help = "The controller's enable_password, or password; \"\" when it trusts this "
 			"machine's addresses."},
 
+#include "conf/options_proxy.inc"
+
 	MIRROR_OPTIONS("store.mirror", store.mirror, "7625"),
 	MIRROR_OPTIONS("mx.mirror", mx.mirror, "7626"),
 };

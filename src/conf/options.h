@@ -1,6 +1,7 @@
 /* The rows: every block and every option of the config file. All that knows an option by name works
  * from them: reading, defaults, reload, manual, sample file. To add an option, add a field to
- * settings.h and a row to options.c (options_mx.inc for the mx); blocks stand in blocks.c. */
+ * settings.h and a row to options.c (options_mx.inc for the mx, options_proxy.inc for the proxy);
+ * blocks stand in blocks.c. */
 #ifndef CONF_OPTIONS_H
 #define CONF_OPTIONS_H
 

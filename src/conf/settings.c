@@ -224,8 +224,8 @@ static void check_certificates(struct reading *r)
 {
 	const struct conf_settings *s = r->settings;
 	const struct conf_listens none = {NULL, 0};
-	const struct conf_listens all[] = {
-		s->mx.on ? s->mx.listen : none, s->store.on ? s->store.listen : none};
+	const struct conf_listens all[] = {s->mx.on ? s->mx.listen : none,
+		s->store.on ? s->store.listen : none, s->proxy.on ? s->proxy.listen : none};
 	if (s->tls.self_signed || s->tls.certificate_count > 0 || s->tls.acme.on)
 		return;
 	for (size_t role = 0; role < ARRAY_LEN(all); role++)
@@ -350,6 +350,9 @@ static const struct {
 	[CONF_POP3S] = {"pop3s", true},
 	[CONF_LMTP] = {"lmtp", false},
 	[CONF_AUTHMOD] = {"authmod", true},
+	[CONF_MANAGESIEVE] = {"managesieve", false},
+	[CONF_HTTP] = {"http", false},
+	[CONF_HTTPS] = {"https", true},
 };
 _Static_assert(ARRAY_LEN(protocols) == CONF_PROTOCOLS, "each protocol has a row");
 

@@ -33,6 +33,9 @@ enum conf_protocol {
 	CONF_POP3S,
 	CONF_LMTP,
 	CONF_AUTHMOD,
+	CONF_MANAGESIEVE,
+	CONF_HTTP,
+	CONF_HTTPS,
 	CONF_PROTOCOLS, /* how many there are */
 };
 const char *conf_protocol_name(enum conf_protocol protocol); /* "imaps" */
@@ -339,6 +342,50 @@ struct conf_directory {
 	struct conf_ldap ldap;
 };
 
+/* How back ends are spoken to; in the order of the option's words. */
+enum conf_backend_tls {
+	CONF_BACKEND_IMPLICIT,
+	CONF_BACKEND_STARTTLS,
+	CONF_BACKEND_NONE,
+	CONF_BACKEND_AS_PROXY, /* of one: as the block proxy says */
+};
+struct conf_backend_ports { /* 0: not told */
+	uint64_t imap, pop3, submission, managesieve, http, smtp, lmtp;
+};
+/* What holds for one back end alone. */
+struct conf_backend {
+	const char *name;    /* as the directory has it; "" when the block has none */
+	const char *address; /* IP; "": what the name says */
+	enum conf_backend_tls tls;
+	const char *authorities;
+	struct conf_backend_ports ports;
+};
+
+/* In the order of the option's words. */
+enum conf_proxy_login { CONF_PROXY_LOGIN_PASSWORD, CONF_PROXY_LOGIN_MASTER };
+struct conf_proxy {
+	bool on;
+	const char *user;
+	struct conf_listens listen;
+	const char *default_host;   /* hosts, commas between; "": none */
+	struct conf_list names;     /* of this node, beside hostname */
+	struct conf_list directory; /* authmod servers; none: the block directory */
+	const char *directory_authorities, *directory_secret_file; /* "": none */
+	uint64_t directory_timeout_ms;
+	struct conf_list front_ends; /* networks of who may speak for others */
+	enum conf_proxy_login login;
+	const char *master_user, *master_secret_file;
+	bool oauth;
+	uint64_t connect_timeout_ms, backend_timeout_ms, login_timeout_ms, idle_timeout_ms;
+	const char *control_socket;
+	enum conf_backend_tls backend_tls;
+	const char *backend_authorities; /* file; "": the system's */
+	bool backend_proxy_header;
+	struct conf_backend_ports ports;
+	const struct conf_backend *backends;
+	size_t backend_count;
+};
+
 struct conf_settings {
 	const char *file; /* where it was read from */
 	const char *hostname, *data, *run, *user, *control_socket;
@@ -352,6 +399,7 @@ struct conf_settings {
 	struct conf_metrics metrics;
 	struct conf_mx mx;
 	struct conf_store store;
+	struct conf_proxy proxy;
 };
 
 /* Reads a file and what it includes. Every fault that is found (CONF_FAULTS_MAX at most) is added

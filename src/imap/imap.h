@@ -5,6 +5,7 @@
 #define IMAP_IMAP_H
 
 #include "directory/directory.h"
+#include "directory/sessions.h"
 #include "directory/throttle.h"
 #include "mail/mail.h"
 #include "net/session.h"
@@ -18,6 +19,7 @@ struct imap_service {
 	struct mail *mail; /* borrowed, as all here */
 	struct directory *directory;
 	struct directory_throttle *throttle; /* of failed logins; NULL: none */
+	struct directory_sessions *sessions; /* who is logged in; NULL: nobody wants to know */
 	const char *hostname;
 	int spool_dir_fd;          /* folder for messages on their way in */
 	unsigned login_timeout_ms; /* until logged in; 0: 3 minutes */

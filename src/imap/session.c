@@ -90,6 +90,8 @@ void imap_logged_in(struct imap_session *s, const struct directory_user *user)
 	s->state = IMAP_AUTHENTICATED;
 	s->failures = 0;
 	net_log_tag(s->net, "user", user->name);
+	s->presence = directory_sessions_add(s->service->sessions, s->net,
+		&(struct directory_who){.account = user->account, .user = user->name}, false);
 	net_set_timeout(s->net, s->service->idle_timeout_ms ? s->service->idle_timeout_ms
 							    : DEFAULT_IDLE_TIMEOUT_MS);
 }
@@ -254,6 +256,8 @@ static enum net_next run(struct net_session *net, unsigned events)
 	struct imap_session *s = net_state(net);
 	if (events & NET_SHUTDOWN)
 		return bye(s, "* BYE Server is going down, come back soon\r\n");
+	if (directory_presence_is_told(s->presence))
+		return bye(s, "* BYE [UNAVAILABLE] Please log in again\r\n");
 	if ((events & NET_TIMEOUT) && !s->going)
 		return bye(s, "* BYE Autologout; idle for too long\r\n");
 	for (;;) {
@@ -301,6 +305,8 @@ static void close_session(struct net_session *net)
 	free_going(s);
 	imap_unselect(s);
 	arena_free(&s->arena);
+	directory_sessions_remove(s->service->sessions, s->presence);
+	s->presence = NULL;
 	free(s->user);
 	s->user = NULL;
 }

@@ -79,6 +79,7 @@ struct imap_session {
 	unsigned enabled;  /* enum imap_enabled */
 	unsigned failures; /* bad logins, then bad commands */
 	struct imap_user *user;
+	struct directory_presence *presence; /* since the login */
 	struct imap_selected *selected;
 	struct imap_collect collect;
 	struct imap_going *going;

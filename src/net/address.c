@@ -104,6 +104,17 @@ int net_address_parse(struct slice text, struct net_address *ret_address, struct
 		SLICE_ARG(host));
 }
 
+bool net_address_of_ip(struct slice ip, uint16_t port, struct net_address *ret_address)
+{
+	*ret_address = (struct net_address){0};
+	if (slice_starts_nocase(ip, SLICE("IPV6:")))
+		ip = slice_from(ip, 5);
+	if (!parse_v4(ip, port, ret_address) && !parse_v6(ip, port, ret_address))
+		return false;
+	net_address_normalise(ret_address);
+	return true;
+}
+
 void net_address_host(const struct net_address *address, char ret_text[NET_ADDRESS_TEXT])
 {
 	const char *text = NULL;

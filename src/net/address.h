@@ -17,6 +17,8 @@ enum { NET_ADDRESS_TEXT = 128 };
  * not looked up. */
 int net_address_parse(
 	struct slice text, struct net_address *ret_address, struct err *err) WARN_UNUSED;
+/* An IP alone, IPv6 without brackets, with or without "IPV6:" in front. False: it is none. */
+WARN_UNUSED bool net_address_of_ip(struct slice ip, uint16_t port, struct net_address *ret_address);
 /* As above, with the port. */
 void net_address_text(const struct net_address *address, char ret_text[NET_ADDRESS_TEXT]);
 /* The IP alone ("192.0.2.1", "2001:db8::1"), "local" for Unix sockets. */

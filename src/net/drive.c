@@ -70,6 +70,13 @@ void net_session_tag_client(struct net_session *s)
 	s->log.fields[1] = F_STR(s->outgoing ? "server" : "client", s->client_text);
 }
 
+/* The connection's own, before anybody says for whom it is. */
+static void learn_way(struct net_session *s)
+{
+	s->by_unix = net_address_is_unix(&s->local);
+	s->by_loopback = net_address_is_loopback(&s->peer);
+}
+
 /* From here on and not before: epoll takes a socket that does not connect yet for one hung up. */
 static int watch_connecting(struct net_session *s)
 {
@@ -99,6 +106,7 @@ static enum net_step step_connect(struct net_session *s)
 		return NET_STEP_WAIT;
 	net_session_learn_local(s);
 	net_session_tag_client(s);
+	learn_way(s);
 	/* TLS is on top already; both have to be done by stage_ends. */
 	s->stage = s->near.top == &s->near.socket.layer ? NET_STAGE_OPEN : NET_STAGE_HANDSHAKE;
 	return NET_STEP_AGAIN;
@@ -107,8 +115,16 @@ static enum net_step step_connect(struct net_session *s)
 static enum net_step step_proxied(struct net_session *s)
 {
 	net_session_tag_client(s);
+<<<<<<< HEAD
+	learn_way(s);
+	s->front_end =
+		s->options->for_front_ends || net_trusted_has(s->options->front_ends, &s->peer);
+	if (!s->front_end && (!s->peer_trusted || s->proxied) && !enter_limits(s))
+		return STEP_GONE;
+=======
 	if ((!s->peer_trusted || s->proxied) && !enter_limits(s))
 		return NET_STEP_GONE;
+>>>>>>> net
 	if (s->options->tls_at_once)
 		return begin_handshake(s);
 	s->stage = NET_STAGE_OPEN;

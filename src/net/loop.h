@@ -42,6 +42,11 @@ struct net_listener_options {
 	bool tls_at_once;         /* implicit TLS: handshake before the greeting */
 	bool proxy_header;        /* PROXY v1/v2 header is required from trusted addresses */
 	const struct net_trusted *trusted; /* who may send PROXY headers; NULL nobody */
+	/* Front ends of ours, which say by the protocol who their clients are (origin.h): those in
+	 * these networks (NULL: none), or all that come. They are not counted by address; their
+	 * clients are, once they are told. */
+	const struct net_trusted *front_ends;
+	bool for_front_ends;
 	bool plain_loopback_ok; /* net_is_secure() holds for loopback clients without TLS */
 	/* A handshake before open() that failed or took too long: whose, and why. On a thread of
 	 * the loop. May be NULL. */

@@ -111,3 +111,32 @@ enum net_proxy_outcome net_proxy_parse(struct slice input, struct net_proxy_head
 		return NET_PROXY_MORE;
 	return NET_PROXY_BAD;
 }
+
+static void add_port(struct buf *to, const struct net_address *address)
+{
+	uint16_t port = net_address_port(address);
+	buf_add_byte(to, (char)(port >> 8));
+	buf_add_byte(to, (char)port);
+}
+
+void net_proxy_write(
+	const struct net_address *client, const struct net_address *local, struct buf *to)
+{
+	enum { VERSION_LOCAL = 0x20, VERSION_PROXY = 0x21, TCP4 = 0x11, TCP6 = 0x21 };
+	uint8_t from[16], at[16];
+	bool known =
+		client && local && net_address_bytes(client, from) && net_address_bytes(local, at);
+	bool v4 = known && net_ip_is_v4(from) && net_ip_is_v4(at);
+	size_t skip = v4 ? 12 : 0;
+	buf_add_slice(to, V2_SIGNATURE);
+	buf_add_byte(to, known ? VERSION_PROXY : VERSION_LOCAL);
+	buf_add_byte(to, (char)(!known ? 0 : v4 ? TCP4 : TCP6));
+	buf_add_byte(to, 0);
+	buf_add_byte(to, (char)(!known ? 0 : v4 ? 12 : 36));
+	if (!known)
+		return;
+	buf_add(to, from + skip, sizeof(from) - skip);
+	buf_add(to, at + skip, sizeof(at) - skip);
+	add_port(to, client);
+	add_port(to, local);
+}

@@ -1,8 +1,9 @@
-/* The PROXY protocol, versions 1 and 2: the header with which a balancer says who the client is. A
- * pure parser: bytes in, addresses out. */
+/* The PROXY protocol, versions 1 and 2: the header with which a balancer says who the client is.
+ * Pure: bytes in, addresses out, and back. */
 #ifndef NET_PROXY_HEADER_H
 #define NET_PROXY_HEADER_H
 
+#include "base/buf.h"
 #include "net/address.h"
 
 /* A version 2 header with more than this behind it is refused (addresses and all the TLVs that
@@ -22,5 +23,10 @@ struct net_proxy_header {
 };
 
 enum net_proxy_outcome net_proxy_parse(struct slice input, struct net_proxy_header *ret_header);
+
+/* Appends one of version 2: the client, and where it connected to. Without either (NULL, or no IP)
+ * it says that the connection's own addresses hold. */
+void net_proxy_write(
+	const struct net_address *client, const struct net_address *local, struct buf *to);
 
 #endif

@@ -66,6 +66,11 @@ void net_set_local(struct net_session *session, const struct net_address *addres
 	session->local = *address;
 }
 
+bool net_is_front_end(const struct net_session *session)
+{
+	return session->front_end;
+}
+
 bool net_peer_is_trusted(const struct net_session *session)
 {
 	return session->peer_trusted;
@@ -227,8 +232,8 @@ bool net_is_tls(const struct net_session *session)
 
 bool net_is_secure(const struct net_session *session)
 {
-	return session->secure || net_address_is_unix(&session->local) ||
-	       (session->options->plain_loopback_ok && net_address_is_loopback(&session->peer));
+	return session->secure || session->by_unix ||
+	       (session->options->plain_loopback_ok && session->by_loopback);
 }
 
 const struct net_tls_info *net_tls_info(const struct net_session *session)

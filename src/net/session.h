@@ -82,6 +82,11 @@ bool net_peer_is_trusted(const struct net_session *session);
  * from a trusted peer). */
 void net_set_peer(struct net_session *session, const struct net_address *address);
 void net_set_local(struct net_session *session, const struct net_address *address);
+/* It comes from a front end of ours, as the listener says, whoever net_peer() is by now. */
+bool net_is_front_end(const struct net_session *session);
+/* As net_set_peer(), and the connection counts among those of that address from now on. False, and
+ * nothing is changed: it has as many as it may. */
+WARN_UNUSED bool net_pass_on(struct net_session *session, const struct net_address *client);
 
 /* Input. */
 struct slice net_input(struct net_session *session); /* valid until consume or return */

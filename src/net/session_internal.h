@@ -63,6 +63,7 @@ struct net_session {
 	int64_t stage_ends;  /* deadline of stages other than SERVE */
 	bool opened : 1, start_tls : 1, secure : 1;
 	bool outgoing : 1, peer_trusted : 1, proxied : 1;
+	bool front_end : 1, by_unix : 1, by_loopback : 1; /* whoever its client is */
 	bool end_told : 1;  /* the client's end of stream, by NET_EOF */
 	bool consumed : 1;  /* input, in this run */
 	bool told_full : 1; /* by net_output_full(), and not drained since */

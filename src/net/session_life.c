@@ -74,6 +74,22 @@ void net_session_end(struct net_session *s)
 	net_session_unref(s);
 }
 
+bool net_pass_on(struct net_session *s, const struct net_address *client)
+{
+	struct net_limit_entry *limit = NULL;
+	uint8_t bytes[16];
+	if (net_address_bytes(client, bytes) &&
+		!(limit = net_limits_enter(&s->loop->limits, client))) {
+		(void)atomic_fetch_add(&s->loop->refused_limit, 1);
+		return false;
+	}
+	if (s->limit)
+		net_limits_leave(&s->loop->limits, s->limit);
+	s->limit = limit;
+	net_set_peer(s, client);
+	return true;
+}
+
 void net_session_drop(struct net_session *s)
 {
 	s->near.top->ops->free(s->near.top);

@@ -6,6 +6,7 @@
 #include "base/errno_here.h"
 #include "base/log.h"
 #include "base/test.h"
+#include "net/origin.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -66,6 +67,19 @@ static void say_tls(struct net_session *session, bool binding)
 		net_printf(session, "%s %s\r\n", info->version, info->sni);
 }
 
+static void become(struct net_session *session, struct slice line)
+{
+	static const char *const SAID[] = {"taken\r\n", "loop\r\n", "many\r\n"};
+	struct net_origin_words words = {.client = slice_cut(&line, ' ')};
+	struct net_origin origin;
+	words.ttl = slice_cut(&line, ' ');
+	words.local = slice_cut(&line, ' ');
+	if (!net_is_front_end(session) || !net_origin_read(&words, &origin))
+		net_write_str(session, "no\r\n");
+	else
+		net_write_str(session, SAID[net_origin_take(session, &origin)]);
+}
+
 static enum net_next command(struct net_session *session, struct echo *echo, struct slice line)
 {
 	char text[NET_ADDRESS_TEXT];
@@ -100,6 +114,8 @@ static enum net_next command(struct net_session *session, struct echo *echo, str
 	} else if (slice_eq(word, SLICE("PEER"))) {
 		net_address_text(net_peer(session), text);
 		net_printf(session, "%s\r\n", text);
+	} else if (slice_eq(word, SLICE("BECOME"))) {
+		become(session, line);
 	} else if (slice_eq(word, SLICE("SECURE"))) {
 		net_write_str(session, net_is_secure(session) ? "yes\r\n" : "no\r\n");
 	} else if (slice_eq(word, SLICE("SNI"))) {

@@ -14,7 +14,8 @@
 
 /* Lines that the server knows: ECHO x, BIG lines (of 1,000 bytes each), ONE bytes (in one write),
  * BLOCK ms, WAIT n (for waits[n]), TRY ms (a wait that is never done), TIMEOUT ms, PEER, SECURE,
- * SNI, BINDING, STARTTLS, TAKE (one command a run from now on), QUIT, ABORT. It says "hello" first.
+ * BECOME client ttl local (of a front end), SNI, BINDING, STARTTLS, TAKE (one command a run from
+ * now on), QUIT, ABORT. It says "hello" first.
  */
 struct test_server {
 	struct net_loop *loop;

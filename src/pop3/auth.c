@@ -55,6 +55,10 @@ static enum pop3_run logged_in(struct pop3_session *s)
 	net_log_tag(s->net, "user", user->name);
 	s->phase = POP3_AUTHORIZATION;
 	enum pop3_run r = pop3_open_maildrop(s, user);
+	if (s->phase == POP3_TRANSACTION)
+		s->presence = directory_sessions_add(s->service->sessions, s->net,
+			&(struct directory_who){.account = user->account, .user = user->name},
+			false);
 	pop3_auth_end(s);
 	return r;
 }

@@ -4,6 +4,7 @@
 #define POP3_POP3_H
 
 #include "directory/directory.h"
+#include "directory/sessions.h"
 #include "directory/throttle.h"
 #include "mail/mail.h"
 #include "net/session.h"
@@ -22,6 +23,7 @@ struct pop3_service {
 	struct directory *directory;
 	struct pop3_locks *locks;            /* one session a mailbox; shared by all listeners */
 	struct directory_throttle *throttle; /* failed logins by address; NULL: not counted */
+	struct directory_sessions *sessions; /* who is logged in; NULL: nobody wants to know */
 	const char *hostname;
 	unsigned idle_timeout_ms; /* 0: 10 minutes (RFC 1939 section 3) */
 	struct pop3_figures {

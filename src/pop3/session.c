@@ -131,15 +131,22 @@ static enum pop3_run take_line(struct pop3_session *s)
 	return r;
 }
 
+/* Deletions of the session are not made: RFC 1939 section 3. */
+static enum net_next go(struct pop3_session *s, const char *why)
+{
+	bool amid_answer = s->phase == POP3_SENDING || s->phase == POP3_LISTING;
+	if (!amid_answer)
+		(void)pop3_err(s, "SYS/TEMP", why);
+	return amid_answer ? NET_ABORT : NET_CLOSE;
+}
+
 static enum net_next run(struct net_session *net, unsigned events)
 {
 	struct pop3_session *s = net_state(net);
-	if (events & NET_SHUTDOWN) {
-		bool amid_answer = s->phase == POP3_SENDING || s->phase == POP3_LISTING;
-		if (!amid_answer)
-			(void)pop3_err(s, "SYS/TEMP", "Server is going down, come back soon");
-		return amid_answer ? NET_ABORT : NET_CLOSE;
-	}
+	if (events & NET_SHUTDOWN)
+		return go(s, "Server is going down, come back soon");
+	if (directory_presence_is_told(s->presence))
+		return go(s, "Please log in again");
 	/* No deletions then: RFC 1939 section 3. */
 	if ((events & NET_TIMEOUT) && s->phase != POP3_IN_PAUSE)
 		return NET_ABORT;
@@ -172,6 +179,8 @@ static void close_session(struct net_session *net)
 	struct pop3_session *s = net_state(net);
 	pop3_auth_end(s);
 	pop3_close_maildrop(s);
+	directory_sessions_remove(s->service->sessions, s->presence);
+	s->presence = NULL;
 	pop3_forget_user(s);
 }
 

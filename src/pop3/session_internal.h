@@ -46,7 +46,8 @@ struct pop3_session {
 	uint64_t at, end, header_end;
 	int64_t lines_left; /* of the body; -1: all */
 	bool line_start;
-	struct directory_login *login; /* PASS or AUTH under way */
+	struct directory_login *login;       /* PASS or AUTH under way */
+	struct directory_presence *presence; /* since the login */
 };
 
 /* locks.c: false when somebody else has it. */

@@ -1,7 +1,8 @@
 /* Opening store, mail and directory by the settings. */
 #include "roles/floors.h"
+#include "roles/directory/open.h"
 #include "roles/mirrored.h"
-#include "roles/store/directory.h"
+#include "roles/store/homes.h"
 
 #include "acme/kept.h"
 #include "base/errno_here.h"
@@ -68,8 +69,13 @@ int floors_open(const struct conf_settings *settings, const char *folder, struct
 	};
 	if (mail_open(&mail, &f->mail, err) < 0)
 		return -1;
-	if (store_directory_is_elsewhere(settings))
-		return store_directory_open(settings, f->mail, &f->directory, err);
+	if (role_directory_is_elsewhere(settings)) {
+		struct directory *elsewhere;
+		if (role_directory_open(settings, &elsewhere, err) < 0)
+			return -1;
+		f->directory = store_homes_new(elsewhere, f->mail);
+		return 0;
+	}
 	return directory_internal_new(&internal, &f->directory, err);
 }
 

@@ -25,7 +25,7 @@ enum { BACKLOG = 4096, STOP_GRACE_MS = 3000, CERTIFICATES_MAX = 1000, NAMES_MAX 
  * such blocks from its heaps once one was freed, and each heap keeps the most that it ever held. */
 enum { LARGE_BLOCK = 512 * 1024 };
 
-const struct role_kind *const role_kinds[] = {&role_store, &role_mx, NULL};
+const struct role_kind *const role_kinds[] = {&role_store, &role_mx, &role_proxy, NULL};
 
 int role_listen_unix(
 	struct role *role, const char *path, const char *name, const char *owner, struct err *err)

@@ -1,4 +1,4 @@
-/* A role is a process: what all of them have in common, and the two there are. */
+/* A role is a process: what all of them have in common, and which there are. */
 #ifndef ROLES_ROLE_H
 #define ROLES_ROLE_H
 
@@ -39,7 +39,7 @@ struct role_kind {
 	const char *(*ailment)(struct role *role);
 	void (*close)(struct role *role);
 };
-extern const struct role_kind role_store, role_mx;
+extern const struct role_kind role_store, role_mx, role_proxy;
 extern const struct role_kind *const role_kinds[]; /* ended by NULL */
 
 /* A bound socket that waits for open() to say how it is served. */

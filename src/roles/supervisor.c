@@ -383,7 +383,8 @@ static int prepare(struct supervisor *s, struct err *err)
 	}
 	if (s->child_count == 0)
 		return err_permanent(err, ERR_BAD_INPUT,
-			"%s names no role: it needs an `mx` or a `store` block", s->config);
+			"%s names no role: it needs an `mx`, a `store` or a `proxy` block",
+			s->config);
 	return certificates_load(s->settings, s->settings, &s->certificates, err);
 }
 

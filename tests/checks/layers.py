@@ -18,7 +18,8 @@ FLOORS = [
     ["store", "filter"],
     ["mail", "groupware", "directory", "mirror", "queue", "keys", "acme", "lists"],
     ["reports"],
-    ["admin", "smtp", "lmtp", "imap", "pop3", "managesieve", "dav", "webmail", "proxy"],
+    ["admin", "smtp", "lmtp", "imap", "pop3", "managesieve", "dav", "webmail"],
+    ["proxy"],
     ["roles"],
     ["cli"],
 ]

@@ -5,13 +5,11 @@
 
 #include "admin/admin.h"
 #include "base/alloc.h"
-#include "directory/authmod.h"
 #include "directory/cached.h"
 #include "roles/acme/host.h"
+#include "roles/directory/open.h"
 #include "roles/mirrored.h"
 #include "roles/mx/backup.h"
-#include "roles/secret_file.h"
-#include "roles/store/directory.h"
 #include "roles/mx/checks.h"
 #include "roles/mx/clients.h"
 #include "roles/mx/forward.h"
@@ -290,19 +288,12 @@ static bool connects(const struct conf_settings *settings)
 static int open_directory(
 	const struct conf_mx *conf, struct directory **ret_directory, struct err *err)
 {
-	AUTO(secret_file_free) char *secret = NULL;
-	if (conf->directory_secret_file[0] &&
-		secret_file_read(conf->directory_secret_file, &secret, err) < 0)
-		return err_prefix(err, "mx.directory_secret_file");
-	const struct directory_authmod_options options = {
-		.servers = conf->directory.items,
-		.server_count = conf->directory.count,
-		.ca_file = conf->directory_authorities[0] ? conf->directory_authorities : NULL,
-		.secret = slice_str(secret),
-		.timeout_ms = (unsigned)conf->directory_timeout_ms,
-	};
-	int r = directory_authmod_new(&options, ret_directory, err);
-	return r < 0 ? err_prefix(err, "mx.directory") : 0;
+	const struct role_directory_servers servers = {.servers = &conf->directory,
+		.authorities = conf->directory_authorities,
+		.secret_file = conf->directory_secret_file,
+		.timeout_ms = conf->directory_timeout_ms,
+		.block = "mx"};
+	return role_directory_open_servers(&servers, ret_directory, err);
 }
 
 static int open_role(struct role *role, struct err *err)
@@ -318,7 +309,7 @@ static int open_role(struct role *role, struct err *err)
 		open_directory(conf, &cached.inner, err) < 0)
 		return -1;
 	s->directory = directory_cached_new(&cached);
-	directory_set_scram(s->directory, store_directory_has_scram(role->settings));
+	directory_set_scram(s->directory, role_directory_has_scram(role->settings));
 	s->hostname = role->settings->hostname;
 	s->store = smtp_client_pool_new(&store);
 	if (mx_queue_open(role, s->store, &s->queue, err) < 0 ||

@@ -13,11 +13,12 @@
 #include "mail/quota.h"
 #include "pop3/pop3.h"
 #include "roles/acme/host.h"
-#include "roles/store/authmod.h"
-#include "roles/store/delivery.h"
-#include "roles/store/directory.h"
+#include "roles/directory/open_authmod.h"
+#include "roles/directory/open.h"
+#include "roles/directory/launcher.h"
+#include "roles/directory/service.h"
 #include "roles/floors.h"
-#include "roles/store/launcher.h"
+#include "roles/store/delivery.h"
 #include "roles/store/learner.h"
 #include "roles/mirrored.h"
 #include "roles/sandbox.h"
@@ -36,13 +37,14 @@ struct state {
 	struct floors floors;
 	struct pop3_locks *locks;
 	struct directory_throttle *throttle;
+	struct directory_sessions *sessions;
 	struct imap_service imap;
 	struct pop3_service pop3;
 	struct smtp_service lmtp, lmtp_local;
 	struct delivery delivery, delivery_local;
 	struct directory_authmod_service authmod;
-	struct store_authmod authmod_remote; /* zero: nobody listens */
-	pid_t launcher;                      /* 0: none */
+	struct role_directory_service authmod_remote; /* zero: nobody listens */
+	pid_t launcher;                               /* 0: none */
 	struct admin admin;
 };
 
@@ -68,7 +70,7 @@ static uint16_t port(const struct conf_settings *settings)
 
 static bool connects(const struct conf_settings *settings)
 {
-	return store_directory_is_elsewhere(settings);
+	return role_directory_is_elsewhere(settings);
 }
 
 static uint16_t peer(const struct conf_settings *settings)
@@ -87,7 +89,7 @@ static int prepare(struct role *role, struct err *err)
 	s->role = role;
 	if (sandbox_find_user(user(settings), &self, err) < 0 ||
 		floors_adopt(role->folder, &self, err) < 0 ||
-		store_authmod_prepare(settings, &self, &s->launcher, err) < 0)
+		role_directory_authmod_prepare(settings, &self, &s->launcher, err) < 0)
 		return -1;
 	const char *peer = settings->mx.on ? role_mx.user(settings) : "";
 	if (role_listen_unix(role, settings->control_socket, "control", "", err) < 0 ||
@@ -119,7 +121,7 @@ static void make_services(struct role *role, struct state *s)
 	s->delivery.mail = s->floors.mail;
 	s->delivery.directory = s->floors.directory;
 	s->delivery.junk_header = settings->store.junk_header;
-	s->delivery.elsewhere = store_directory_is_elsewhere(settings);
+	s->delivery.elsewhere = role_directory_is_elsewhere(settings);
 	s->delivery_local = s->delivery;
 	s->delivery_local.trusted = true;
 	s->lmtp = lmtp_service(role, s, false);
@@ -128,6 +130,7 @@ static void make_services(struct role *role, struct state *s)
 		.mail = s->floors.mail,
 		.directory = s->floors.directory,
 		.throttle = s->throttle,
+		.sessions = s->sessions,
 		.hostname = settings->hostname,
 		.spool_dir_fd = role->spool_fd,
 		.login_timeout_ms = (unsigned)settings->store.login_timeout_ms,
@@ -138,6 +141,7 @@ static void make_services(struct role *role, struct state *s)
 		.directory = s->floors.directory,
 		.locks = s->locks,
 		.throttle = s->throttle,
+		.sessions = s->sessions,
 		.hostname = settings->hostname,
 		.idle_timeout_ms = (unsigned)settings->store.pop3_idle_timeout_ms,
 	};
@@ -147,6 +151,7 @@ static void make_services(struct role *role, struct state *s)
 		.acme = acme_host_plans(role->acme),
 		.mail = s->floors.mail,
 		.directory = s->floors.directory,
+		.sessions = s->sessions,
 		.mirror = s->floors.mirror};
 }
 
@@ -164,8 +169,12 @@ static int serve_unix(
 static int serve_authmod(
 	struct role *role, struct state *s, const struct role_listener *l, struct err *err)
 {
-	struct store_authmod *a = &s->authmod_remote;
-	if (!a->secret && store_authmod_serve(role->settings, s->floors.directory, a, err) < 0)
+	struct role_directory_service *a = &s->authmod_remote;
+	const struct role_directory_service_options options = {.directory = s->floors.directory,
+		.trusted = &role->settings->store.authmod_trusted,
+		.secret_file = role->settings->store.authmod_secret_file,
+		.block = "store"};
+	if (!a->secret && role_directory_service_init(a, &options, err) < 0)
 		return -1;
 	return role_serve(role, l, &directory_authmod_protocol, &a->service, err);
 }
@@ -219,7 +228,7 @@ static bool join(void *context, const struct directory_user *u)
 static int join_all(struct state *s, struct err *err)
 {
 	struct joining joining = {.mail = s->floors.mail, .err = err};
-	if (store_directory_is_elsewhere(s->role->settings)) /* which has no limits of domains */
+	if (role_directory_is_elsewhere(s->role->settings)) /* which has no limits of domains */
 		return 0;
 	int r = directory_user_scan(s->floors.directory, SLICE(""), SLICE(""), join, &joining, err);
 	return r < 0 ? unless_damaged(r, err) : joining.result;
@@ -262,6 +271,7 @@ static int open_role(struct role *role, struct err *err)
 		return -1;
 	s->locks = pop3_locks_new();
 	s->throttle = role_throttle_new(role);
+	s->sessions = directory_sessions_new();
 	if (join_all(s, err) < 0)
 		return -1;
 	make_services(role, s);
@@ -337,10 +347,11 @@ static void close_role(struct role *role)
 	acme_host_close(role->acme);
 	pop3_locks_free(s->locks);
 	directory_throttle_free(s->throttle);
+	directory_sessions_free(s->sessions);
 	net_trusted_free(&s->delivery.believed);
 	learner_deinit(&s->learner);
 	floors_close(&s->floors);
-	store_authmod_deinit(&s->authmod_remote);
+	role_directory_service_deinit(&s->authmod_remote);
 	free(s);
 }
 

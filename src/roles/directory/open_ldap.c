@@ -1,10 +1,10 @@
 /* Options one by one; the password comes from its file. */
-#include "roles/store/directory_ldap.h"
+#include "roles/directory/open_ldap.h"
 
 #include "directory/ldap_driver.h"
 #include "roles/secret_file.h"
 
-bool store_directory_ldap_has_scram(const struct conf_settings *settings)
+bool role_directory_ldap_has_scram(const struct conf_settings *settings)
 {
 	return settings->directory.ldap.attributes.scram[0] != '\0';
 }
@@ -30,7 +30,7 @@ static struct directory_ldap_attributes attributes_of(const struct conf_ldap *co
 	};
 }
 
-int store_directory_ldap_open(
+int role_directory_ldap_open(
 	const struct conf_settings *settings, struct directory **ret_directory, struct err *err)
 {
 	const struct conf_ldap *conf = &settings->directory.ldap;

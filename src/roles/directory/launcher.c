@@ -1,7 +1,7 @@
 /* One loop over the listener, the ends of connections, and signals. A program that ends by itself
  * early is started again after a pause that doubles: short pauses connections wait out, in long
  * ones they are closed at once. Who does not end when its connection is closed is killed. */
-#include "roles/store/launcher.h"
+#include "roles/directory/launcher.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"

@@ -3,8 +3,8 @@
  * connects, and closes the connection of one that it is tired of, which ends the program.
  *
  * It is forked before the role is confined, as the role's user, and ends with the role. */
-#ifndef ROLES_STORE_LAUNCHER_H
-#define ROLES_STORE_LAUNCHER_H
+#ifndef ROLES_DIRECTORY_LAUNCHER_H
+#define ROLES_DIRECTORY_LAUNCHER_H
 
 #include "roles/sandbox.h"
 

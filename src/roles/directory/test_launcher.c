@@ -1,5 +1,5 @@
 #include "base/test.h"
-#include "roles/store/launcher.h"
+#include "roles/directory/launcher.h"
 
 static void assert_words(const char *command, const char *const *expected, size_t count)
 {

@@ -1,15 +1,15 @@
 /* Options one by one; the password comes from its file. */
-#include "roles/store/sql.h"
+#include "roles/directory/open_sql.h"
 
 #include "directory/sql.h"
 #include "roles/secret_file.h"
 
-bool store_sql_has_scram(const struct conf_settings *settings)
+bool role_directory_sql_has_scram(const struct conf_settings *settings)
 {
 	return settings->directory.postgresql.scram;
 }
 
-int store_sql_open(
+int role_directory_sql_open(
 	const struct conf_settings *settings, struct directory **ret_directory, struct err *err)
 {
 	const struct conf_postgresql *conf = &settings->directory.postgresql;

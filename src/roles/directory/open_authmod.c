@@ -1,18 +1,18 @@
 /* By the settings. */
-#include "roles/store/authmod.h"
+#include "roles/directory/open_authmod.h"
 
-#include "conf/settings.h"
+#include "directory/authmod.h"
+#include "roles/directory/launcher.h"
 #include "roles/secret_file.h"
-#include "roles/store/launcher.h"
 
-enum { SECRET_MIN = 16, SOCKET_MAX = 512 };
+enum { SOCKET_MAX = 512 };
 
 static void socket_path(const struct conf_settings *settings, char ret_path[SOCKET_MAX])
 {
 	(void)snprintf(ret_path, SOCKET_MAX, "%s/authmod-program", settings->run);
 }
 
-int store_authmod_open(
+int role_directory_authmod_open(
 	const struct conf_settings *settings, struct directory **ret_directory, struct err *err)
 {
 	const struct conf_authmod *conf = &settings->directory.authmod;
@@ -40,12 +40,11 @@ int store_authmod_open(
 		.quota_bytes = settings->store.quota,
 		.quota_messages = settings->store.quota_messages,
 	};
-	int r = directory_authmod_new(&options, ret_directory, err);
-	return r;
+	return directory_authmod_new(&options, ret_directory, err);
 }
 
-int store_authmod_prepare(const struct conf_settings *settings, const struct sandbox_user *user,
-	pid_t *ret_launcher, struct err *err)
+int role_directory_authmod_prepare(const struct conf_settings *settings,
+	const struct sandbox_user *user, pid_t *ret_launcher, struct err *err)
 {
 	const struct conf_authmod *conf = &settings->directory.authmod;
 	char path[SOCKET_MAX];
@@ -59,33 +58,4 @@ int store_authmod_prepare(const struct conf_settings *settings, const struct san
 		.user = user};
 	int r = launcher_start(&options, ret_launcher, err);
 	return r < 0 ? err_prefix(err, "directory.authmod.command") : 0;
-}
-
-int store_authmod_serve(const struct conf_settings *settings, struct directory *directory,
-	struct store_authmod *ret_authmod, struct err *err)
-{
-	const struct conf_store *conf = &settings->store;
-	struct store_authmod *a = ret_authmod;
-	if (!conf->authmod_secret_file[0] || conf->authmod_trusted.count == 0)
-		return err_permanent(err, ERR_BAD_INPUT,
-			"listen authmod needs store.authmod_trusted and "
-			"store.authmod_secret_file");
-	if (secret_file_read(conf->authmod_secret_file, &a->secret, err) < 0)
-		return err_prefix(err, "store.authmod_secret_file");
-	if (strlen(a->secret) < SECRET_MIN)
-		return err_permanent(err, ERR_BAD_INPUT,
-			"store.authmod_secret_file: a secret has %d bytes or more", SECRET_MIN);
-	for (size_t i = 0; i < conf->authmod_trusted.count; i++)
-		if (net_trusted_add(&a->networks, slice_str(conf->authmod_trusted.items[i]), err) <
-			0)
-			return err_prefix(err, "store.authmod_trusted");
-	a->service = (struct directory_authmod_service){
-		.directory = directory, .networks = &a->networks, .secret = slice_str(a->secret)};
-	return 0;
-}
-
-void store_authmod_deinit(struct store_authmod *authmod)
-{
-	net_trusted_free(&authmod->networks);
-	secret_file_free(&authmod->secret);
 }
