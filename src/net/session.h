@@ -31,6 +31,7 @@ enum net_event {
 	NET_SHUTDOWN = 16, /* the server stops: say so and return NET_CLOSE */
 	NET_SECURED = 32,  /* the handshake that net_start_tls() asked for is done */
 	NET_EOF = 64,      /* the client will send no more; the input holds what is left */
+	NET_FAR = 128,     /* news of the connection beside (net/far.h) */
 };
 
 /* What run() waits for. */
