@@ -15,8 +15,8 @@ struct http_client {
 };
 /* Who the client is as a front end says: its X-Forwarded-For (the last address, the one that it saw
  * itself), or where it sends none its Forwarded; X-Forwarded-Proto or Forwarded's proto;
- * X-Rookery-TTL. What is not said, or makes no sense, stays as it is in *client. False: the TTL is
- * no number. */
+ * X-Rookery-TTL. What is not said stays as it is in *client. False: a port or the TTL is no number.
+ */
 WARN_UNUSED bool http_client_read(const struct http_head *head, struct http_client *client);
 
 struct http_request_changes {
