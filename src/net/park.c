@@ -6,9 +6,6 @@
 #include "net/session_internal.h"
 
 #include "base/clock.h"
-#include "base/must.h"
-
-#include <sys/epoll.h>
 
 enum { SPARE_MAX = 64 * 1024 }; /* larger buffers are not kept for the next session */
 
@@ -39,10 +36,7 @@ static void park_end(struct net_session *s, struct net_end *end, uint64_t about)
 	net_session_give_back(&end->out, &end->out_at, &s->runner->spare_output);
 	if (!end->blocked || end->watches_output)
 		return;
-	/* From now on for good: with edges it costs nothing while the socket takes all. */
-	struct epoll_event event = {
-		.events = EPOLLIN | EPOLLRDHUP | EPOLLOUT | EPOLLET, .data.u64 = about};
-	must(epoll_ctl(s->loop->epoll, EPOLL_CTL_MOD, end->socket.fd, &event) == 0);
+	net_loop_watch_output(s->loop, end->socket.fd, about);
 	end->watches_output = true;
 }
 

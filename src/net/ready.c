@@ -16,9 +16,6 @@ int net_ready_init(struct net_ready *ready)
 	if (ready->fd < 0)
 		return -1;
 	must(pthread_mutex_init(&ready->lock, NULL) == 0);
-	must(pthread_cond_init(&ready->pushed, NULL) == 0);
-	atomic_init(&ready->waiting, 0);
-	atomic_init(&ready->kicks, 0);
 	ready->first = NULL;
 	ready->last = &ready->first;
 	ready->later_first = NULL;
@@ -32,7 +29,6 @@ int net_ready_init(struct net_ready *ready)
 void net_ready_deinit(struct net_ready *ready)
 {
 	(void)close(ready->fd);
-	(void)pthread_cond_destroy(&ready->pushed);
 	(void)pthread_mutex_destroy(&ready->lock);
 }
 
@@ -52,8 +48,6 @@ void net_ready_push(struct net_ready *ready, struct net_task *task)
 	*ready->last = task;
 	ready->last = &task->next;
 	(void)atomic_fetch_add(&ready->count, 1);
-	if (atomic_load(&ready->waiting) > 0)
-		(void)pthread_cond_broadcast(&ready->pushed);
 	(void)pthread_mutex_unlock(&ready->lock);
 	net_ready_call(ready);
 }
@@ -122,35 +116,21 @@ struct net_task *net_ready_pop(struct net_ready *ready)
 	return task;
 }
 
-struct net_task *net_ready_wait(struct net_ready *ready,
-	void (*run)(struct net_task *task, struct net_runner *runner), unsigned kicks)
+struct net_task *net_ready_pop_only(
+	struct net_ready *ready, void (*run)(struct net_task *task, struct net_runner *runner))
 {
-	struct net_task *task;
+	if (!net_ready_any(ready))
+		return NULL;
 	(void)pthread_mutex_lock(&ready->lock);
-	(void)atomic_fetch_add(&ready->waiting, 1);
-	for (;;) {
-		struct net_task **at = &ready->first;
-		while (*at && (*at)->run != run)
-			at = &(*at)->next;
-		task = take_out(ready, at);
-		if (task || atomic_load(&ready->kicks) != kicks)
-			break;
-		(void)pthread_cond_wait(&ready->pushed, &ready->lock);
-	}
-	(void)atomic_fetch_sub(&ready->waiting, 1);
+	struct net_task **at = &ready->first;
+	while (*at && (*at)->run != run)
+		at = &(*at)->next;
+	struct net_task *task = take_out(ready, at);
+	bool more = ready->first != NULL;
 	(void)pthread_mutex_unlock(&ready->lock);
+	if (task && more)
+		net_ready_call(ready);
 	return task;
-}
-
-/* Either this sees who waits, or who is about to wait sees this. */
-void net_ready_kick(struct net_ready *ready)
-{
-	(void)atomic_fetch_add(&ready->kicks, 1);
-	if (atomic_load(&ready->waiting) == 0)
-		return;
-	(void)pthread_mutex_lock(&ready->lock);
-	(void)pthread_cond_broadcast(&ready->pushed);
-	(void)pthread_mutex_unlock(&ready->lock);
 }
 
 void net_ready_heard(struct net_ready *ready)

@@ -28,7 +28,8 @@ static void put_spare(struct net_runners *all, struct net_runner *runner)
 	if (atomic_load(&all->trim.at) == NET_NEVER)
 		net_timers_set(&all->loop->timers, &all->trim, clock_mono_ms() + TRIM_MS);
 	(void)pthread_mutex_unlock(&all->lock);
-	net_ready_kick(&all->loop->ready);
+	if (atomic_load(&all->wanted) > 0)
+		net_ready_call(&all->loop->ready);
 }
 
 /* On the stack gone on with: does what the one left asks for. */
@@ -83,9 +84,23 @@ static void run(void *context)
 	}
 }
 
+static bool wait_on(struct waiter *waiter, struct wait *wait, int64_t deadline);
+
 static void go_on(struct net_task *task, struct net_runner *runner)
 {
 	leave(runner, CONTAINER_OF(task, struct net_runner, task), NET_LEFT_SPARE);
+}
+
+struct net_runner *net_runner_here(void)
+{
+	struct waiter *waiter = wait_here();
+	return waiter && waiter->wait == wait_on ? CONTAINER_OF(waiter, struct net_runner, waiter)
+						 : NULL;
+}
+
+void net_runner_go_on(struct net_runner *runner, struct waiter *waiter)
+{
+	leave(runner, CONTAINER_OF(waiter, struct net_runner, waiter), NET_LEFT_SPARE);
 }
 
 static void resume(struct waiter *waiter)
@@ -107,7 +122,6 @@ static int64_t timer_due(struct net_timer *timer, int64_t now)
 	return NET_NEVER;
 }
 
-static bool wait_on(struct waiter *waiter, struct wait *wait, int64_t deadline);
 static void give_way(struct waiter *waiter);
 
 static void block(struct waiter *waiter, bool begins)
@@ -210,18 +224,24 @@ static void give_way(struct waiter *waiter)
 	runner->since_ns = clock_mono_ns();
 }
 
-/* A spare one, or when all wait, the first that may go on. */
+/* A spare one, or when all wait, the first that may go on. Meanwhile events are taken on the
+ * thread's own stack, because waits may be for them, and queued. */
 static struct net_runner *take_any(struct net_loop *loop)
 {
-	for (;;) {
-		unsigned kicks = atomic_load(&loop->ready.kicks);
-		struct net_runner *runner = take(&loop->runners);
-		if (runner)
-			return runner;
-		struct net_task *task = net_ready_wait(&loop->ready, go_on, kicks);
-		if (task)
-			return CONTAINER_OF(task, struct net_runner, task);
+	struct net_runner *runner = take(&loop->runners);
+	if (runner)
+		return runner;
+	(void)atomic_fetch_add(&loop->runners.wanted, 1);
+	while (!(runner = take(&loop->runners))) {
+		struct net_task *task = net_ready_pop_only(&loop->ready, go_on);
+		if (task) {
+			runner = CONTAINER_OF(task, struct net_runner, task);
+			break;
+		}
+		net_worker_hand_on(loop);
 	}
+	(void)atomic_fetch_sub(&loop->runners.wanted, 1);
+	return runner;
 }
 
 void net_runners_stand(struct net_worker *worker)
