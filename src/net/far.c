@@ -77,6 +77,11 @@ bool net_far_ended(const struct net_session *s)
 	return !s->beside || s->beside->end.ended || s->beside->end.broken;
 }
 
+bool net_far_is_broken(const struct net_session *s)
+{
+	return s->beside && s->beside->end.broken;
+}
+
 static bool fill(struct net_session *s)
 {
 	struct net_far *far = s->beside;

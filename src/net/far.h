@@ -34,6 +34,8 @@ struct slice net_far_input(struct net_session *session);
 void net_far_consume(struct net_session *session, size_t len);
 /* The server has ended its stream, or the connection is broken: nothing comes behind the input. */
 bool net_far_ended(const struct net_session *session);
+/* The latter: what came may not be all that was sent. */
+bool net_far_is_broken(const struct net_session *session);
 /* Asks the socket once more, without blocking; true when bytes were added. */
 bool net_far_read_more(struct net_session *session);
 
