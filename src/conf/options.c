@@ -252,6 +252,21 @@ const struct conf_option conf_options[] = {
 		.help = "A file whose first line must be said there before anything is answered. "
 			"Who knows it can try passwords and gets the keys of SCRAM. The role's "
 			"user reads it; it lies below /etc or /usr."},
+	{"store", "front_ends", CONF_NETWORKS, CONF_RESTART, FIELD(store.front_ends),
+		.fallback = "", .example = "192.0.2.10",
+		.help = "Networks of proxies and mx machines of ours. They speak for others: who "
+			"their clients are is believed (ID of IMAP, XCLIENT of POP3 and LMTP), "
+			"what "
+			"their mail says of junk, and logins of masters. Those on this machine "
+			"that "
+			"come by a Unix socket need not be here."},
+	{"store", "masters_file", CONF_TEXT, CONF_RESTART, 0, 4096, FIELD(store.masters_file),
+		.fallback = "\"\"", .example = "/etc/rookery/masters",
+		.help = "Who may log in as any user with a password of his own: lines NAME:HASH, "
+			"as "
+			"\"rookery password hash\" writes the hash. Only where front ends of ours "
+			"ask, by SASL PLAIN with the user as the one to act for. The role's user "
+			"reads it; it lies below /etc or /usr."},
 	{"store", "segment_size", CONF_SIZE, CONF_RESTART, MIB, 4 * GIB, FIELD(store.segment_size),
 		.fallback = "256M",
 		.help = "Size at which a file of message bodies is closed and the next one begun."},
@@ -273,13 +288,6 @@ const struct conf_option conf_options[] = {
 			"takes "
 			"such fields out of mail that comes from elsewhere, so they are what its "
 			"milters say. \"\" turns this off."},
-	{"store", "junk_trusted", CONF_NETWORKS, CONF_RESTART, FIELD(store.junk_trusted),
-		.fallback = "", .example = "192.0.2.10",
-		.help = "Networks of mx machines of ours that deliver by LMTP over the network: "
-			"what "
-			"they say of junk, and of who their clients are, is believed as if they "
-			"were "
-			"on this machine."},
 	{"store", "quota", CONF_SIZE, CONF_RESTART, 0, 1024 * TIB, FIELD(store.quota),
 		.fallback = "0",
 		.help = "Bytes that an account may hold where neither user nor domain says "

@@ -278,10 +278,11 @@ struct conf_store {
 	const char *authmod_socket;       /* where mx reaches the directory */
 	struct conf_list authmod_trusted; /* networks of those that reach it elsewhere */
 	const char *authmod_secret_file;  /* "": none */
+	struct conf_list front_ends;      /* networks of mx and proxies, who speak for others */
+	const char *masters_file;         /* "": none */
 	uint64_t segment_size, cache_size, compact_interval_ms;
 	const char *plus_separator;     /* "" turns plus addressing off */
 	const char *junk_header;        /* names of fields, a space between; "" turns it off */
-	struct conf_list junk_trusted;  /* networks of mx machines that are believed as ours is */
 	uint64_t quota, quota_messages; /* 0: none */
 	uint64_t append_limit;
 	uint64_t login_timeout_ms, imap_idle_timeout_ms, pop3_idle_timeout_ms, lmtp_idle_timeout_ms;

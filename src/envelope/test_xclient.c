@@ -9,10 +9,11 @@ static void attributes_are_read_and_undone(void **state)
 	assert_true(envelope_parse_xclient(
 		SLICE("NAME=mail.example.org  addr=192.0.2.1 PORT=40000 PROTO=ESMTP "
 		      "HELO=a+2Bb LOGIN=ann+40example.org DESTADDR=IPV6:2001:db8::1 DESTPORT=25 "
-		      "REVERSE_NAME=[UNAVAILABLE]"),
+		      "REVERSE_NAME=[UNAVAILABLE] SESSION=s+2B1 TTL=4"),
 		&arena, &x));
 	static const char *const TEXTS[ENVELOPE_XCLIENT_ATTRIBUTES] = {"mail.example.org",
-		"192.0.2.1", "40000", "ESMTP", "a+b", "ann@example.org", "2001:db8::1", "25", ""};
+		"192.0.2.1", "40000", "ESMTP", "a+b", "ann@example.org", "2001:db8::1", "25", "",
+		"s+1", "4"};
 	for (size_t i = 0; i < ENVELOPE_XCLIENT_ATTRIBUTES; i++) {
 		assert_true(x.is[i].given);
 		assert_slice(x.is[i].text, TEXTS[i]);

@@ -1,4 +1,5 @@
-/* Postfix's XCLIENT command: who the client is for whom a front end speaks. Pure. */
+/* Postfix's XCLIENT command, with what Dovecot added: who the client is for whom a front end
+ * speaks. Pure. */
 #ifndef ENVELOPE_XCLIENT_H
 #define ENVELOPE_XCLIENT_H
 
@@ -14,10 +15,13 @@ enum envelope_xclient_attribute {
 	ENVELOPE_XCLIENT_DESTADDR,
 	ENVELOPE_XCLIENT_DESTPORT,
 	ENVELOPE_XCLIENT_REVERSE_NAME,
+	ENVELOPE_XCLIENT_SESSION,    /* Dovecot's: the front end's id of its session */
+	ENVELOPE_XCLIENT_TTL,        /* the same: how many front ends there may still be */
 	ENVELOPE_XCLIENT_ATTRIBUTES, /* how many there are */
 };
 /* All of them, a space between, as EHLO offers them. */
-#define ENVELOPE_XCLIENT_OFFER "NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT REVERSE_NAME"
+#define ENVELOPE_XCLIENT_OFFER                                                                     \
+	"NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT REVERSE_NAME SESSION TTL"
 
 struct envelope_xclient {
 	struct {

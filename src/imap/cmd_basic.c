@@ -1,7 +1,5 @@
-/* Commands that need no mailbox: CAPABILITY, NOOP, LOGOUT, ID, ENABLE, NAMESPACE, STARTTLS. */
+/* Commands that need no mailbox: CAPABILITY, NOOP, LOGOUT, ENABLE, NAMESPACE, STARTTLS. */
 #include "imap/session_internal.h"
-
-enum { ID_FIELDS_MAX = 30, ID_LOGGED_MAX = 200 };
 
 enum imap_run imap_cmd_capability(struct imap_session *s, struct imap_parser *p)
 {
@@ -31,33 +29,6 @@ enum imap_run imap_cmd_logout(struct imap_session *s, struct imap_parser *p)
 	net_write_str(s->net, "* BYE Good bye\r\n");
 	(void)imap_ok(s, NULL, "Logged out");
 	return IMAP_CLOSE;
-}
-
-/* RFC 2971. What the client says is logged, since it helps when something goes wrong. */
-enum imap_run imap_cmd_id(struct imap_session *s, struct imap_parser *p)
-{
-	AUTO(buf_free) struct buf said = BUF(ID_LOGGED_MAX);
-	if (!imap_space(p))
-		return imap_bad(s, p);
-	if (!imap_word(p, "NIL")) {
-		if (!imap_char(p, '('))
-			return imap_bad(s, p);
-		for (int i = 0; !imap_skip(p, ')'); i++) {
-			struct slice name, value;
-			if (i == ID_FIELDS_MAX || (i > 0 && !imap_space(p)) ||
-				!imap_string(p, &name, NULL) || !imap_space(p) ||
-				!imap_nstring(p, &value))
-				return imap_bad(s, p);
-			buf_printf(&said, "%s%.*s=%.*s", i ? " " : "", SLICE_ARG(name),
-				SLICE_ARG(value));
-		}
-	}
-	if (!imap_end(p))
-		return imap_bad(s, p);
-	log_info(net_log(s->net), "client", F_SLICE("id", buf_slice(&said)));
-	net_write_str(
-		s->net, "* ID (\"name\" \"Rookery\" \"version\" \"" ROOKERY_VERSION "\")\r\n");
-	return imap_ok(s, NULL, "Done");
 }
 
 static const struct {

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/must.h"
+#include "pop3/xclient.h"
 
 enum { DEFAULT_TIMEOUT_MS = 10 * 60 * 1000, ERRORS_MAX = 20, INPUT_MAX = 32 * 1024 };
 
@@ -49,7 +50,7 @@ static enum pop3_run cmd_capa(struct pop3_session *s, struct slice argument)
 			buf_add_str(out, "USER\r\n");
 		buf_add_str(out, "SASL ");
 		sasl_list(&offer, " ", out);
-		buf_add_str(out, "\r\n");
+		buf_add_str(out, net_is_front_end(s->net) ? "\r\nXCLIENT\r\n" : "\r\n");
 	}
 	buf_add_str(out, "EXPIRE NEVER\r\nIMPLEMENTATION Rookery\r\n.\r\n");
 	return POP3_GO_ON;
@@ -69,6 +70,32 @@ static enum pop3_run cmd_stls(struct pop3_session *s, struct slice argument)
 static enum pop3_run cmd_noop(struct pop3_session *s, struct slice argument)
 {
 	return pop3_ok(s, "Done");
+}
+
+static enum pop3_run refuse(struct pop3_session *s, const char *text)
+{
+	(void)pop3_err(s, "SYS/TEMP", text);
+	return POP3_CLOSE;
+}
+
+static enum pop3_run cmd_xclient(struct pop3_session *s, struct slice argument)
+{
+	struct net_origin_words words;
+	struct net_origin origin;
+	if (!net_is_front_end(s->net))
+		return pop3_err(s, NULL, "You may not speak for others");
+	if (!pop3_parse_xclient(argument, &words) || !net_origin_read(&words, &origin))
+		return pop3_err(s, NULL, "Malformed attribute");
+	switch (net_origin_take(s->net, &origin)) {
+	case NET_ORIGIN_LOOP:
+		return refuse(s, "Too many proxies pass this client on");
+	case NET_ORIGIN_MANY:
+		return refuse(s, "Too many connections from this address");
+	case NET_ORIGIN_TAKEN:
+		break;
+	}
+	log_info(net_log(s->net), "a front end passes on a client");
+	return pop3_ok(s, "Updated");
 }
 
 enum { BEFORE = 1, AFTER = 2 }; /* the login */
@@ -91,6 +118,7 @@ static const struct {
 	{"TOP", AFTER, pop3_cmd_top},
 	{"UIDL", AFTER, pop3_cmd_uidl},
 	{"USER", BEFORE, pop3_cmd_user},
+	{"XCLIENT", BEFORE, cmd_xclient},
 };
 
 static enum pop3_run command(struct pop3_session *s, struct slice line)
@@ -112,7 +140,7 @@ static enum pop3_run take_line(struct pop3_session *s)
 {
 	struct slice input = net_input(s->net);
 	ssize_t end = slice_find(input, '\n');
-	size_t max = s->phase == POP3_IN_AUTH ? POP3_SASL_LINE_MAX : 4 * POP3_LINE_MAX;
+	size_t max = s->phase == POP3_IN_AUTH ? POP3_SASL_LINE_MAX : POP3_COMMAND_MAX;
 	if (end < 0 && input.len <= max)
 		return POP3_PARK;
 	if (end < 0 || (size_t)end > max) {
@@ -170,7 +198,9 @@ static enum net_next open_session(struct net_session *net)
 	s->net = net;
 	s->service = net_service(net);
 	pop3_set_idle_timeout(s);
-	net_printf(net, "+OK %s Rookery ready\r\n", s->service->hostname);
+	/* In brackets is where Dovecot's proxies look. */
+	net_printf(net, "+OK %s%s Rookery ready\r\n", net_is_front_end(net) ? "[XCLIENT] " : "",
+		s->service->hostname);
 	return NET_WAIT_INPUT;
 }
 

@@ -11,7 +11,8 @@
 #include "pop3/pop3.h"
 
 enum {
-	POP3_LINE_MAX = 255, /* RFC 2449 section 4 */
+	POP3_COMMAND_MAX =
+		1024, /* RFC 2449 section 4 asks for 255; passwords and XCLIENT are longer */
 	POP3_SASL_LINE_MAX = 12288,
 };
 

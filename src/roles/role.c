@@ -50,6 +50,15 @@ int role_listen_unix(
 	return 0;
 }
 
+int role_listen_front_ends(
+	struct role *role, const char *path, const char *name, const char *owner, struct err *err)
+{
+	if (role_listen_unix(role, path, name, owner, err) < 0)
+		return -1;
+	role->listeners[role->listener_count - 1].front_end = true;
+	return 0;
+}
+
 static int listen_all(struct role *role, struct err *err)
 {
 	const struct conf_listens *listens = role->kind->listens(role->settings);
@@ -81,6 +90,8 @@ int role_serve(struct role *role, const struct role_listener *listener,
 		.tls_at_once = !listener->is_unix && conf_protocol_is_tls(listener->protocol),
 		.proxy_header = listener->proxy,
 		.trusted = role->proxy_trusted,
+		.front_ends = role->front_ends,
+		.for_front_ends = listener->front_end,
 		.plain_loopback_ok = role->settings->plain_login_on_loopback,
 	};
 	return net_loop_listen(role->loop, &options, err);
@@ -224,13 +235,19 @@ static int open_folder(struct role *role, const struct sandbox_user *user, struc
 	return 0;
 }
 
-static int trust(struct role *role, struct err *err)
+static int trust(
+	struct net_trusted *set, const struct conf_list *list, const char *option, struct err *err)
 {
-	const struct conf_list *list = &role->settings->proxy_trusted;
 	for (size_t i = 0; i < list->count; i++)
-		if (net_trusted_add(role->proxy_trusted, slice_str(list->items[i]), err) < 0)
-			return -1;
+		if (net_trusted_add(set, slice_str(list->items[i]), err) < 0)
+			return err_prefix(err, "%s", option);
 	return 0;
+}
+
+int role_trust_front_ends(
+	struct role *role, const struct conf_list *networks, const char *option, struct err *err)
+{
+	return trust(role->front_ends, networks, option, err);
 }
 
 /* What the kernel lets it do from now on. */
@@ -264,7 +281,9 @@ static int start(struct role *role, struct channel *channel, struct err *err)
 	int r = take_certificates(role, json_object_get(first, "certificates"), err);
 	json_decref(first);
 	if (r < 0 || sandbox_find_user(role->kind->user(role->settings), &user, err) < 0 ||
-		open_folder(role, &user, err) < 0 || trust(role, err) < 0 ||
+		open_folder(role, &user, err) < 0 ||
+		trust(role->proxy_trusted, &role->settings->proxy_trusted, "proxy_trusted", err) <
+			0 ||
 		listen_all(role, err) < 0 || role->kind->prepare(role, err) < 0)
 		return -1;
 	if (acme_host_is_wanted(role) && acme_host_prepare(role, &user, &role->acme, err) < 0)
@@ -284,6 +303,8 @@ static void close_role(struct role *role)
 	net_tls_slot_free(role->tls);
 	net_trusted_free(role->proxy_trusted);
 	free(role->proxy_trusted);
+	net_trusted_free(role->front_ends);
+	free(role->front_ends);
 	(void)close(role->folder_fd);
 	(void)close(role->spool_fd);
 	(void)pthread_mutex_destroy(&role->channel_lock);
@@ -300,6 +321,7 @@ int role_main(const struct role_kind *kind, const struct conf_settings *settings
 	role->settings = settings;
 	role->tls = net_tls_slot_new();
 	role->proxy_trusted = ALLOC(struct net_trusted);
+	role->front_ends = ALLOC(struct net_trusted);
 	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
 	log_set_role(kind->name);
 	channel_init(&channel, channel_fd);

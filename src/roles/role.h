@@ -49,6 +49,7 @@ struct role_listener {
 	enum conf_protocol protocol;
 	bool proxy;
 	const char *name; /* of a Unix socket: "lmtp", "authmod", "control" */
+	bool front_end;   /* only front ends of ours can reach it */
 };
 
 enum { ROLE_LISTENERS_MAX = 256 };
@@ -59,6 +60,7 @@ struct role {
 	struct net_loop *loop;
 	struct net_tls_slot *tls;
 	struct net_trusted *proxy_trusted;
+	struct net_trusted *front_ends; /* role_trust_front_ends() */
 	struct role_listener listeners[ROLE_LISTENERS_MAX];
 	size_t listener_count;
 	int folder_fd, spool_fd; /* <data>/<role>, and spool in it */
@@ -78,8 +80,15 @@ int role_main(const struct role_kind *kind, const struct conf_settings *settings
  * are now, as sandbox_find_user). */
 int role_listen_unix(struct role *role, const char *path, const char *name, const char *owner,
 	struct err *err) WARN_UNUSED;
+/* The same for roles of ours, which may speak for others there. */
+int role_listen_front_ends(struct role *role, const char *path, const char *name, const char *owner,
+	struct err *err) WARN_UNUSED;
 /* Takes over `message`, for the supervisor. Any thread. */
 void role_tell(struct role *role, json_t *message);
+/* For open(), before role_serve(): networks of front ends, which may speak for others; `option` is
+ * theirs, for errors. */
+int role_trust_front_ends(struct role *role, const struct conf_list *networks, const char *option,
+	struct err *err) WARN_UNUSED;
 /* For open(): hands a listener to the loop. */
 int role_serve(struct role *role, const struct role_listener *listener,
 	const struct net_protocol *protocol, void *service, struct err *err) WARN_UNUSED;

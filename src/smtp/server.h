@@ -1,5 +1,7 @@
 /* The SMTP server: mail exchanger (RFC 5321), submission (RFC 6409) and LMTP (RFC 2033) are one
- * session with different rules; what happens to recipients and messages is the backend's affair. */
+ * session with different rules; what happens to recipients and messages is the backend's affair.
+ * Front ends (net_is_front_end()) may speak for others, by XCLIENT. By LMTP they are roles of ours:
+ * XSESSION and XADDR are taken, and errors have no limit, since what others sent causes them. */
 #ifndef SMTP_SERVER_H
 #define SMTP_SERVER_H
 
@@ -35,6 +37,7 @@ struct smtp_transaction {
 	size_t count, room;
 	struct slice user;   /* who is logged in; empty: nobody */
 	const char *session; /* session id, from accept to delivery */
+	bool is_ours;        /* LMTP: it comes from a role of ours, whose word counts */
 	const struct net_address *client;
 	const struct net_address
 		*origin;                 /* the client of our own role that is it; NULL: not told */
@@ -82,13 +85,7 @@ struct smtp_service {
 	unsigned command_timeout_ms; /* 0: 5 minutes */
 	unsigned data_timeout_ms;    /* for the next piece of a message; 0: 3 minutes */
 	uint32_t errors_max;         /* 5xx answers since the last message; 0: 20 */
-	/* Peers are our own roles, all of them: XSESSION and XADDR are taken, and errors have no
-	 * limit, since what others sent causes them. */
-	bool trust_session;
-	/* Who else may speak for others: by XCLIENT; by LMTP they are our own roles. NULL: nobody.
-	 */
-	const struct net_trusted *front_ends;
-	atomic_uint messages_open; /* on their way in */
+	atomic_uint messages_open;   /* on their way in */
 	struct smtp_figures {
 		atomic_uint_fast64_t connections, accepted, refused, recipients_refused, logins,
 			logins_failed;

@@ -60,7 +60,6 @@ static enum net_next open_session(struct net_session *net)
 	s->service = net_service(net);
 	net_set_timeout(net, timeout_ms(s));
 	atomic_fetch_add_explicit(&s->service->figures.connections, 1, memory_order_relaxed);
-	s->is_front_end = net_trusted_has(s->service->front_ends, net_peer(net));
 	greet(s);
 	return NET_WAIT_INPUT;
 }

@@ -29,7 +29,6 @@ struct smtp_session {
 	char *helo;           /* NULL: not yet */
 	bool extended;        /* EHLO or LHLO */
 	char *user;           /* logged in; NULL: no */
-	bool is_front_end;    /* it may speak for others */
 	char *client_helo;    /* of the client for whom it speaks; NULL: as it says itself */
 	bool client_is_plain; /* that client said HELO */
 	uint32_t errors;
@@ -56,7 +55,7 @@ static inline bool smtp_is_lmtp(const struct smtp_session *s)
  * what others sent causes them. */
 static inline bool smtp_is_ours(const struct smtp_session *s)
 {
-	return s->service->trust_session || (smtp_is_lmtp(s) && s->is_front_end);
+	return smtp_is_lmtp(s) && net_is_front_end(s->net);
 }
 /* What a message may have. LMTP takes SMTP_FIELDS_MAX more than it is told: what mx has accepted
  * comes with the fields that mx added. */
@@ -103,8 +102,6 @@ void smtp_greet_anew(struct smtp_session *s);
 enum smtp_run smtp_cmd_xclient(struct smtp_session *s, struct slice arguments);
 bool smtp_xclient_offered(const struct smtp_session *s);
 void smtp_xclient_end(struct smtp_session *s);
-/* An IP as text, IPv6 without brackets. */
-WARN_UNUSED bool smtp_read_ip(struct slice ip, uint16_t port, struct net_address *ret_address);
 
 /* commands.c */
 enum smtp_run smtp_command(struct smtp_session *s, struct slice line);

@@ -11,7 +11,7 @@ static const struct net_address *origin_of(struct smtp_session *s, struct smtp_t
 	struct slice ip;
 	bool told = t->sender.client.len > 0 && smtp_is_ours(s) &&
 		    envelope_from_xtext(t->sender.client, &t->arena, &ip) &&
-		    smtp_read_ip(ip, 0, origin);
+		    net_address_of_ip(ip, 0, origin);
 	return told ? origin : NULL;
 }
 
@@ -32,6 +32,7 @@ void smtp_transaction_begin(struct smtp_session *s, const struct envelope_sender
 	t->helo = slice_str(s->helo);
 	t->tls = net_tls_info(s->net);
 	t->kept = &s->kept;
+	t->is_ours = smtp_is_ours(s);
 	t->origin = origin_of(s, t);
 	t->session = smtp_is_ours(s) && t->sender.session.len > 0 ? t->sender.session.ptr
 								  : net_session_id(s->net);

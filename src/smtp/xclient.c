@@ -5,41 +5,30 @@
 
 #include "base/alloc.h"
 #include "envelope/xclient.h"
-
-static bool read_port(struct slice text, uint16_t *ret_port)
-{
-	uint64_t port = 0;
-	bool good = text.len == 0 || slice_to_u64(text, UINT16_MAX, &port);
-	*ret_port = (uint16_t)port;
-	return good;
-}
-
-bool smtp_read_ip(struct slice ip, uint16_t port, struct net_address *ret_address)
-{
-	char text[NET_ADDRESS_TEXT];
-	bool v6 = slice_find(ip, ':') >= 0;
-	(void)snprintf(text, sizeof(text), v6 ? "[%.*s]:%u" : "%.*s:%u", SLICE_ARG(ip), port);
-	if (ip.len >= 64 || slice_find(ip, '*') >= 0 || slice_find(ip, '/') >= 0 ||
-		net_address_parse(slice_str(text), ret_address, NULL) < 0)
-		return false;
-	net_address_normalise(ret_address);
-	return true;
-}
+#include "net/origin.h"
 
 /* An address that is to be replaced; what is not known can't be, since who it is decides what is
  * asked of him. */
-static bool read_address(const struct envelope_xclient *x, enum envelope_xclient_attribute addr,
-	enum envelope_xclient_attribute port, struct net_address *ret_address)
+static bool read_origin(const struct envelope_xclient *x, struct net_origin *ret_origin)
 {
-	uint16_t number;
-	return read_port(x->is[port].text, &number) &&
-	       (!x->is[addr].given || smtp_read_ip(x->is[addr].text, number, ret_address));
+	const struct net_origin_words words = {
+		.client = x->is[ENVELOPE_XCLIENT_ADDR].text,
+		.client_port = x->is[ENVELOPE_XCLIENT_PORT].text,
+		.local = x->is[ENVELOPE_XCLIENT_DESTADDR].text,
+		.local_port = x->is[ENVELOPE_XCLIENT_DESTPORT].text,
+		.session = x->is[ENVELOPE_XCLIENT_SESSION].text,
+		.ttl = x->is[ENVELOPE_XCLIENT_TTL].text,
+	};
+	return x->is[ENVELOPE_XCLIENT_ADDR].given == (words.client.len > 0) &&
+	       x->is[ENVELOPE_XCLIENT_DESTADDR].given == (words.local.len > 0) &&
+	       net_origin_read(&words, ret_origin);
 }
 
-static bool is_protocol(struct slice text)
+static bool is_protocol(const struct smtp_session *s, struct slice text)
 {
 	return text.len == 0 || slice_eq_nocase(text, SLICE("ESMTP")) ||
-	       slice_eq_nocase(text, SLICE("SMTP"));
+	       slice_eq_nocase(text, SLICE("SMTP")) ||
+	       (smtp_is_lmtp(s) && slice_eq_nocase(text, SLICE("LMTP")));
 }
 
 static void replace(char **to, struct slice text)
@@ -48,14 +37,9 @@ static void replace(char **to, struct slice text)
 	*to = text.len > 0 ? slice_dup(text) : NULL;
 }
 
-static void become(struct smtp_session *s, const struct envelope_xclient *x,
-	const struct net_address *client, const struct net_address *destination)
+static void become(struct smtp_session *s, const struct envelope_xclient *x)
 {
 	struct slice user = x->is[ENVELOPE_XCLIENT_LOGIN].text;
-	if (x->is[ENVELOPE_XCLIENT_ADDR].given)
-		net_set_peer(s->net, client);
-	if (x->is[ENVELOPE_XCLIENT_DESTADDR].given)
-		net_set_local(s->net, destination);
 	if (x->is[ENVELOPE_XCLIENT_HELO].given)
 		replace(&s->client_helo, x->is[ENVELOPE_XCLIENT_HELO].text);
 	if (x->is[ENVELOPE_XCLIENT_PROTO].given)
@@ -73,22 +57,31 @@ enum smtp_run smtp_cmd_xclient(struct smtp_session *s, struct slice arguments)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct envelope_xclient x;
-	struct net_address client, destination;
+	struct net_origin origin;
 	if (!smtp_xclient_offered(s))
 		return smtp_reply(s, 550, "5.7.0", "You may not speak for others");
 	if (s->transaction)
 		return smtp_reply(s, 503, "5.5.1", "A transaction is open");
 	if (!envelope_parse_xclient(arguments, &arena, &x) ||
-		!is_protocol(x.is[ENVELOPE_XCLIENT_PROTO].text))
+		!is_protocol(s, x.is[ENVELOPE_XCLIENT_PROTO].text))
 		return smtp_reply(s, 501, "5.5.4", "Unknown or malformed attribute");
-	if (!read_address(&x, ENVELOPE_XCLIENT_ADDR, ENVELOPE_XCLIENT_PORT, &client) ||
-		!read_address(
-			&x, ENVELOPE_XCLIENT_DESTADDR, ENVELOPE_XCLIENT_DESTPORT, &destination))
-		return smtp_reply(s, 501, "5.5.4", "ADDR must be an IP address, PORT a number");
+	if (!read_origin(&x, &origin))
+		return smtp_reply(
+			s, 501, "5.5.4", "ADDR must be an IP address, PORT and TTL numbers");
 	struct slice helo = x.is[ENVELOPE_XCLIENT_HELO].text;
 	if (helo.len > 0 && !envelope_is_domain(helo))
 		return smtp_reply(s, 501, "5.5.4", "HELO must be a domain or an address literal");
-	become(s, &x, &client, &destination);
+	switch (net_origin_take(s->net, &origin)) {
+	case NET_ORIGIN_LOOP:
+		(void)smtp_reply(s, 421, "4.4.6", "Too many proxies pass this client on");
+		return SMTP_CLOSE;
+	case NET_ORIGIN_MANY:
+		(void)smtp_reply(s, 421, "4.7.0", "Too many connections from this address");
+		return SMTP_CLOSE;
+	case NET_ORIGIN_TAKEN:
+		break;
+	}
+	become(s, &x);
 	smtp_greet_anew(s);
 	log_info(net_log(s->net), "a front end passes on a client");
 	return SMTP_GO_ON;
@@ -96,7 +89,7 @@ enum smtp_run smtp_cmd_xclient(struct smtp_session *s, struct slice arguments)
 
 bool smtp_xclient_offered(const struct smtp_session *s)
 {
-	return s->is_front_end && !smtp_is_lmtp(s);
+	return net_is_front_end(s->net);
 }
 
 void smtp_xclient_end(struct smtp_session *s)

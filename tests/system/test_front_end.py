@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 LISTED = "203.0.113.9"
 LISTED_6 = "2001:db8::9"
 NIBBLES = ".".join(reversed("20010db8000000000000000000000009"))
-OFFER = b"XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT REVERSE_NAME"
+OFFER = b"XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT REVERSE_NAME SESSION TTL"
 BLOCK = """\
     xclient {
         from 127.0.0.1;
@@ -165,6 +165,8 @@ def test_a_login_at_the_front_end_is_one_here(world: World) -> None:
         ("ADDR=203.0.113.9+0D+0A", 501, "5.5.4"),
         ("PROTO=HTTP", 501, "5.5.4"),
         ("HELO=a+20b", 501, "5.5.4"),
+        ("TTL=x", 501, "5.5.4"),
+        ("SESSION=a+20b", 501, "5.5.4"),
     ],
 )
 def test_nonsense_changes_nothing(world: World, words: str, code: int, status: str) -> None:

@@ -403,7 +403,7 @@ def test_marks_by_lmtp_over_the_network_count_from_our_mx_machines_only(
     start: Start, believed: bool
 ) -> None:
     port = milters.free_port()
-    more = f"listen lmtp 127.0.0.1:{port};" + (" junk_trusted 127.0.0.0/8;" if believed else "")
+    more = f"listen lmtp 127.0.0.1:{port};" + (" front_ends 127.0.0.0/8;" if believed else "")
     pair = start(store=more)
     bob = pair.add_user("bob")
     with Client("127.0.0.1", port, b"LHLO mx.elsewhere.test") as client:

@@ -43,7 +43,6 @@ struct state {
 	struct mx_milters *milters;
 	struct admin admin;
 	struct directory_throttle *throttle;
-	struct net_trusted front_ends;
 	struct smtp_service exchanger, submission;
 };
 
@@ -253,7 +252,6 @@ static struct smtp_service service(struct role *role, struct state *s, enum smtp
 		.command_timeout_ms = (unsigned)conf->command_timeout_ms,
 		.data_timeout_ms = (unsigned)conf->data_timeout_ms,
 		.errors_max = (uint32_t)conf->errors_max,
-		.front_ends = &s->front_ends,
 	};
 }
 
@@ -270,14 +268,6 @@ static void open_forward(struct state *s, const struct conf_mx *conf)
 		.queue = s->queue,
 		.srs = &s->srs,
 		.report = &s->report};
-}
-
-static int trust_front_ends(struct state *s, const struct conf_list *from, struct err *err)
-{
-	for (size_t i = 0; i < from->count; i++)
-		if (net_trusted_add(&s->front_ends, slice_str(from->items[i]), err) < 0)
-			return err_prefix(err, "mx.xclient.from");
-	return 0;
 }
 
 static bool connects(const struct conf_settings *settings)
@@ -324,7 +314,7 @@ static int open_role(struct role *role, struct err *err)
 		.reports = mx_reporting_of(s->reporting),
 		.mirror = mx_queue_mirror(s->queue),
 		.hostname = s->hostname};
-	if (trust_front_ends(s, &conf->xclient.from, err) < 0 ||
+	if (role_trust_front_ends(role, &conf->xclient.from, "mx.xclient.from", err) < 0 ||
 		mx_checks_init(&s->checks, role, mx_queue_dns(s->queue), err) < 0 ||
 		mx_clients_new(role, mx_queue_dns(s->queue), &s->checks.trusted, &s->clients, err) <
 			0 ||
@@ -438,7 +428,6 @@ static void close_role(struct role *role)
 	mx_clients_free(s->clients);
 	mx_backup_free(s->backup);
 	mx_limits_deinit(&s->limits);
-	net_trusted_free(&s->front_ends);
 	mx_checks_deinit(&s->checks);
 	mx_reporting_free(s->reporting);
 	mx_queue_close(s->queue);

@@ -83,8 +83,7 @@ static void answer(struct smtp_recipient *r, const struct mail_delivery *deliver
 /* Who is not of ours may write into a header what he likes. */
 static bool is_junk(const struct delivery *d, const struct smtp_transaction *t)
 {
-	return (d->trusted || net_trusted_has(&d->believed, t->client)) &&
-	       filter_junk_is_marked(t->message, slice_str(d->junk_header));
+	return t->is_ours && filter_junk_is_marked(t->message, slice_str(d->junk_header));
 }
 
 /* Mail may come before a user's first login. */

@@ -11,9 +11,7 @@ struct delivery {
 	struct directory *directory;
 	/* Names of fields by which mx says that a message is junk; "": none. */
 	const char *junk_header;
-	bool elsewhere;              /* the directory is: it makes no mailboxes */
-	bool trusted;                /* the client is our mx: its word on that counts */
-	struct net_trusted believed; /* if not: networks where such clients are */
+	bool elsewhere; /* the directory is: it makes no mailboxes */
 };
 
 /* Its context is a struct delivery. */

@@ -41,7 +41,7 @@ struct state {
 	struct imap_service imap;
 	struct pop3_service pop3;
 	struct smtp_service lmtp, lmtp_local;
-	struct delivery delivery, delivery_local;
+	struct delivery delivery;
 	struct directory_authmod_service authmod;
 	struct role_directory_service authmod_remote; /* zero: nobody listens */
 	pid_t launcher;                               /* 0: none */
@@ -93,7 +93,7 @@ static int prepare(struct role *role, struct err *err)
 		return -1;
 	const char *peer = settings->mx.on ? role_mx.user(settings) : "";
 	if (role_listen_unix(role, settings->control_socket, "control", "", err) < 0 ||
-		role_listen_unix(role, settings->store.lmtp_socket, "lmtp", peer, err) < 0 ||
+		role_listen_front_ends(role, settings->store.lmtp_socket, "lmtp", peer, err) < 0 ||
 		role_listen_unix(role, settings->store.authmod_socket, "authmod", peer, err) < 0)
 		return -1;
 	return 0;
@@ -105,13 +105,11 @@ static struct smtp_service lmtp_service(struct role *role, struct state *s, bool
 		.kind = SMTP_LMTP,
 		.hostname = role->settings->hostname,
 		.backend = &delivery_backend,
-		.context = local ? &s->delivery_local : &s->delivery,
+		.context = &s->delivery,
 		.spool_dir_fd = role->spool_fd,
 		.message_max = role->settings->store.append_limit,
 		.recipients_max = local ? LOCAL_RECIPIENTS_MAX : 0,
 		.command_timeout_ms = (unsigned)role->settings->store.lmtp_idle_timeout_ms,
-		.trust_session = local,
-		.front_ends = &s->delivery.believed,
 	};
 }
 
@@ -122,8 +120,6 @@ static void make_services(struct role *role, struct state *s)
 	s->delivery.directory = s->floors.directory;
 	s->delivery.junk_header = settings->store.junk_header;
 	s->delivery.elsewhere = role_directory_is_elsewhere(settings);
-	s->delivery_local = s->delivery;
-	s->delivery_local.trusted = true;
 	s->lmtp = lmtp_service(role, s, false);
 	s->lmtp_local = lmtp_service(role, s, true);
 	s->imap = (struct imap_service){
@@ -275,10 +271,9 @@ static int open_role(struct role *role, struct err *err)
 	if (join_all(s, err) < 0)
 		return -1;
 	make_services(role, s);
-	const struct conf_list *trusted = &role->settings->store.junk_trusted;
-	for (size_t i = 0; i < trusted->count; i++)
-		if (net_trusted_add(&s->delivery.believed, slice_str(trusted->items[i]), err) < 0)
-			return err_prefix(err, "store.junk_trusted");
+	if (role_trust_front_ends(
+		    role, &role->settings->store.front_ends, "store.front_ends", err) < 0)
+		return -1;
 	if (mirror_node_serve(s->floors.mirror, role->loop, err) < 0)
 		return -1;
 	if (acme_host_open(role->acme, s->floors.store, s->floors.mirror, NULL, err) < 0)
@@ -348,7 +343,6 @@ static void close_role(struct role *role)
 	pop3_locks_free(s->locks);
 	directory_throttle_free(s->throttle);
 	directory_sessions_free(s->sessions);
-	net_trusted_free(&s->delivery.believed);
 	learner_deinit(&s->learner);
 	floors_close(&s->floors);
 	role_directory_service_deinit(&s->authmod_remote);
