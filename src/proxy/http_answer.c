@@ -34,6 +34,16 @@ static void send_piece_up(struct proxy_http_session *s, struct slice piece)
 	send_up(s, buf_slice(&chunk));
 }
 
+/* Half a request is none: the back end's connection is closed, so that it sees that. */
+static enum proxy_http_next bad_body(struct proxy_http_session *s)
+{
+	proxy_http_leave(s);
+	if (s->phase != PROXY_HTTP_ASKED)
+		return PROXY_HTTP_ABORT;
+	s->request->keeps = false;
+	return proxy_http_refuse(s, 400, "The body of the request is malformed.");
+}
+
 /* As much of the request's body as is there and the back end takes. Wait: that was all. */
 static enum proxy_http_next move_up(struct proxy_http_session *s)
 {
@@ -45,8 +55,7 @@ static enum proxy_http_next move_up(struct proxy_http_session *s)
 			send_piece_up(s, piece);
 		net_consume(s->net, input.len - rest.len);
 		if (got == HTTP_PIECE_BAD) {
-			proxy_http_leave(s); /* half a request is none */
-			return PROXY_HTTP_CLOSE;
+			return bad_body(s);
 		}
 		if (got == HTTP_PIECE_MORE)
 			return s->ended ? PROXY_HTTP_ABORT : PROXY_HTTP_WAIT;

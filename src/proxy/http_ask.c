@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/must.h"
+#include "http/target.h"
 #include "message/charset.h"
 
 #include <openssl/sha.h>
@@ -331,7 +332,7 @@ int proxy_http_ask_again(struct proxy_http_session *s, struct err *err)
 	if (to_host[0] && !proxy_places_parse(slice_str(to_host), &places))
 		places.count = 0;
 	struct net_address client = *net_peer(s->net);
-	(void)net_address_of_ip(slice_str(s->client), net_address_port(&client), &client);
+	(void)!net_address_of_ip(slice_str(s->client), net_address_port(&client), &client);
 	int done = connect_to(s, &places, &client, err);
 	if (done < 0) {
 		free(whose);

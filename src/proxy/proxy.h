@@ -25,7 +25,7 @@ struct proxy {
 	struct proxy_places default_host; /* count 0: none */
 	struct slice master_secret;       /* of login master */
 	struct proxy_figures figures[PROXY_PROTOCOLS];
-	atomic_uint_fast64_t lookups;
+	atomic_uint_fast64_t lookups, http_requests;
 };
 
 /* Where a user lives: his to_host, or default_host. Negative: not to be told (temporary), since the

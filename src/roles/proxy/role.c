@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "directory/timed.h"
+#include "proxy/http.h"
 #include "proxy/proxy.h"
 #include "roles/directory/open.h"
 #include "roles/secret_file.h"
@@ -92,6 +93,9 @@ static int open_master(struct state *s, const struct conf_proxy *conf, struct er
 static int serve(struct role *role, struct state *s, const struct role_listener *l, struct err *err)
 {
 	switch (l->protocol) {
+	case CONF_HTTP:
+	case CONF_HTTPS:
+		return role_serve(role, l, &proxy_http, &s->proxy, err);
 	default:
 		return err_permanent(err, ERR_BAD_INPUT, "the proxy role can't serve %s yet",
 			conf_protocol_name(l->protocol));
@@ -137,6 +141,7 @@ static void metrics(struct role *role, struct buf *to)
 	role_metric(role, to, "backend_connections_total", "", f.connected);
 	role_metric(role, to, "backend_failures_total", "", f.failed);
 	role_metric(role, to, "directory_lookups_total", "", s->proxy.lookups);
+	role_metric(role, to, "http_requests_total", "", s->proxy.http_requests);
 }
 
 static void close_role(struct role *role)
