@@ -35,6 +35,19 @@ int directory_scram(struct directory *directory, struct slice user,
 	return directory->driver->scram(directory, user, ret_keys, err);
 }
 
+int directory_token(struct directory *directory, const struct directory_token *token,
+	struct slice client, enum directory_service service, struct buf *challenge,
+	struct arena *arena, struct directory_user *ret_user, struct err *err)
+{
+	return directory->driver->token(
+		directory, token, client, service, challenge, arena, ret_user, err);
+}
+
+bool directory_takes_tokens(const struct directory *directory)
+{
+	return directory->driver->token != NULL;
+}
+
 bool directory_has_scram(const struct directory *directory)
 {
 	return !directory->no_scram;

@@ -68,6 +68,12 @@ struct directory_route {
 
 struct directory;
 
+struct directory_token {
+	struct slice user;      /* whom it names */
+	struct slice mechanism; /* of SASL, by which it came */
+	struct slice message;   /* whole, as the client sent it */
+};
+
 /* For RCPT TO: users, aliases, plus addressing, catch-all, in this order. Aliases and what users
  * forward are followed, to 2,000 addresses at most. 0, DIRECTORY_UNKNOWN, DIRECTORY_DENIED (may not
  * get mail), or negative: can't tell now. Users of an alias who may not get mail are left out. An
@@ -94,6 +100,12 @@ int directory_user(struct directory *directory, struct slice user, enum director
  * that no password fits instead, so that nobody learns who exists. */
 int directory_scram(struct directory *directory, struct slice user,
 	struct sasl_scram_keys *ret_keys, struct err *err) WARN_UNUSED;
+/* For a login by a token, see sasl/sasl.h; as directory_check() else. Only where
+ * directory_takes_tokens(), which most do not. */
+int directory_token(struct directory *directory, const struct directory_token *token,
+	struct slice client, enum directory_service service, struct buf *challenge,
+	struct arena *arena, struct directory_user *ret_user, struct err *err) WARN_UNUSED;
+bool directory_takes_tokens(const struct directory *directory);
 /* Whether SCRAM is worth offering: a mechanism that is offered and then fails locks clients out who
  * would send their password otherwise. It is, until told that the directory has no keys, which is
  * done before the directory is used. */

@@ -17,6 +17,10 @@ struct directory_driver {
 		struct arena *arena, struct directory_user *ret_user, struct err *err);
 	int (*scram)(struct directory *directory, struct slice user,
 		struct sasl_scram_keys *ret_keys, struct err *err);
+	/* NULL: it takes no tokens. */
+	int (*token)(struct directory *directory, const struct directory_token *token,
+		struct slice client, enum directory_service service, struct buf *challenge,
+		struct arena *arena, struct directory_user *ret_user, struct err *err);
 	/* As directory_user_scan() of directory/admin.h, by address; the domain is canonical or "".
 	 * NULL: this directory does not list its users. */
 	int (*scan)(struct directory *directory, struct slice domain, struct slice pattern,

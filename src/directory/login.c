@@ -17,8 +17,8 @@ struct directory_login {
 	struct directory_sasl asked;
 	struct sasl_session *sasl;
 	struct buf challenge;
-	struct arena arena;     /* of the user */
-	int64_t pause_until_ms; /* monotonic */
+	struct arena arena;               /* of the user */
+	int64_t asked_ms, pause_until_ms; /* monotonic */
 };
 
 struct directory_login *directory_login_new(const struct directory_login_options *options)
@@ -75,14 +75,14 @@ static enum directory_login_outcome refuse(struct directory_login *login, struct
 	atomic_fetch_add_explicit(o->failed, 1, memory_order_relaxed);
 	log_warn(o->log, "login refused", F_STR("protocol", o->protocol), F_SLICE("login", user));
 	login->phase = PAUSED;
-	login->pause_until_ms = clock_mono_ms() + DIRECTORY_LOGIN_PAUSE_MS;
+	login->pause_until_ms = login->asked_ms + DIRECTORY_LOGIN_PAUSE_MS;
 	return DIRECTORY_LOGIN_PAUSE;
 }
 
 static enum directory_login_outcome not_now(
 	const struct directory_login *login, const struct err *err)
 {
-	log_error(login->options.log, "directory can't tell", F_ERR(err));
+	log_error(login->options.log, "login can't be decided now", F_ERR(err));
 	return DIRECTORY_LOGIN_NOT_NOW;
 }
 
@@ -95,6 +95,7 @@ enum directory_login_outcome directory_login_password(
 	login->phase = OVER;
 	if (is_blocked(login))
 		return DIRECTORY_LOGIN_BLOCKED;
+	login->asked_ms = clock_mono_ms();
 	int r = directory_check(asked->directory, user, password, slice_str(asked->client),
 		asked->service, &login->arena, &asked->user, &err);
 	if (r < 0)
@@ -119,6 +120,7 @@ static enum directory_login_outcome step(struct directory_login *login, struct s
 	AUTO(buf_free) struct buf reply = BUF(SASL_MESSAGE_MAX);
 	struct err err;
 	buf_clear(&login->challenge);
+	login->asked_ms = clock_mono_ms();
 	switch (sasl_step(login->sasl, message, &reply, &err)) {
 	case SASL_CONTINUE:
 		return challenge(login, buf_slice(&reply), EXPECTS_LINE);

@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 
 enum {
-	DIRECTORY_LOGIN_PAUSE_MS = 1500,
+	DIRECTORY_LOGIN_PAUSE_MS = 1500, /* from when the directory was asked */
 	DIRECTORY_LOGIN_REFUSALS_MAX = 5,
 	/* Of a line of base64: the longest message that SASL takes. */
 	DIRECTORY_LOGIN_LINE_MAX = (SASL_MESSAGE_MAX + 2) / 3 * 4,

@@ -7,8 +7,9 @@ struct sasl_offer directory_login_offer(
 	const struct net_session *net, const struct directory *directory)
 {
 	const struct net_tls_info *tls = net_tls_info(net);
-	struct sasl_offer offer = {
-		.plain = net_is_secure(net), .scram = directory_has_scram(directory)};
+	struct sasl_offer offer = {.plain = net_is_secure(net),
+		.scram = directory_has_scram(directory),
+		.token = net_is_secure(net) && directory_takes_tokens(directory)};
 	if (tls) {
 		offer.exporter = tls->exporter;
 		offer.server_end_point = tls->server_end_point;

@@ -58,12 +58,24 @@ static int scram_done(void *context, struct slice authzid, struct slice user, st
 	return conclude(asked, r, &why, err);
 }
 
+static int check_token(void *context, struct slice mechanism, struct slice user,
+	struct slice message, struct buf *challenge, struct err *err)
+{
+	struct directory_sasl *asked = context;
+	const struct directory_token token = {user, mechanism, message};
+	struct err why = {0};
+	int r = directory_token(asked->directory, &token, slice_str(asked->client), asked->service,
+		challenge, asked->arena, &asked->user, &why);
+	return conclude(asked, r, &why, err);
+}
+
 struct sasl_callbacks directory_sasl_callbacks(struct directory_sasl *asked)
 {
 	return (struct sasl_callbacks){
 		.check_password = check_password,
 		.scram_keys = scram_keys,
 		.scram_done = scram_done,
+		.check_token = check_token,
 		.context = asked,
 	};
 }

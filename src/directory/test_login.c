@@ -187,7 +187,7 @@ static void a_directory_that_cannot_tell_is_not_now_and_no_failure(void **state)
 	assert_int_equal(password(&w, "ann@example.org", "secret"), DIRECTORY_LOGIN_NOT_NOW);
 	assert_int_equal(plain(&w, SLICE("\0ann@example.org\0secret")), DIRECTORY_LOGIN_NOT_NOW);
 	assert_int_equal(w.failed, 0);
-	assert_logged(&w, "event=\"directory can't tell\" error=\"the fake plays dead\"", true);
+	assert_logged(&w, "event=\"login can't be decided now\" error=\"the fake plays dead\"", true);
 	end(&w);
 }
 

@@ -187,7 +187,7 @@ static void close_session(struct net_session *net)
 	proxy_http_leave(s);
 }
 
-const struct net_protocol proxy_http = {
+const struct net_protocol proxy_http_protocol = {
 	.name = "http",
 	.session_size = sizeof(struct proxy_http_session),
 	.open = open,

@@ -6,6 +6,6 @@
 
 #include "proxy/proxy.h"
 
-extern const struct net_protocol proxy_http;
+extern const struct net_protocol proxy_http_protocol;
 
 #endif

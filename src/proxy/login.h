@@ -2,54 +2,104 @@
  * end on which he is logged in.
  *
  * The client's words, SASL, pauses and limits are directory/login.h's, as at the store: what it
- * asks of a directory, a proxy_login answers. It looks the user up, connects to where he lives, and
- * logs in there as he would; so a back end's "no" counts, waits and ends the connection as ours
- * does. */
+ * asks of a directory is answered here. The user is looked up, a connection is made to where he
+ * lives, and he is logged in there; so a back end's "no" counts, waits and ends the connection as
+ * ours does. A protocol of the proxy is then two small things: its server's half up to the login,
+ * which calls what stands below, and its client's half, a struct proxy_dialog. */
 #ifndef PROXY_LOGIN_H
 #define PROXY_LOGIN_H
 
 #include "directory/login.h"
 #include "proxy/proxy.h"
 
-/* Who the client is, as the back end is told. All text is the caller's. */
+/* Who the client is, as the back end is told. */
 struct proxy_client {
-	struct net_address peer, local; /* his own, and where he connected to */
-	unsigned ttl;                   /* that the back end gets: 0 would be a loop */
-	const char *session;            /* id: ours, or what a front end calls it */
-	const char *helo;               /* submission: by which name he greeted; else NULL */
+	const struct net_address *peer, *local; /* his own, and where he connected to */
+	unsigned ttl;                           /* that the back end gets */
+	const char *session;                    /* id: ours, or what a front end calls it */
+	const char *helo;                       /* submission: the name he gave; else NULL */
 };
 
 struct proxy_credentials {
-	struct slice user;     /* whom to log in */
-	struct slice authcid;  /* who logs in for him, a master; empty: himself */
-	struct slice password; /* of that one */
-	struct slice mechanism,
-		token; /* in place of a password: what the client sent, not encoded */
+	struct slice user;                   /* whom to log in */
+	struct slice master;                 /* who logs in for him; empty: himself */
+	struct slice password;               /* of that one */
+	const struct directory_token *token; /* in place of a password; NULL: none */
 };
 
 enum proxy_said {
 	PROXY_SAID_NOTHING,
 	PROXY_SAID_YES,
-	PROXY_SAID_NO,      /* wrong, or not allowed */
-	PROXY_SAID_NOT_NOW, /* this user can't be served for now, by the back end's own words */
+	PROXY_SAID_NO,      /* wrong */
+	PROXY_SAID_DENIED,  /* right, but he may not */
+	PROXY_SAID_NOT_NOW, /* he can't be served for now */
 };
 
-/* The back end's half of a protocol: what a client says there. All calls wait, on the session's
- * stack. Negative: the connection is of no use, err (temporary) says why. */
+/* What the back end answered to a login, as its protocol's half keeps it for the other half. */
+struct proxy_answer {
+	enum proxy_said said;
+	struct buf before;    /* lines in front of the answer, for the client as they are (IMAP) */
+	struct buf words;     /* the answer without tag and line end; may have several lines */
+	struct buf challenge; /* what it said about a token, not encoded */
+};
+enum { PROXY_ANSWER_MAX = 64 * 1024 };
+
+/* The client's half of a protocol. All calls wait, on the session's stack. Negative: the connection
+ * is of no use, err says why. */
 struct proxy_dialog {
 	enum proxy_protocol protocol;
 	enum directory_service service;
-	/* From the greeting to where a login may begin: TLS, capabilities, who the client is (NULL:
-	 * nobody, we only want to know the capabilities). */
-	int (*greet)(struct proxy_link *link, const struct proxy_client *client, void *state,
+	const char *farewell; /* for the client when we stop: see net/join.h; NULL: none */
+	/* From the greeting to where a login may begin: TLS, capabilities
+	 * (proxy_link_announces()), who the client is. `client` NULL: nobody, only the
+	 * capabilities are wanted. */
+	int (*greet)(struct proxy_link *link, const struct proxy_client *client, unsigned *traits,
 		struct err *err);
-	/* Logs in. *ret_said is what came of it; `words` gets the answer as the client of this
-	 * protocol is to be told, without a tag (see the protocol's header). */
+	/* Logs in. `traits` is the protocol's own, as greet() left it. */
 	int (*login)(struct proxy_link *link, const struct proxy_credentials *credentials,
-		void *state, enum proxy_said *ret_said, struct buf *words, struct err *err);
-	size_t state_size; /* of what greet() hands to login(), zeroed */
+		unsigned traits, struct proxy_answer *answer, struct err *err);
 };
 
-struct proxy_login;
+/* What the sessions of all protocols begin with. */
+struct proxy_session {
+	struct net_session *net;
+	struct proxy *proxy;
+	const struct proxy_dialog *dialog;
+	struct directory_login *login; /* under way; as the next one */
+	struct proxy_attempt *attempt;
+	struct directory_presence *presence;
+	unsigned refusals;
+	unsigned ttl;       /* as a front end said; 0: it did not */
+	char *told_session; /* a front end's id of the client's session; NULL: none */
+	bool joined;
+};
+
+void proxy_session_init(
+	struct proxy_session *s, struct net_session *net, const struct proxy_dialog *dialog);
+void proxy_session_deinit(struct proxy_session *s);
+
+/* The mechanisms that may be used now. */
+struct sasl_offer proxy_login_offer(const struct proxy_session *s);
+/* A front end says who its client is. */
+struct net_origin;
+/* 0, or what net_origin_take() says (net/origin.h). */
+WARN_UNUSED int proxy_session_become(struct proxy_session *s, const struct net_origin *origin);
+
+/* As directory_login_password() …: `helo` is for submission, else NULL. They wait. */
+WARN_UNUSED enum directory_login_outcome proxy_login_password(
+	struct proxy_session *s, struct slice user, struct slice password);
+WARN_UNUSED enum directory_login_outcome proxy_login_sasl(
+	struct proxy_session *s, const char *helo, struct slice mechanism, struct slice initial);
+WARN_UNUSED enum directory_login_outcome proxy_login_line(
+	struct proxy_session *s, struct slice line);
+WARN_UNUSED enum directory_login_outcome proxy_login_wait(
+	struct proxy_session *s, unsigned *ret_left_ms);
+/* What the back end said about this login; said is PROXY_SAID_NOTHING when none was asked. */
+const struct proxy_answer *proxy_login_answer(const struct proxy_session *s);
+/* After an outcome that ends it but DONE: forgets it, and closes what was opened. Legal always. */
+void proxy_login_end(struct proxy_session *s);
+/* After DONE, when the answer is written: joins the two connections. run() then returns
+ * NET_WAIT_INPUT. */
+void proxy_login_join(struct proxy_session *s);
 
 #endif

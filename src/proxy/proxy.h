@@ -5,6 +5,8 @@
 #include "conf/settings.h"
 #include "directory/directory.h"
 #include "directory/throttle.h"
+#include "directory/sessions.h"
+#include "net/join.h"
 #include "net/session.h"
 #include "proxy/backends.h"
 
@@ -21,11 +23,13 @@ struct proxy {
 	struct directory *directory;
 	struct directory_throttle *throttle;
 	struct proxy_backends *backends;
-	struct net_trusted front_ends;    /* who may speak for others */
+	struct directory_sessions *sessions;
 	struct proxy_places default_host; /* count 0: none */
 	struct slice master_secret;       /* of login master */
 	struct proxy_figures figures[PROXY_PROTOCOLS];
-	atomic_uint_fast64_t lookups, http_requests;
+	struct net_join_figures bytes;
+	atomic_uint_fast64_t lookups;
+	atomic_uint_fast64_t http_requests;
 };
 
 /* Where a user lives: his to_host, or default_host. Negative: not to be told (temporary), since the

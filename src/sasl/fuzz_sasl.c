@@ -26,11 +26,23 @@ static int scram_keys(
 	return 0;
 }
 
+static int check_token(void *context, struct slice mechanism, struct slice user,
+	struct slice message, struct buf *challenge, struct err *err)
+{
+	must(user.len > 0 && message.len > user.len);
+	buf_add_str(challenge, "{\"status\":\"401\"}");
+	return slice_eq(user, SLICE("user")) ? 0 : 1;
+}
+
 static void serve(
 	struct slice mechanism, bool binding, struct slice messages, struct sasl_scram_keys *keys)
 {
-	const struct sasl_callbacks callbacks = {check_password, scram_keys, NULL, keys};
+	const struct sasl_callbacks callbacks = {.check_password = check_password,
+		.scram_keys = scram_keys,
+		.check_token = check_token,
+		.context = keys};
 	const struct sasl_offer offer = {.plain = true,
+		.token = true,
 		.scram = true,
 		.exporter = binding ? SLICE("exporter") : SLICE_NONE,
 		.server_end_point = binding ? SLICE("end-point") : SLICE_NONE};
@@ -79,6 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const mechanisms[] = {
 		"PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"};
+	static const char *const with_token[] = {"OAUTHBEARER", "XOAUTH2"};
 	static const uint8_t salt[16] = {0x5b, 0x6d, 0x99, 0x68, 0x9d, 0x12, 0x35, 0x8e, 0xec, 0xa0,
 		0x4b, 0x14, 0x12, 0x36, 0xfa, 0x81};
 	static struct sasl_scram_keys keys;
@@ -89,6 +102,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		sasl_scram_make_salted(SLICE("pencil"), 4096, salt, &keys);
 	struct slice text = slice(data + 1, size - 1);
 	struct slice mechanism = slice_str(mechanisms[data[0] % ARRAY_LEN(mechanisms)]);
+	if (data[0] & 32)
+		mechanism = slice_str(with_token[data[0] % ARRAY_LEN(with_token)]);
 	if (data[0] & 16)
 		connect_to(mechanism, text);
 	else

@@ -9,16 +9,20 @@
 enum { MAGIC = 0x5341534c };
 
 static const struct sasl_mechanism mechanisms[] = {
-	{"PLAIN", false, false, sasl_plain_step},
-	{"LOGIN", false, false, sasl_login_step},
-	{"SCRAM-SHA-256-PLUS", true, true, sasl_scram_step},
-	{"SCRAM-SHA-256", true, false, sasl_scram_step},
+	{"PLAIN", SASL_BY_PASSWORD, false, sasl_plain_step},
+	{"LOGIN", SASL_BY_PASSWORD, false, sasl_login_step},
+	{"SCRAM-SHA-256-PLUS", SASL_BY_SCRAM, true, sasl_scram_step},
+	{"SCRAM-SHA-256", SASL_BY_SCRAM, false, sasl_scram_step},
+	{"OAUTHBEARER", SASL_BY_TOKEN, false, sasl_oauthbearer_step},
+	{"XOAUTH2", SASL_BY_TOKEN, false, sasl_xoauth2_step},
 };
 
 static bool is_offered(const struct sasl_mechanism *mechanism, const struct sasl_offer *offer)
 {
-	if (!mechanism->is_scram)
+	if (mechanism->by == SASL_BY_PASSWORD)
 		return offer->plain;
+	if (mechanism->by == SASL_BY_TOKEN)
+		return offer->token;
 	return offer->scram && (!mechanism->plus || sasl_scram_can_bind(offer));
 }
 
@@ -47,14 +51,16 @@ struct sasl_session *sasl_new(struct slice mechanism, const struct sasl_offer *o
 	const struct sasl_mechanism *found = find(mechanism, offer);
 	if (!found)
 		return NULL;
-	must(found->is_scram ? callbacks->scram_keys != NULL : callbacks->check_password != NULL);
+	must(found->by == SASL_BY_SCRAM      ? callbacks->scram_keys != NULL
+		: found->by == SASL_BY_TOKEN ? callbacks->check_token != NULL
+					     : callbacks->check_password != NULL);
 	struct sasl_session *session = ALLOC(struct sasl_session);
 	session->magic = MAGIC;
 	session->mechanism = found;
 	session->callbacks = *callbacks;
 	/* SASLprep may make three times as many bytes. */
 	session->user = session->authzid = BUF(4 * SASL_TEXT_MAX);
-	if (found->is_scram)
+	if (found->by == SASL_BY_SCRAM)
 		session->scram = sasl_scram_new(offer, found->plus);
 	return session;
 }

@@ -1,6 +1,7 @@
 /* SASL mechanisms, server side: PLAIN (RFC 4616), LOGIN, SCRAM-SHA-256 and -PLUS (RFC 5802, 7677),
- * with tls-server-end-point and tls-exporter channel bindings. Pure: messages in, messages out; who
- * the user is and whether a password is right is asked through callbacks. */
+ * with tls-server-end-point and tls-exporter channel bindings; OAUTHBEARER (RFC 7628), XOAUTH2.
+ * Pure: messages in, messages out; who the user is and whether a password is right is asked through
+ * callbacks. */
 #ifndef SASL_SASL_H
 #define SASL_SASL_H
 
@@ -44,10 +45,16 @@ struct sasl_callbacks {
 	 * negative as above. NULL: allowed unless there is an authzid. */
 	int (*scram_done)(void *context, struct slice authzid, struct slice user, struct err *err);
 	void *context;
+	/* Whether a token is right: `message` is the client's whole one, `mechanism` the name by
+	 * which it sent it, `user` whom it names. With a positive result `challenge` may get what
+	 * the client is told about it (RFC 7628 section 3.2.2). NULL: no tokens are offered. */
+	int (*check_token)(void *context, struct slice mechanism, struct slice user,
+		struct slice message, struct buf *challenge, struct err *err);
 };
 
 struct sasl_offer {
 	bool plain; /* PLAIN and LOGIN: only where the channel is safe */
+	bool token; /* OAUTHBEARER and XOAUTH2: the same */
 	bool scram;
 	struct slice exporter,
 		server_end_point; /* channel bindings at hand; empty: none, no -PLUS */

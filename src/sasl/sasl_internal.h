@@ -12,6 +12,7 @@ struct sasl_session {
 	struct sasl_callbacks callbacks;
 	unsigned step; /* messages taken so far, counted by the mechanism */
 	bool over;
+	bool refused;             /* a token: the client has yet to answer what it was told */
 	struct buf user, authzid; /* prepared; authzid empty when it is the user */
 	struct sasl_scram *scram; /* NULL for the others */
 };
@@ -19,9 +20,13 @@ struct sasl_session {
 typedef enum sasl_outcome sasl_step_function(
 	struct sasl_session *session, struct slice message, struct buf *reply, struct err *err);
 
+/* What proves who he is. */
+enum sasl_by { SASL_BY_PASSWORD, SASL_BY_SCRAM, SASL_BY_TOKEN };
+
 struct sasl_mechanism {
 	const char *name;
-	bool is_scram, plus;
+	enum sasl_by by;
+	bool plus;
 	sasl_step_function *step;
 };
 
@@ -34,7 +39,8 @@ enum sasl_outcome sasl_result(int result, struct err *err);
 WARN_UNUSED bool sasl_set_names(
 	struct sasl_session *session, struct slice user, struct slice authzid);
 
-sasl_step_function sasl_plain_step, sasl_login_step, sasl_scram_step;
+sasl_step_function sasl_plain_step, sasl_login_step, sasl_scram_step, sasl_oauthbearer_step,
+	sasl_xoauth2_step;
 
 struct sasl_scram *sasl_scram_new(const struct sasl_offer *offer, bool plus);
 void sasl_scram_free(struct sasl_scram *scram); /* wipes; NULL is fine */

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "directory/timed.h"
 #include "proxy/http.h"
-#include "proxy/proxy.h"
+#include "proxy/imap.h"
 #include "roles/directory/open.h"
 #include "roles/secret_file.h"
 
@@ -68,14 +68,6 @@ static int open_directory(
 	return 0;
 }
 
-static int trust_front_ends(struct proxy *proxy, const struct conf_list *networks, struct err *err)
-{
-	for (size_t i = 0; i < networks->count; i++)
-		if (net_trusted_add(&proxy->front_ends, slice_str(networks->items[i]), err) < 0)
-			return err_prefix(err, "proxy.front_ends");
-	return 0;
-}
-
 /* Who logs in for others, and his password. */
 static int open_master(struct state *s, const struct conf_proxy *conf, struct err *err)
 {
@@ -93,9 +85,12 @@ static int open_master(struct state *s, const struct conf_proxy *conf, struct er
 static int serve(struct role *role, struct state *s, const struct role_listener *l, struct err *err)
 {
 	switch (l->protocol) {
+	case CONF_IMAP:
+	case CONF_IMAPS:
+		return role_serve(role, l, &proxy_imap_protocol, &s->proxy, err);
 	case CONF_HTTP:
 	case CONF_HTTPS:
-		return role_serve(role, l, &proxy_http, &s->proxy, err);
+		return role_serve(role, l, &proxy_http_protocol, &s->proxy, err);
 	default:
 		return err_permanent(err, ERR_BAD_INPUT, "the proxy role can't serve %s yet",
 			conf_protocol_name(l->protocol));
@@ -108,8 +103,9 @@ static int open_role(struct role *role, struct err *err)
 	struct state *s = role->state;
 	struct proxy *proxy = &s->proxy;
 	proxy->settings = role->settings;
+	proxy->sessions = directory_sessions_new();
 	if (open_directory(role->settings, &proxy->directory, err) < 0 ||
-		trust_front_ends(proxy, &conf->front_ends, err) < 0 ||
+		role_trust_front_ends(role, &conf->front_ends, "proxy.front_ends", err) < 0 ||
 		open_master(s, conf, err) < 0 ||
 		proxy_backends_new(role->settings, &proxy->backends, err) < 0)
 		return -1;
@@ -140,6 +136,8 @@ static void metrics(struct role *role, struct buf *to)
 	role_metric(role, to, "backends_down", "", f.down);
 	role_metric(role, to, "backend_connections_total", "", f.connected);
 	role_metric(role, to, "backend_failures_total", "", f.failed);
+	role_metric(role, to, "proxied_bytes_total", "to=\"backend\"", s->proxy.bytes.to_server);
+	role_metric(role, to, "proxied_bytes_total", "to=\"client\"", s->proxy.bytes.to_client);
 	role_metric(role, to, "directory_lookups_total", "", s->proxy.lookups);
 	role_metric(role, to, "http_requests_total", "", s->proxy.http_requests);
 }
@@ -150,7 +148,7 @@ static void close_role(struct role *role)
 	proxy_backends_free(s->proxy.backends);
 	directory_throttle_free(s->proxy.throttle);
 	directory_free(s->proxy.directory);
-	net_trusted_free(&s->proxy.front_ends);
+	directory_sessions_free(s->proxy.sessions);
 	if (s->master_secret)
 		OPENSSL_cleanse(s->master_secret, strlen(s->master_secret));
 	free(s->master_secret);

@@ -1,0 +1,50 @@
+/* Lines, and the message of a login. */
+#include "proxy/say.h"
+
+#include "base/base64.h"
+
+#include <openssl/crypto.h>
+#include <stdarg.h>
+
+enum { SAID_MAX = 4096 };
+
+void proxy_say(struct net_client *net, const char *format, ...)
+{
+	char text[SAID_MAX];
+	va_list arguments;
+	va_start(arguments, format);
+	int len = vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	if (len > 0)
+		net_client_write(net, slice(text, MIN((size_t)len, sizeof(text) - 1)));
+}
+
+void proxy_say_wipe(struct buf *secret)
+{
+	if (secret->data)
+		OPENSSL_cleanse(secret->data, secret->cap);
+	buf_free(secret);
+}
+
+static bool make_room(struct buf *b, size_t size)
+{
+	*b = BUF(size + 1);
+	return buf_reserve(b, size + 1) != NULL;
+}
+
+void proxy_say_sasl(const struct proxy_credentials *c, struct buf *to)
+{
+	AUTO(proxy_say_wipe) struct buf plain = {0};
+	struct slice message = c->token ? c->token->message : SLICE_NONE;
+	if (!c->token && make_room(&plain, c->user.len + c->master.len + c->password.len + 2)) {
+		if (c->master.len > 0)
+			buf_add_slice(&plain, c->user);
+		buf_add_byte(&plain, '\0');
+		buf_add_slice(&plain, c->master.len > 0 ? c->master : c->user);
+		buf_add_byte(&plain, '\0');
+		buf_add_slice(&plain, c->password);
+		message = buf_slice(&plain);
+	}
+	if (make_room(to, (message.len + 2) / 3 * 4))
+		base64_encode(to, message);
+}

@@ -1,0 +1,15 @@
+/* What the client's halves of all protocols say. */
+#ifndef PROXY_SAY_H
+#define PROXY_SAY_H
+
+#include "net/client.h"
+#include "proxy/login.h"
+
+/* Queues a short line. */
+void proxy_say(struct net_client *net, const char *format, ...) PRINTF_LIKE(2, 3);
+/* The one message of SASL's PLAIN, or the token's, in base64; of its whole size from the start, so
+ * that no copies of a password are left behind. To be wiped. */
+void proxy_say_sasl(const struct proxy_credentials *credentials, struct buf *to);
+void proxy_say_wipe(struct buf *secret); /* and frees; for AUTO() */
+
+#endif

@@ -1,0 +1,171 @@
+"""A proxy in front of two stores, and a directory of the test's own that says who lives where."""
+
+import os
+import pwd
+import shutil
+import socketserver
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+from halves import PASSWORD, Half, ports
+
+DOMAIN = "proxied.test"
+STORES = ("one", "two")
+PROTOCOLS = ("imap", "imaps", "pop3", "pop3s", "submission", "submissions", "managesieve")
+
+
+class Directory:
+    """Speaks the authmod protocol as other makers' servers do: check and lookup."""
+
+    def __init__(self) -> None:
+        self.places: dict[str, str] = {}  # by address
+        self.fields: dict[str, str] = {}  # more of an answer
+        self.dead = False
+        self.asked: list[str] = []
+        directory = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                for line in self.rfile:
+                    answer = directory.answer(line.decode(errors="replace").split())
+                    self.wfile.write(answer.encode() + b"\r\n")
+
+        class Server(socketserver.ThreadingTCPServer):
+            allow_reuse_address = True
+            daemon_threads = True
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.port = int(self.server.server_address[1])
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def answer(self, words: list[str]) -> str:
+        self.asked.append(" ".join(words[:2]))
+        user = words[1].strip('"') if len(words) > 1 else ""
+        if self.dead:
+            return "-DEAD the database is down"
+        if user not in self.places or (words[0] == "check" and words[2].strip('"') != PASSWORD):
+            return "-ERR no"
+        place = self.places[user]
+        more = f' tohost="{place}"' if place else ""
+        return f'+OK {user} config 0 mailstatus="ok"{more} {self.fields.get(user, "")}'.rstrip()
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def certificate(folder: Path, name: str, hosts: tuple[str, ...]) -> None:
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.pem", "-days", "9", "-subj",
+                    f"/CN={hosts[0]}", "-addext", "subjectAltName=" + ",".join(f"DNS:{host}" for host in hosts)],
+                   check=True, capture_output=True)  # fmt: skip
+
+
+def tls_block(run: Path, name: str) -> str:
+    return f"tls {{\n    certificate {{\n        chain {run}/{name}.pem;\n        key {run}/{name}.key;\n    }}\n}}\n"
+
+
+class Store:
+    """A back end: its own config and ports, and an mx for what users submit when asked for."""
+
+    def __init__(self, folder: Path, name: str, more: str = "", of_store: str = "") -> None:
+        self.host = f"{name}.{DOMAIN}"
+        self.run = Path(tempfile.mkdtemp(prefix="rookery-"))
+        self.run.chmod(0o755)
+        self.ports = dict(zip(("imap", "imaps", "pop3", "pop3s"), ports.free(4), strict=True))
+        certificate(self.run, "tls", (self.host,))
+        listens = "".join(f"    listen {p} 127.0.0.1:{n};\n" for p, n in self.ports.items())
+        self.half = Half(folder, self.run, name, f"{tls_block(self.run, 'tls')}store {{\n{listens}"
+                         "    password_hash_memory 1M;\n    password_hash_passes 1;\n    scram_iterations 4096;\n"
+                         f"{of_store}}}\n{more}", self.ports["imap"])  # fmt: skip
+
+    def start(self) -> None:
+        self.half.start()
+        if "domain_added" not in self.__dict__:
+            self.half.run("domain", "add", DOMAIN)
+            self.domain_added = True
+
+    def stop(self) -> None:
+        self.half.stop()
+        shutil.rmtree(self.run, ignore_errors=True)
+
+    def add_user(self, address: str, password: str = PASSWORD) -> None:
+        self.half.run("user", "add", address, text=f"{password}\n")
+
+    def block(self, proxy: Path, tls: str = "implicit") -> str:
+        """How a proxy whose confined role reads this folder reaches it."""
+        shutil.copy(self.run / "tls.pem", proxy / f"{self.host}.pem")
+        imap, pop3 = ("imaps", "pop3s") if tls == "implicit" else ("imap", "pop3")
+        extra = "".join(f"        {p}_port {self.ports[p]};\n" for p in ("submission", "managesieve") if p in self.ports)
+        return (f'    backend "{self.host}" {{\n        address 127.0.0.1;\n        tls {tls};\n'
+                f"        imap_port {self.ports[imap]};\n        pop3_port {self.ports[pop3]};\n{extra}"
+                f"        authorities {proxy}/{self.host}.pem;\n    }}\n")  # fmt: skip
+
+
+class Proxy:
+    def __init__(self, folder: Path, directory: Directory, stores: list[Store], more: str = "", tls: str = "implicit",
+                 name: str = "proxy") -> None:  # fmt: skip
+        self.run = Path(tempfile.mkdtemp(prefix="rookery-"))
+        self.run.chmod(0o755)
+        self.ports = dict(zip((*PROTOCOLS, "metrics"), ports.free(len(PROTOCOLS) + 1), strict=True))
+        certificate(self.run, "tls", (f"{name}.{DOMAIN}", "localhost"))
+        blocks = "".join(store.block(self.run, tls) for store in stores)
+        served = [p for p in PROTOCOLS if f"without {p};" not in more]
+        for protocol in PROTOCOLS:
+            more = more.replace(f"without {protocol};", "")
+        listens = "".join(f"    listen {p} 127.0.0.1:{self.ports[p]};\n" for p in served)
+        self.half = Half(folder, self.run, name, f"{tls_block(self.run, 'tls')}metrics {{\n"
+                         f"    listen 127.0.0.1:{self.ports['metrics']};\n}}\nproxy {{\n{listens}{blocks}{more}}}\n"
+                         "directory {\n    driver authmod;\n    cache_positive 0s;\n    cache_negative 0s;\n    authmod {\n"
+                         f"        servers 127.0.0.1:{directory.port};\n        domains {DOMAIN};\n        timeout 2s;\n"
+                         "    }\n}\n", self.ports["imap"])  # fmt: skip
+        self.half.config.write_text(
+            self.half.config.read_text().replace(f"hostname mail.halves.test", f"hostname {name}.{DOMAIN}")
+        )
+
+    @property
+    def ca(self) -> Path:
+        return self.run / "tls.pem"
+
+    def start(self) -> None:
+        self.half.start()
+
+    def stop(self) -> None:
+        self.half.stop()
+        shutil.rmtree(self.run, ignore_errors=True)
+
+    def log(self) -> str:
+        return self.half.log.read_text(errors="replace")
+
+
+class World:
+    """All of it: ann lives at the first store, bob at the second."""
+
+    def __init__(self, folder: Path, more: str = "", tls: str = "implicit") -> None:
+        for up in [folder, *folder.parents][:3]:
+            if up.stat().st_uid == os.getuid():
+                up.chmod(0o755)
+        self.folder = folder
+        self.user = pwd.getpwuid(os.getuid()).pw_name
+        self.directory = Directory()
+        self.stores = {name: Store(folder, name) for name in STORES}
+        for store in self.stores.values():
+            store.start()
+        self.proxy = Proxy(folder, self.directory, list(self.stores.values()), more, tls)
+        self.add_user("ann", "one")
+        self.add_user("bob", "two")
+        self.proxy.start()
+
+    def add_user(self, name: str, store: str, password: str = PASSWORD) -> str:
+        address = f"{name}@{DOMAIN}"
+        self.stores[store].add_user(address, password)
+        self.directory.places[address] = self.stores[store].host
+        return address
+
+    def stop(self) -> None:
+        self.proxy.stop()
+        for store in self.stores.values():
+            store.stop()
+        self.directory.stop()
