@@ -24,6 +24,8 @@ void proxy_http_leave(struct proxy_http_session *s)
 	if (!s->link)
 		return;
 	net_far_close(s->net);
+	directory_sessions_remove(s->proxy->sessions, s->presence);
+	s->presence = NULL;
 	proxy_link_close(s->link);
 	free(s->link);
 	free(s->whose);
@@ -42,10 +44,12 @@ enum proxy_http_next proxy_http_next(struct proxy_http_session *s)
 	return PROXY_HTTP_ON;
 }
 
-/* Between requests a back end has nothing to say; one that does, or leaves, is of no use. */
+/* Between requests a back end has nothing to say; one that does, or leaves, is of no use; so is
+ * that of a user whose sessions are to end. */
 static void look_at_idle(struct proxy_http_session *s)
 {
-	if (s->link && (net_far_ended(s->net) || net_far_input(s->net).len > 0))
+	if (s->link && (net_far_ended(s->net) || net_far_input(s->net).len > 0 ||
+			       directory_presence_is_told(s->presence)))
 		proxy_http_leave(s);
 }
 

@@ -245,6 +245,10 @@ static enum proxy_http_next reach(struct ask *ask)
 			F_SLICE("login", ask->user.name), F_ERR(&err));
 		return refuse(ask, 503, "The server where this user lives can't be reached.");
 	}
+	if (ask->user.name.len > 0) {
+		const struct directory_who who = {ask->user.account, ask->user.name};
+		s->presence = directory_sessions_add(s->proxy->sessions, s->net, &who, false);
+	}
 	s->whose = slice_dup(buf_slice(&whose));
 	s->to_host = slice_dup(ask->user.to_host);
 	return PROXY_HTTP_ON;
@@ -327,7 +331,9 @@ int proxy_http_ask_again(struct proxy_http_session *s, struct err *err)
 	struct proxy_http_request *r = s->request;
 	struct proxy_places places = s->proxy->default_host;
 	char *whose = s->whose, *to_host = s->to_host;
+	struct directory_presence *presence = s->presence;
 	s->whose = s->to_host = NULL;
+	s->presence = NULL;
 	proxy_http_leave(s);
 	if (to_host[0] && !proxy_places_parse(slice_str(to_host), &places))
 		places.count = 0;
@@ -335,10 +341,12 @@ int proxy_http_ask_again(struct proxy_http_session *s, struct err *err)
 	(void)!net_address_of_ip(slice_str(s->client), net_address_port(&client), &client);
 	int done = connect_to(s, &places, &client, err);
 	if (done < 0) {
+		directory_sessions_remove(s->proxy->sessions, presence);
 		free(whose);
 		free(to_host);
 		return -1;
 	}
+	s->presence = presence;
 	s->whose = whose;
 	s->to_host = to_host;
 	net_far_write(s->net, buf_slice(&r->kept));

@@ -71,6 +71,8 @@ struct proxy_http_session {
 	struct proxy_link *link;
 	char *whose;   /* for whom: user, place, client */
 	char *to_host; /* where; "": default_host */
+	/* Whose sessions may be ended; one that is told loses its back end between two requests. */
+	struct directory_presence *presence;
 	bool is_fresh; /* it has not answered yet */
 	bool logged_in;
 	int64_t used_ms; /* when its last answer ended */
