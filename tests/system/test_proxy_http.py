@@ -131,7 +131,7 @@ def test_what_anybody_may_ask_goes_to_default_host(world: World) -> None:
 
 
 def test_a_wrong_user_and_a_wrong_password_look_alike(world: World) -> None:
-    refused = world.metric("login_failures_total", 'protocol="http"')
+    refused = world.metric("logins_failed_total", 'protocol="http"')
     bodies = []
     for user, password in ((f"nobody@{DOMAIN}", SECRET), (ANN, "wrong")):
         with Client(world, user, password) as client:
@@ -143,7 +143,7 @@ def test_a_wrong_user_and_a_wrong_password_look_alike(world: World) -> None:
             client.headers["Authorization"] = basic(ANN)
             client.told("GET", "/")  # the connection is as good as before
     assert bodies == [b"Wrong user or password.\n", b"who?\n"]
-    assert world.metric("login_failures_total", 'protocol="http"') == refused + 2
+    assert world.metric("logins_failed_total", 'protocol="http"') == refused + 2
 
 
 def test_a_suspended_user_is_told_so(world: World) -> None:
