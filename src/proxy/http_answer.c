@@ -181,10 +181,11 @@ static enum proxy_http_next read_answer(struct proxy_http_session *s)
 	struct http_answer a;
 	struct http_refusal refusal;
 	size_t len;
-	switch (http_scan(&r->scan, input, &len)) {
+	enum http_outcome got = http_scan(&r->scan, input, &len);
+	if ((got == HTTP_WHOLE ? len : input.len) > HTTP_HEAD_MAX && got != HTTP_BAD)
+		return lost(s, "the head of its answer is too large");
+	switch (got) {
 	case HTTP_MORE:
-		if (input.len > HTTP_HEAD_MAX)
-			return lost(s, "the head of its answer is too large");
 		return net_far_ended(s->net) ? left(s) : PROXY_HTTP_WAIT;
 	case HTTP_BAD:
 		return lost(s, "the head of its answer is malformed");

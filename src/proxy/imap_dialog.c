@@ -1,12 +1,8 @@
 /* The client's half of IMAP: the greeting, STARTTLS, ID with who the client is, the login. */
 #include "proxy/imap.h"
 
-#include "base/alloc.h"
-#include "base/base64.h"
 #include "proxy/imap_answer.h"
 #include "proxy/say.h"
-
-#include <openssl/crypto.h>
 
 enum { LINE_MAX_BYTES = 16 * 1024, LINES_MAX = 1000 };
 
@@ -182,16 +178,6 @@ static int conclude(struct login *l, struct err *err)
 	return 0;
 }
 
-/* Its last word about a token, before it says no. */
-static void take_challenge(struct login *l, const struct proxy_credentials *c)
-{
-	if (!base64_decode(&l->answer->challenge, l->line.rest))
-		buf_clear(&l->answer->challenge);
-	net_client_write(l->link->net, slice_eq(c->token->mechanism, SLICE("OAUTHBEARER"))
-					       ? SLICE("AQ==\r\n")
-					       : SLICE("\r\n"));
-}
-
 static int authenticate(
 	struct login *l, const struct proxy_credentials *c, unsigned traits, struct err *err)
 {
@@ -215,7 +201,7 @@ static int authenticate(
 			net_client_write(l->link->net, SLICE("\r\n"));
 			sent = true;
 		} else if (c->token) {
-			take_challenge(l, c);
+			proxy_say_take_challenge(l->link->net, c, l->line.rest, l->answer);
 		} else {
 			net_client_write(l->link->net, SLICE("*\r\n"));
 		}
@@ -279,7 +265,6 @@ static int login(struct proxy_link *link, const struct proxy_credentials *creden
 const struct proxy_dialog proxy_imap_dialog = {
 	.protocol = PROXY_IMAP,
 	.service = DIRECTORY_IMAP,
-	.farewell = "* BYE Server is going down, come back soon\r\n",
 	.greet = greet,
 	.login = login,
 };

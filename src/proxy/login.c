@@ -1,5 +1,5 @@
 /* The flow of a login: the questions of directory/login.h, answered by a back end. */
-#include "proxy/login.h"
+#include "proxy/front.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -23,11 +23,12 @@ static struct proxy_attempt *of(struct directory *d)
 }
 
 void proxy_session_init(
-	struct proxy_session *s, struct net_session *net, const struct proxy_dialog *dialog)
+	struct proxy_session *s, struct net_session *net, const struct proxy_front *front)
 {
 	s->net = net;
 	s->proxy = net_service(net);
-	s->dialog = dialog;
+	s->front = front;
+	s->dialog = front->dialog;
 }
 
 static struct proxy_figures *figures(const struct proxy_session *s)
@@ -328,7 +329,7 @@ void proxy_login_join(struct proxy_session *s)
 	const struct directory_who who = {user->account, user->name};
 	const struct net_join_options options = {
 		.idle_timeout_ms = (unsigned)s->proxy->settings->proxy.idle_timeout_ms,
-		.farewell = s->dialog->farewell,
+		.farewell = s->front->farewell,
 		.figures = &s->proxy->bytes,
 	};
 	net_log_tag(s->net, "user", user->name);

@@ -49,7 +49,6 @@ enum { PROXY_ANSWER_MAX = 64 * 1024 };
 struct proxy_dialog {
 	enum proxy_protocol protocol;
 	enum directory_service service;
-	const char *farewell; /* for the client when we stop: see net/join.h; NULL: none */
 	/* From the greeting to where a login may begin: TLS, capabilities
 	 * (proxy_link_announces()), who the client is. `client` NULL: nobody, only the
 	 * capabilities are wanted. */
@@ -60,11 +59,16 @@ struct proxy_dialog {
 		unsigned traits, struct proxy_answer *answer, struct err *err);
 };
 
+enum proxy_phase { PROXY_COMMANDS, PROXY_IN_AUTH, PROXY_IN_PAUSE };
+
+struct proxy_front;
 /* What the sessions of all protocols begin with. */
 struct proxy_session {
 	struct net_session *net;
 	struct proxy *proxy;
+	const struct proxy_front *front;
 	const struct proxy_dialog *dialog;
+	enum proxy_phase phase;
 	struct directory_login *login; /* under way; as the next one */
 	struct proxy_attempt *attempt;
 	struct directory_presence *presence;
@@ -75,7 +79,7 @@ struct proxy_session {
 };
 
 void proxy_session_init(
-	struct proxy_session *s, struct net_session *net, const struct proxy_dialog *dialog);
+	struct proxy_session *s, struct net_session *net, const struct proxy_front *front);
 void proxy_session_deinit(struct proxy_session *s);
 
 /* The mechanisms that may be used now. */

@@ -48,3 +48,21 @@ void proxy_say_sasl(const struct proxy_credentials *c, struct buf *to)
 	if (make_room(to, (message.len + 2) / 3 * 4))
 		base64_encode(to, message);
 }
+
+void proxy_say_take_challenge(struct net_client *net, const struct proxy_credentials *credentials,
+	struct slice challenge, struct proxy_answer *answer)
+{
+	bool bearer = slice_eq(credentials->token->mechanism, SLICE("OAUTHBEARER"));
+	buf_clear(&answer->challenge);
+	if (!base64_decode(&answer->challenge, slice_trim(challenge)))
+		buf_clear(&answer->challenge);
+	net_client_write(net, bearer ? SLICE("AQ==\r\n") : SLICE("\r\n"));
+}
+
+bool proxy_say_fits_line(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 127)
+			return false;
+	return true;
+}

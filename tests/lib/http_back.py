@@ -207,8 +207,8 @@ class Conversation:
                 time.sleep(float(query.get("s", "0")))
                 return False  # though it did not say so
             case "extra":
-                self.head("200 OK", body=b"one\n")
-                self.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret")
+                one = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\none\n"
+                self.write(one + b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret")
             case "ws":
                 self.write(b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello ")
                 while piece := self.socket.recv(PIECE):

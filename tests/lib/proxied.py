@@ -1,15 +1,19 @@
 """A proxy in front of two stores, and a directory of the test's own that says who lives where."""
 
+import imaplib
 import os
 import pwd
 import shutil
+import socket
 import socketserver
+import ssl
 import subprocess
 import tempfile
 import threading
 from pathlib import Path
 
 from halves import PASSWORD, Half, ports
+from shape import PATIENCE
 
 DOMAIN = "proxied.test"
 STORES = ("one", "two")
@@ -102,6 +106,64 @@ class Store:
         return (f'    backend "{self.host}" {{\n        address 127.0.0.1;\n        tls {tls};\n'
                 f"        imap_port {self.ports[imap]};\n        pop3_port {self.ports[pop3]};\n{extra}"
                 f"        authorities {proxy}/{self.host}.pem;\n    }}\n")  # fmt: skip
+
+
+    def put(self, user: str, message: bytes) -> None:
+        client = imaplib.IMAP4("127.0.0.1", self.ports["imap"], timeout=PATIENCE)
+        client.login(user, PASSWORD)
+        client.append("INBOX", "", None, message)
+        client.logout()
+
+
+class Line:
+    """A connection of lines: what is written is what the server gets."""
+
+    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
+        self.socket: socket.socket = socket.create_connection(
+            ("127.0.0.1", port), timeout=PATIENCE, source_address=(source, 0))  # fmt: skip
+        self.input = self.socket.makefile("rb")
+        self.greeting = self.line()
+
+    def __enter__(self) -> "Line":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.input.close()
+        self.socket.close()
+
+    def send(self, text: str) -> None:
+        self.socket.sendall(text.encode())
+
+    def line(self) -> str:
+        line = self.input.readline()
+        assert line.endswith(b"\r\n"), f"the connection ended: {line!r}"
+        return line[:-2].decode()
+
+    def do(self, text: str) -> str:
+        self.send(text + "\r\n")
+        return self.line()
+
+    def list(self, text: str) -> list[str]:
+        """An answer of several lines, which a dot ends."""
+        assert self.do(text).startswith("+OK")
+        lines = []
+        while (line := self.line()) != ".":
+            lines.append(line)
+        return lines
+
+    def start_tls(self, ca: Path) -> None:
+        context = ssl.create_default_context(cafile=str(ca))
+        self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
+        self.input = self.socket.makefile("rb")
+
+    def ended(self) -> bool:
+        return self.input.readline() == b""
+
+
+def check_logs(world: "World") -> None:
+    said = world.proxy.log() + "".join(store.half.log.read_text() for store in world.stores.values())
+    assert PASSWORD not in said
+    assert "Sanitizer" not in said and "must(" not in said and "runtime error" not in said
 
 
 class Proxy:

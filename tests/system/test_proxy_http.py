@@ -148,7 +148,7 @@ def test_a_wrong_user_and_a_wrong_password_look_alike(world: World) -> None:
 
 def test_a_suspended_user_is_told_so(world: World) -> None:
     address = world.lives("sue", "one")
-    world.directory.fields[address] = 'mailstatus="suspended"'
+    world.directory.places[address] = 'one" mailstatus="suspended'
     with Client(world, address) as client:
         assert client.do("GET", "/")[0] == 403
 
@@ -216,7 +216,7 @@ def test_answers_of_all_kinds_come_down(world: World) -> None:
             assert client.do("GET", f"/status/{status}") == (status, b"")
         answer = client.ask("HEAD", "/")
         assert int(answer.headers["Content-Length"]) > 0 and answer.read() == b""
-        assert client.told("GET", "/last")  # still in step
+        assert client.told("GET", "/in-step")["line"] == "GET /in-step HTTP/1.1"
 
 
 def test_an_answer_that_breaks_off_is_seen_to(world: World) -> None:

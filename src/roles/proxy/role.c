@@ -7,6 +7,7 @@
 #include "directory/timed.h"
 #include "proxy/http.h"
 #include "proxy/imap.h"
+#include "proxy/pop3.h"
 #include "roles/directory/open.h"
 #include "roles/secret_file.h"
 
@@ -85,12 +86,15 @@ static int open_master(struct state *s, const struct conf_proxy *conf, struct er
 static int serve(struct role *role, struct state *s, const struct role_listener *l, struct err *err)
 {
 	switch (l->protocol) {
-	case CONF_IMAP:
-	case CONF_IMAPS:
-		return role_serve(role, l, &proxy_imap_protocol, &s->proxy, err);
 	case CONF_HTTP:
 	case CONF_HTTPS:
 		return role_serve(role, l, &proxy_http_protocol, &s->proxy, err);
+	case CONF_IMAP:
+	case CONF_IMAPS:
+		return role_serve(role, l, &proxy_imap_protocol, &s->proxy, err);
+	case CONF_POP3:
+	case CONF_POP3S:
+		return role_serve(role, l, &proxy_pop3_protocol, &s->proxy, err);
 	default:
 		return err_permanent(err, ERR_BAD_INPUT, "the proxy role can't serve %s yet",
 			conf_protocol_name(l->protocol));
