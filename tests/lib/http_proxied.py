@@ -23,14 +23,25 @@ def basic(user: str, password: str = SECRET) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
+class People(Directory):
+    """Some may not log in."""
+
+    suspended: frozenset[str] = frozenset()
+
+    def answer(self, words: list[str]) -> str:
+        said = super().answer(words)
+        user = words[1].strip('"') if len(words) > 1 else ""
+        return said.replace('mailstatus="ok"', 'mailstatus="suspended"') if user in self.suspended else said
+
+
 class HttpWorld:
     """Back ends by name and port; where users live says `directory`."""
 
-    def __init__(self, folder: Path, backs: dict[str, int], more: str = "", directory: Directory | None = None) -> None:
+    def __init__(self, folder: Path, backs: dict[str, int], more: str = "") -> None:
         for up in [folder, *folder.parents][:3]:
             if up.stat().st_uid == os.getuid():
                 up.chmod(0o755)
-        self.directory = directory or Directory()
+        self.directory = People()
         self.run = Path(tempfile.mkdtemp(prefix="rookery-"))
         self.run.chmod(0o755)
         names = ("http", "https", "proxied", "metrics")

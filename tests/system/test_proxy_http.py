@@ -148,7 +148,7 @@ def test_a_wrong_user_and_a_wrong_password_look_alike(world: World) -> None:
 
 def test_a_suspended_user_is_told_so(world: World) -> None:
     address = world.lives("sue", "one")
-    world.directory.places[address] = 'one" mailstatus="suspended'
+    world.directory.suspended = frozenset([address])
     with Client(world, address) as client:
         assert client.do("GET", "/")[0] == 403
 
