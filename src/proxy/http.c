@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/must.h"
+#include "directory/login.h"
 
 enum { INPUT_MAX = HTTP_HEAD_MAX + 16 * 1024 };
 
@@ -17,6 +18,15 @@ void proxy_http_forget_request(struct proxy_http_session *s)
 	buf_free(&r->kept);
 	free(r);
 	s->request = NULL;
+}
+
+/* Who has ended his side may have sent more requests before. */
+bool proxy_http_is_last(struct proxy_http_session *s)
+{
+	const struct proxy_http_request *r = s->request;
+	return r->minor_0 || !r->keeps || s->leaving ||
+	       s->refusals >= DIRECTORY_LOGIN_REFUSALS_MAX ||
+	       (s->ended && r->up_done && net_input(s->net).len == 0);
 }
 
 void proxy_http_leave(struct proxy_http_session *s)
@@ -41,6 +51,7 @@ enum proxy_http_next proxy_http_next(struct proxy_http_session *s)
 	s->phase = PROXY_HTTP_HEAD;
 	s->scan = (struct http_scan){0};
 	s->head_ms = 0;
+	s->skipped = false;
 	return PROXY_HTTP_ON;
 }
 
@@ -53,15 +64,27 @@ static void look_at_idle(struct proxy_http_session *s)
 		proxy_http_leave(s);
 }
 
+/* One empty line in front of a request is none. Its first half is not looked at yet. */
+static struct slice skip_empty(struct proxy_http_session *s)
+{
+	struct slice input = net_input(s->net);
+	size_t len = s->skipped || s->head_ms ? 0 : http_skip_empty(input);
+	if (len > 0) {
+		s->skipped = true;
+		net_consume(s->net, len);
+		return net_input(s->net);
+	}
+	bool half = !s->skipped && !s->head_ms && slice_eq(input, SLICE("\r"));
+	return half ? SLICE("") : input;
+}
+
 static enum proxy_http_next await_head(struct proxy_http_session *s)
 {
 	size_t len;
 	if (net_output_full(s->net))
 		return PROXY_HTTP_WAIT; /* who does not read answers asks nothing more */
 	look_at_idle(s);
-	if (s->scan.line == 0 && s->scan.looked == 0)
-		net_consume(s->net, http_skip_empty(net_input(s->net)));
-	struct slice input = net_input(s->net);
+	struct slice input = skip_empty(s);
 	if (input.len == 0)
 		return s->ended || s->leaving ? PROXY_HTTP_CLOSE : PROXY_HTTP_WAIT;
 	s->head_ms = s->head_ms ? s->head_ms : clock_mono_ms();

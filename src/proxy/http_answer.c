@@ -163,8 +163,7 @@ static enum proxy_http_next begin_answer(
 		  : r->minor_0                                           ? HTTP_UNTIL_CLOSE
 									 : HTTP_CHUNKED;
 	/* What is left of the request's body would be taken for the next one. */
-	r->closes = r->minor_0 || !r->keeps || !r->up_done || s->ended || s->leaving ||
-		    s->refusals >= DIRECTORY_LOGIN_REFUSALS_MAX;
+	r->closes = !r->up_done || proxy_http_is_last(s);
 	r->status = a->status;
 	r->far_keeps = a->head.keeps;
 	http_answer_write(a, r->told, r->closes, net_output(s->net));

@@ -66,6 +66,7 @@ struct proxy_http_session {
 	enum proxy_http_phase phase;
 	struct http_scan scan; /* of the request's head */
 	int64_t head_ms;       /* when its first byte was seen; 0: nothing is there */
+	bool skipped;          /* an empty line in front of it */
 	struct proxy_http_request *request;
 	/* The back end that is connected; link NULL: none. */
 	struct proxy_link *link;
@@ -104,6 +105,8 @@ enum proxy_http_next proxy_http_drain(struct proxy_http_session *s);
 /* http.c: the request is over, the next may come. */
 enum proxy_http_next proxy_http_next(struct proxy_http_session *s);
 void proxy_http_forget_request(struct proxy_http_session *s);
+/* http.c: no request can follow this one on the client's connection. */
+bool proxy_http_is_last(struct proxy_http_session *s);
 /* http.c: the back end's connection is closed. */
 void proxy_http_leave(struct proxy_http_session *s);
 /* A wrong user or password of this client, for the throttle and the figures. */

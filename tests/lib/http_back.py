@@ -67,6 +67,11 @@ class Back:
         self.server.shutdown()
         self.server.server_close()
 
+    def quiet(self) -> bool:
+        """No connection is open."""
+        with self.lock:
+            return self.open == 0
+
     def forget(self) -> None:
         with self.lock:
             self.seen.clear()
@@ -154,11 +159,14 @@ class Conversation:
         if "chunked" in seen.names.get("transfer-encoding", ""):
             while True:
                 size = self.input.readline(PIECE)
+                if not size:
+                    seen.error = "the chunks broke off"
+                    break
                 length = int(size.partition(b";")[0] or b"0", 16) if size.strip() else 0
                 if length == 0 or not take(length):
                     break
                 self.input.readline(PIECE)
-            while self.input.readline(PIECE).strip(b"\r\n"):
+            while not seen.error and self.input.readline(PIECE).strip(b"\r\n"):
                 pass
         else:
             length = seen.names.get("content-length", "0")
