@@ -38,6 +38,9 @@ bool cli_has_option(const struct admin_command *command, const char *name);
  * was none, or the two differ (said so). The caller wipes and frees it. */
 char *cli_ask_password(const struct cli *cli, const char *what, bool once);
 
+/* password_hash.c: rookery password hash: prints what stands for a password in files and tables. */
+int cli_password_hash(struct cli *cli);
+
 /* call.c: runs a command, in the server or here; prints. Returns the exit status. */
 int cli_call(struct cli *cli, const struct admin_command *command, const struct cli_words *words,
 	const char *password);

@@ -12,6 +12,8 @@ static const struct {
 	{"config show", "Shows the settings in force, with all defaults."},
 	{"config explain OPTION", "Explains one option."},
 	{"config sample", "Prints a sample config file with every option."},
+	{"password hash",
+		"Asks for a password and prints its hash, for files and tables of yours."},
 	{"completion bash", "Prints a completion script for the shell."},
 	{"version", "Prints the version."},
 	{"help [COMMAND]", "Prints this, or a command's options."},

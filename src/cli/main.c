@@ -177,6 +177,8 @@ static int dispatch(struct cli *cli, int argc, char **argv)
 		return role(cli, argv[1]);
 	if (strcmp(first, "config") == 0)
 		return cli_config(cli, argc - 1, argv + 1);
+	if (strcmp(first, "password") == 0 && argc == 2 && strcmp(argv[1], "hash") == 0)
+		return cli_password_hash(cli);
 	if (strcmp(first, "completion") == 0 && argc == 2)
 		return cli_print_completion(cli, argv[1]);
 	if (strcmp(first, "manual") == 0 && argc == 1) {

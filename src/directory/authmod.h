@@ -4,8 +4,8 @@
  *
  *     check <user> <password> [<ip>]   +OK <user> <drop path|config> <uid> name="value" …
  *     lookup <user>                    -ERR reason (no)        -DEAD reason (can't tell now)
- *     version, help, quit, exit; from us also: route, domain, scram, login, and the service as a
- * field
+ *     version, help, quit, exit; from us also: route, domain, scram, login, and as fields of
+ * check the service and the master whose password it is
  */
 #ifndef DIRECTORY_AUTHMOD_H
 #define DIRECTORY_AUTHMOD_H
@@ -18,7 +18,7 @@
 extern const struct net_protocol directory_authmod_protocol;
 struct directory_authmod_service {
 	struct directory *directory; /* borrowed */
-	bool trusted;                /* may ask for SCRAM keys: local sockets */
+	bool trusted;                /* may ask for SCRAM keys and about masters: local sockets */
 	/* Of a listener that other nodes reach: who is not in `networks` is not listened to (NULL:
 	 * all are), and nothing is answered before "login <secret>" ("": all is). Who has said it
 	 * is trusted. Borrowed. */

@@ -238,19 +238,19 @@ static int finish_user(
 	return answer->alias ? DIRECTORY_UNKNOWN : directory_allows(answer->user, service, err);
 }
 
-static int authmod_check(struct directory *directory, struct slice user, struct slice password,
-	struct slice client, enum directory_service service, struct arena *arena,
-	struct directory_user *ret_user, struct err *err)
+/* `master` is empty where the password is the user's own. */
+static int ask_check(struct authmod *a, struct slice user, struct slice master,
+	struct slice password, struct slice client, enum directory_service service,
+	struct user_answer *answer, struct err *err)
 {
-	struct authmod *a = authmod_of(directory);
-	struct user_answer answer = {.arena = arena, .user = ret_user, .other = a->other};
 	struct question q = {
 		.command = BUF(COMMAND_MAX),
+		.ours = master.len > 0,
 		.refused = DIRECTORY_WRONG,
 		.done = take_user,
-		.context = &answer,
+		.context = answer,
 	};
-	if (!can_ask(user) || !can_ask(password))
+	if (!can_ask(user) || !can_ask(password) || !can_ask(master))
 		return DIRECTORY_WRONG;
 	if (buf_reserve(&q.command, COMMAND_MAX)) /* growing would leave copies behind */
 		buf_add_str(&q.command, "check");
@@ -260,12 +260,35 @@ static int authmod_check(struct directory *directory, struct slice user, struct 
 		directory_authmod_add_word(&q.command, client);
 	if (!a->other)
 		add_service(&q.command, service);
+	if (master.len > 0)
+		directory_authmod_add_field(&q.command, "master", master);
 	int r = ask(a, &q, err);
-	note_server(r, &q, &answer);
+	note_server(r, &q, answer);
 	if (q.command.data)
 		OPENSSL_cleanse(q.command.data, q.command.cap);
 	buf_free(&q.command);
-	return finish_user(r, &answer, service, err);
+	return finish_user(r, answer, service, err);
+}
+
+static int authmod_check(struct directory *directory, struct slice user, struct slice password,
+	struct slice client, enum directory_service service, struct arena *arena,
+	struct directory_user *ret_user, struct err *err)
+{
+	struct authmod *a = authmod_of(directory);
+	struct user_answer answer = {.arena = arena, .user = ret_user, .other = a->other};
+	return ask_check(a, user, SLICE(""), password, client, service, &answer, err);
+}
+
+/* Others don't know of masters, and would take the password for the user's. */
+static int authmod_check_master(struct directory *directory, struct slice user,
+	const struct directory_master *master, struct slice client, enum directory_service service,
+	struct arena *arena, struct directory_user *ret_user, struct err *err)
+{
+	struct authmod *a = authmod_of(directory);
+	struct user_answer answer = {.arena = arena, .user = ret_user};
+	if (a->other || master->name.len == 0)
+		return DIRECTORY_WRONG;
+	return ask_check(a, user, master->name, master->password, client, service, &answer, err);
 }
 
 static int authmod_user(struct directory *directory, struct slice user,
@@ -399,6 +422,7 @@ static const struct directory_driver authmod_driver = {
 	.lookup = authmod_lookup,
 	.domain = authmod_domain,
 	.check = authmod_check,
+	.check_master = authmod_check_master,
 	.user = authmod_user,
 	.scram = authmod_scram,
 	.free = authmod_free,

@@ -92,6 +92,17 @@ static bool take_service(const struct request *q, enum directory_service *ret_se
 	return name.len == 0 || *ret_service != 0;
 }
 
+/* Our own roles, and nodes that have said the secret. */
+static bool is_trusted(const struct request *q)
+{
+	return q->service->trusted || (q->session->known && q->service->secret.len > 0);
+}
+
+static void not_here(struct request *q)
+{
+	answer(q, "-ERR not allowed here");
+}
+
 static void check(struct request *q)
 {
 	const struct slice *words = q->line->words;
@@ -101,8 +112,16 @@ static void check(struct request *q)
 		answer(q, "-ERR there is no such service");
 		return;
 	}
-	int r = directory_check(q->service->directory, words[1], words[2],
-		q->line->word_count > 3 ? words[3] : SLICE(""), service, &q->arena, &user, &q->err);
+	struct slice client = q->line->word_count > 3 ? words[3] : SLICE("");
+	struct directory_master master = {directory_authmod_field(q->line, "master"), words[2]};
+	if (master.name.len > 0 && !is_trusted(q)) {
+		not_here(q);
+		return;
+	}
+	int r = master.name.len > 0 ? directory_check_master(q->service->directory, words[1],
+					      &master, client, service, &q->arena, &user, &q->err)
+				    : directory_check(q->service->directory, words[1], words[2],
+					      client, service, &q->arena, &user, &q->err);
 	answer_user(q, r, &user);
 }
 
@@ -191,8 +210,8 @@ static void scram(struct request *q)
 {
 	AUTO(buf_free) struct buf text = BUF(1024);
 	struct sasl_scram_keys keys;
-	if (!q->service->trusted && !(q->session->known && q->service->secret.len > 0)) {
-		answer(q, "-ERR not allowed here");
+	if (!is_trusted(q)) {
+		not_here(q);
 		return;
 	}
 	int r = directory_scram(q->service->directory, q->line->words[1], &keys, &q->err);
@@ -226,11 +245,6 @@ static void login(struct request *q)
 static void version(struct request *q)
 {
 	answer(q, "+OK rookery " ROOKERY_VERSION " authmod 1");
-}
-
-static void not_here(struct request *q)
-{
-	answer(q, "-ERR not allowed here");
 }
 
 static void quit(struct request *q)

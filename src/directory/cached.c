@@ -259,6 +259,14 @@ static int cached_user(struct directory *d, struct slice user, enum directory_se
 	return directory_user(of(d)->inner, user, service, arena, ret_user, err);
 }
 
+static int cached_check_master(struct directory *d, struct slice user,
+	const struct directory_master *master, struct slice client, enum directory_service service,
+	struct arena *arena, struct directory_user *ret_user, struct err *err)
+{
+	return directory_check_master(
+		of(d)->inner, user, master, client, service, arena, ret_user, err);
+}
+
 static int cached_scram(
 	struct directory *d, struct slice user, struct sasl_scram_keys *ret_keys, struct err *err)
 {
@@ -280,6 +288,7 @@ static const struct directory_driver CACHED = {
 	.lookup = cached_lookup,
 	.domain = cached_domain,
 	.check = cached_check,
+	.check_master = cached_check_master,
 	.user = cached_user,
 	.scram = cached_scram,
 	.free = cached_free,

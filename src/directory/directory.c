@@ -23,6 +23,16 @@ int directory_check(struct directory *directory, struct slice user, struct slice
 		directory, user, password, client, service, arena, ret_user, err);
 }
 
+int directory_check_master(struct directory *directory, struct slice user,
+	const struct directory_master *master, struct slice client, enum directory_service service,
+	struct arena *arena, struct directory_user *ret_user, struct err *err)
+{
+	if (!directory->driver->check_master)
+		return DIRECTORY_WRONG;
+	return directory->driver->check_master(
+		directory, user, master, client, service, arena, ret_user, err);
+}
+
 int directory_user(struct directory *directory, struct slice user, enum directory_service service,
 	struct arena *arena, struct directory_user *ret_user, struct err *err)
 {

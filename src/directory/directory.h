@@ -96,6 +96,15 @@ int directory_check(struct directory *directory, struct slice user, struct slice
  * his limits as they are now). DIRECTORY_DENIED as directory_check. */
 int directory_user(struct directory *directory, struct slice user, enum directory_service service,
 	struct arena *arena, struct directory_user *ret_user, struct err *err) WARN_UNUSED;
+/* For a login of somebody who may log in as any user, with a password of his own. 0 and the user;
+ * or DIRECTORY_UNKNOWN (no such user), WRONG (no such master, another password, or this directory
+ * has no masters: masters.h), DENIED, negative. Who may ask is for the caller to know. */
+struct directory_master {
+	struct slice name, password;
+};
+int directory_check_master(struct directory *directory, struct slice user,
+	const struct directory_master *master, struct slice client, enum directory_service service,
+	struct arena *arena, struct directory_user *ret_user, struct err *err) WARN_UNUSED;
 /* For SCRAM. DIRECTORY_UNKNOWN also when the user has no keys; the internal directory gives keys
  * that no password fits instead, so that nobody learns who exists. */
 int directory_scram(struct directory *directory, struct slice user,

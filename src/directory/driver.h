@@ -13,6 +13,11 @@ struct directory_driver {
 	int (*check)(struct directory *directory, struct slice user, struct slice password,
 		struct slice client, enum directory_service service, struct arena *arena,
 		struct directory_user *ret_user, struct err *err);
+	/* NULL: it has no masters. */
+	int (*check_master)(struct directory *directory, struct slice user,
+		const struct directory_master *master, struct slice client,
+		enum directory_service service, struct arena *arena,
+		struct directory_user *ret_user, struct err *err);
 	int (*user)(struct directory *directory, struct slice user, enum directory_service service,
 		struct arena *arena, struct directory_user *ret_user, struct err *err);
 	int (*scram)(struct directory *directory, struct slice user,

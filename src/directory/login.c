@@ -31,6 +31,7 @@ struct directory_login *directory_login_new(const struct directory_login_options
 		.directory = options->directory,
 		.service = options->service,
 		.arena = &login->arena,
+		.may_act = options->may_act,
 	};
 	memcpy(login->asked.client, options->client, sizeof(login->asked.client));
 	return login;
@@ -63,8 +64,13 @@ static enum directory_login_outcome done(const struct directory_login *login)
 {
 	const struct directory_login_options *o = &login->options;
 	atomic_fetch_add_explicit(o->logins, 1, memory_order_relaxed);
-	log_info(o->log, "login", F_SLICE("user", login->asked.user.name),
-		F_STR("protocol", o->protocol), F_STR("tls", o->tls ? "yes" : "no"));
+	if (login->asked.master.len > 0)
+		log_info(o->log, "login", F_SLICE("user", login->asked.user.name),
+			F_STR("protocol", o->protocol), F_STR("tls", o->tls ? "yes" : "no"),
+			F_SLICE("master", login->asked.master));
+	else
+		log_info(o->log, "login", F_SLICE("user", login->asked.user.name),
+			F_STR("protocol", o->protocol), F_STR("tls", o->tls ? "yes" : "no"));
 	return DIRECTORY_LOGIN_DONE;
 }
 

@@ -34,6 +34,7 @@ struct directory_login_options {
 	const struct log_scope *log;
 	struct sasl_offer offer;
 	bool tls;
+	bool may_act;    /* it is a front end: masters may log in as a user */
 	char client[64]; /* IP as text */
 };
 struct net_session;

@@ -25,4 +25,5 @@ void directory_login_client(struct net_session *net, struct directory_login_opti
 	options->log = net_log(net);
 	options->offer = directory_login_offer(net, options->directory);
 	options->tls = net_is_tls(net);
+	options->may_act = net_is_front_end(net);
 }

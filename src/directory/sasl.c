@@ -3,15 +3,18 @@
 
 #include "directory/address.h"
 
-/* Acting for another is not offered; naming oneself is the same as naming nobody. */
-static int refuse_other(struct directory_sasl *asked, struct slice authzid, struct slice user)
+/* Naming oneself is the same as naming nobody. */
+static bool is_other(struct slice authzid, struct slice user)
 {
 	struct directory_address a, b;
 	if (authzid.len == 0 || slice_eq(authzid, user))
-		return 0;
-	if (directory_address_parse(authzid, &a) && directory_address_parse(user, &b) &&
-		slice_eq(directory_address_slice(&a), directory_address_slice(&b)))
-		return 0;
+		return false;
+	return !directory_address_parse(authzid, &a) || !directory_address_parse(user, &b) ||
+	       !slice_eq(directory_address_slice(&a), directory_address_slice(&b));
+}
+
+static int refuse_other(struct directory_sasl *asked)
+{
 	(void)err_permanent(&asked->denied, ERR_DENIED, "acting for another user is not allowed");
 	return DIRECTORY_DENIED;
 }
@@ -26,15 +29,28 @@ static int conclude(struct directory_sasl *asked, int r, const struct err *why, 
 	return r;
 }
 
+static int check_master(struct directory_sasl *asked, struct slice user, struct slice master,
+	struct slice password, struct err *err)
+{
+	const struct directory_master who = {master, password};
+	struct err why = {0};
+	if (!asked->may_act)
+		return refuse_other(asked);
+	int r = directory_check_master(asked->directory, user, &who, slice_str(asked->client),
+		asked->service, asked->arena, &asked->user, &why);
+	if (r == 0)
+		asked->master = arena_copy(asked->arena, master);
+	return conclude(asked, r, &why, err);
+}
+
 static int check_password(void *context, struct slice authzid, struct slice user,
 	struct slice password, struct err *err)
 {
 	struct directory_sasl *asked = context;
 	struct err why = {0};
-	int r = refuse_other(asked, authzid, user);
-	if (r != 0)
-		return r;
-	r = directory_check(asked->directory, user, password, slice_str(asked->client),
+	if (is_other(authzid, user))
+		return check_master(asked, authzid, user, password, err);
+	int r = directory_check(asked->directory, user, password, slice_str(asked->client),
 		asked->service, asked->arena, &asked->user, &why);
 	return conclude(asked, r, &why, err);
 }
@@ -50,10 +66,9 @@ static int scram_done(void *context, struct slice authzid, struct slice user, st
 {
 	struct directory_sasl *asked = context;
 	struct err why = {0};
-	int r = refuse_other(asked, authzid, user);
-	if (r != 0)
-		return r;
-	r = directory_user(
+	if (is_other(authzid, user)) /* of masters we have no keys */
+		return refuse_other(asked);
+	int r = directory_user(
 		asked->directory, user, asked->service, asked->arena, &asked->user, &why);
 	return conclude(asked, r, &why, err);
 }

@@ -9,10 +9,12 @@ struct directory_sasl {
 	enum directory_service service;
 	char client[64];            /* IP as text */
 	struct arena *arena;        /* where `user` lies */
+	bool may_act;               /* masters may log in here as a user: by PLAIN, as authcid */
 	struct directory_user user; /* filled when the exchange is done */
+	struct slice master;        /* who did it; empty: the user himself */
 	struct err denied;          /* why, when right but not allowed */
 };
-/* Acting for another (authzid) is refused in this version unless it is the user himself. */
+/* Acting for another (authzid) is for masters. */
 struct sasl_callbacks directory_sasl_callbacks(struct directory_sasl *asked);
 
 #endif

@@ -73,6 +73,16 @@ static int crypted(struct slice text, struct slice password, struct err *err)
 	return r;
 }
 
+bool directory_sql_hash_is_known(struct slice hash)
+{
+	struct slice rest = hash, scheme = cut_scheme(&rest);
+	static const char *const SALTED[] = {"SSHA", "SSHA256", "SSHA512"};
+	for (size_t i = 0; i < ARRAY_LEN(SALTED); i++)
+		if (slice_eq_nocase(scheme, slice_str(SALTED[i])))
+			return rest.len > 0;
+	return rest.len >= 13 && rest.len < CRYPT_OUTPUT_SIZE && rest.ptr[0] == '$';
+}
+
 int directory_sql_hash_verify(struct slice hash, struct slice password, struct err *err)
 {
 	struct slice rest = hash, scheme = cut_scheme(&rest);

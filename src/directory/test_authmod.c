@@ -6,6 +6,7 @@
 #include "base/test.h"
 #include "directory/authmod.h"
 #include "directory/fake.h"
+#include "directory/masters.h"
 #include "net/loop.h"
 
 #include <pthread.h>
@@ -13,6 +14,9 @@
 #include <unistd.h>
 
 enum { TIMEOUT_MS = 2000 };
+
+/* Of "mo". */
+#define MO_HASH "{SSHA}8f2USnJFXDK05TwYmsrF5t6w++VzYWx0"
 
 struct world {
 	char path[64];
@@ -257,6 +261,31 @@ static void scram_keys_cross_to_the_trusted_only(void **state)
 	w->service.trusted = false;
 	assert_true(directory_scram(w->client, SLICE("bob@example.org"), &keys, &w->err) < 0);
 	assert_int_equal(w->err.class, ERR_TEMPORARY);
+}
+
+static int check_master(struct world *w, const char *password, struct directory_user *ret_user)
+{
+	const struct directory_master master = {SLICE("mo \"o\""), slice_str(password)};
+	return directory_check_master(w->client, SLICE("bob@example.org"), &master,
+		SLICE("192.0.2.1"), DIRECTORY_IMAP, &w->arena, ret_user, &w->err);
+}
+
+static void masters_passwords_cross_to_the_trusted_only(void **state)
+{
+	struct world *w = *state;
+	struct directory_user user;
+	struct directory *masters;
+	assert_int_equal(check_master(w, "bob", &user), DIRECTORY_WRONG);
+	assert_int_equal(
+		directory_masters_new(w->fake, SLICE("mo \"o\":" MO_HASH), &masters, NULL), 0);
+	w->service.directory = masters;
+	assert_int_equal(check_master(w, "mo", &user), 0);
+	assert_slice(user.name, "bob@example.org");
+	assert_int_equal(check_master(w, "bob", &user), DIRECTORY_WRONG);
+	w->service.trusted = false;
+	assert_true(check_master(w, "mo", &user) < 0);
+	assert_int_equal(w->err.class, ERR_TEMPORARY);
+	directory_free(masters);
 }
 
 static void dead_is_temporary_for_every_question(void **state)
@@ -529,6 +558,7 @@ int main(void)
 		WITH_SERVER(routes_cross),
 		WITH_SERVER(addresses_elsewhere_cross),
 		WITH_SERVER(scram_keys_cross_to_the_trusted_only),
+		WITH_SERVER(masters_passwords_cross_to_the_trusted_only),
 		WITH_SERVER(dead_is_temporary_for_every_question),
 		WITH_SERVER(a_server_started_again_is_reached_by_a_fresh_connection),
 		WITH_SERVER(the_words_on_the_wire_are_as_documented),

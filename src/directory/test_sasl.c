@@ -1,7 +1,10 @@
 /* SASL exchanges answered by a directory. */
 #include "base/test.h"
 #include "directory/fake.h"
+#include "directory/masters.h"
 #include "directory/sasl.h"
+
+#define MO "{SSHA}8f2USnJFXDK05TwYmsrF5t6w++VzYWx0" /* the hash of "mo" */
 
 struct world {
 	struct directory *fake;
@@ -84,6 +87,32 @@ static void acting_for_oneself_is_fine_and_for_another_denied(void **state)
 	end(&w);
 }
 
+static void a_master_acts_where_he_may(void **state)
+{
+	struct world w;
+	struct directory *masters;
+	begin(&w);
+	assert_int_equal(directory_masters_new(w.fake, SLICE("mo:" MO), &masters, NULL), 0);
+	w.asked.directory = masters;
+	struct slice right = SLICE("ann@example.org\0mo\0mo");
+	assert_int_equal(plain(&w, right), SASL_DENIED);
+	assert_int_equal(w.asked.denied.kind, ERR_DENIED);
+	w.asked.may_act = true;
+	assert_int_equal(plain(&w, right), SASL_DONE);
+	assert_slice(w.asked.user.name, "ann@example.org");
+	assert_slice(w.asked.master, "mo");
+	assert_int_equal(plain(&w, SLICE("ann@example.org\0mo\0no")), SASL_DENIED);
+	assert_int_equal(w.asked.denied.class, ERR_NONE);
+	assert_int_equal(plain(&w, SLICE("zoe@example.org\0mo\0mo")), SASL_DENIED);
+	assert_int_equal(w.asked.denied.class, ERR_NONE);
+	assert_int_equal(plain(&w, SLICE("bob@example.org\0mo\0mo")), SASL_DENIED);
+	assert_string_equal(w.asked.denied.text, "bob@example.org may not use imap");
+	/* A user is no master, though his password is right. */
+	assert_int_equal(plain(&w, SLICE("bob@example.org\0ann@example.org\0secret")), SASL_DENIED);
+	directory_free(masters);
+	end(&w);
+}
+
 static void a_directory_that_cannot_tell_is_temporary(void **state)
 {
 	struct world w;
@@ -122,6 +151,7 @@ int main(void)
 		cmocka_unit_test(wrong_and_unknown_are_denied_without_a_reason),
 		cmocka_unit_test(a_service_that_is_not_his_is_denied_with_the_reason),
 		cmocka_unit_test(acting_for_oneself_is_fine_and_for_another_denied),
+		cmocka_unit_test(a_master_acts_where_he_may),
 		cmocka_unit_test(a_directory_that_cannot_tell_is_temporary),
 		cmocka_unit_test(scram_asks_for_keys_and_then_for_the_user),
 	};

@@ -180,6 +180,14 @@ static int timed_check(struct directory *d, struct slice user, struct slice pass
 	return directory_check(of(d)->inner, user, password, client, service, arena, ret_user, err);
 }
 
+static int timed_check_master(struct directory *d, struct slice user,
+	const struct directory_master *master, struct slice client, enum directory_service service,
+	struct arena *arena, struct directory_user *ret_user, struct err *err)
+{
+	return directory_check_master(
+		of(d)->inner, user, master, client, service, arena, ret_user, err);
+}
+
 static int timed_scram(
 	struct directory *d, struct slice user, struct sasl_scram_keys *ret_keys, struct err *err)
 {
@@ -236,6 +244,7 @@ static const struct directory_driver TIMED = {
 	.lookup = timed_lookup,
 	.domain = timed_domain,
 	.check = timed_check,
+	.check_master = timed_check_master,
 	.user = timed_user,
 	.scram = timed_scram,
 	.scan = timed_scan,

@@ -59,6 +59,8 @@ int proxy_backends_connect(struct proxy_backends *backends, const struct proxy_p
 	struct proxy_link *ret_link, struct err *err) WARN_UNUSED;
 /* As net_client_start_tls_with(): by the host's own anchors and name. */
 int proxy_link_start_tls(struct proxy_link *link, struct err *err) WARN_UNUSED;
+/* Our own name, for EHLO. */
+const char *proxy_link_hostname(const struct proxy_link *link);
 /* It has greeted us: it is up. */
 void proxy_link_works(const struct proxy_link *link);
 /* It broke off, does not answer, or says that it can't serve now (before it was known for whom):

@@ -245,3 +245,8 @@ void proxy_link_close(struct proxy_link *link)
 	link->net = NULL;
 	link->backend = NULL;
 }
+
+const char *proxy_link_hostname(const struct proxy_link *link)
+{
+	return link->backends->settings->hostname;
+}

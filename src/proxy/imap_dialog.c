@@ -201,7 +201,8 @@ static int authenticate(
 			net_client_write(l->link->net, SLICE("\r\n"));
 			sent = true;
 		} else if (c->token) {
-			proxy_say_take_challenge(l->link->net, c, l->line.rest, l->answer);
+			proxy_say(l->link->net, "%.*s\r\n",
+				SLICE_ARG(proxy_say_to_challenge(c, l->line.rest, l->answer)));
 		} else {
 			net_client_write(l->link->net, SLICE("*\r\n"));
 		}

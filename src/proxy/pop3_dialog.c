@@ -137,7 +137,8 @@ static int authenticate(struct proxy_link *link, const struct proxy_credentials 
 			net_client_write(link->net, SLICE("\r\n"));
 			sent = true;
 		} else if (c->token) {
-			proxy_say_take_challenge(link->net, c, slice_from(line, 2), answer);
+			proxy_say(link->net, "%.*s\r\n",
+				SLICE_ARG(proxy_say_to_challenge(c, slice_from(line, 2), answer)));
 		} else {
 			net_client_write(link->net, SLICE("*\r\n"));
 		}

@@ -49,14 +49,14 @@ void proxy_say_sasl(const struct proxy_credentials *c, struct buf *to)
 		base64_encode(to, message);
 }
 
-void proxy_say_take_challenge(struct net_client *net, const struct proxy_credentials *credentials,
+struct slice proxy_say_to_challenge(const struct proxy_credentials *credentials,
 	struct slice challenge, struct proxy_answer *answer)
 {
 	bool bearer = slice_eq(credentials->token->mechanism, SLICE("OAUTHBEARER"));
 	buf_clear(&answer->challenge);
 	if (!base64_decode(&answer->challenge, slice_trim(challenge)))
 		buf_clear(&answer->challenge);
-	net_client_write(net, bearer ? SLICE("AQ==\r\n") : SLICE("\r\n"));
+	return bearer ? SLICE("AQ==") : SLICE("");
 }
 
 bool proxy_say_fits_line(struct slice text)

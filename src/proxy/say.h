@@ -10,9 +10,9 @@ void proxy_say(struct net_client *net, const char *format, ...) PRINTF_LIKE(2, 3
 /* The one message of SASL's PLAIN, or the token's, in base64; of its whole size from the start, so
  * that no copies of a password are left behind. To be wiped. */
 void proxy_say_sasl(const struct proxy_credentials *credentials, struct buf *to);
-/* What the server says about a token (base64) before it says no, kept in `answer`; and the answer
- * to that, which ends the exchange. */
-void proxy_say_take_challenge(struct net_client *net, const struct proxy_credentials *credentials,
+/* What the server says about a token (base64) before it says no, kept in `answer`; returns what is
+ * to be said to that, in base64, which ends the exchange. */
+struct slice proxy_say_to_challenge(const struct proxy_credentials *credentials,
 	struct slice challenge, struct proxy_answer *answer);
 /* Whether the text can stand in a line: no control characters. */
 WARN_UNUSED bool proxy_say_fits_line(struct slice text);

@@ -59,6 +59,16 @@ int role_listen_front_ends(
 	return 0;
 }
 
+int role_listen_proxy(struct role *role, const char *name, struct err *err)
+{
+	const struct conf_settings *settings = role->settings;
+	char path[600];
+	if (!settings->proxy.on)
+		return 0;
+	(void)snprintf(path, sizeof(path), "%s/proxy-%s", settings->run, name);
+	return role_listen_front_ends(role, path, name, role_proxy.user(settings), err);
+}
+
 static int listen_all(struct role *role, struct err *err)
 {
 	const struct conf_listens *listens = role->kind->listens(role->settings);

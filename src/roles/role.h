@@ -83,6 +83,9 @@ int role_listen_unix(struct role *role, const char *path, const char *name, cons
 /* The same for roles of ours, which may speak for others there. */
 int role_listen_front_ends(struct role *role, const char *path, const char *name, const char *owner,
 	struct err *err) WARN_UNUSED;
+/* The same for the proxy role on this node, at <run>/proxy-<name>; nothing where there is none.
+ * `name` is not copied. */
+int role_listen_proxy(struct role *role, const char *name, struct err *err) WARN_UNUSED;
 /* Takes over `message`, for the supervisor. Any thread. */
 void role_tell(struct role *role, json_t *message);
 /* For open(), before role_serve(): networks of front ends, which may speak for others; `option` is

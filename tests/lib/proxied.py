@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 from halves import PASSWORD, Half, ports
@@ -74,13 +75,20 @@ def tls_block(run: Path, name: str) -> str:
 class Store:
     """A back end: its own config and ports, and an mx for what users submit when asked for."""
 
-    def __init__(self, folder: Path, name: str, more: str = "", of_store: str = "") -> None:
+    def __init__(self, folder: Path, name: str, of_store: str = "", of_mx: str | None = None) -> None:
+        """`of_mx`: it takes submissions, too."""
         self.host = f"{name}.{DOMAIN}"
         self.run = Path(tempfile.mkdtemp(prefix="rookery-"))
         self.run.chmod(0o755)
         self.ports = dict(zip(("imap", "imaps", "pop3", "pop3s"), ports.free(4), strict=True))
         certificate(self.run, "tls", (self.host,))
-        listens = "".join(f"    listen {p} 127.0.0.1:{n};\n" for p, n in self.ports.items())
+        more = ""
+        if of_mx is not None:
+            submission, submissions = ports.free(2)
+            self.ports |= {"submission": submission, "submissions": submissions}
+            more = (f"mx {{\n    listen submission 127.0.0.1:{submission};\n"
+                    f"    listen submissions 127.0.0.1:{submissions};\n{of_mx}}}\n")  # fmt: skip
+        listens = "".join(f"    listen {p} 127.0.0.1:{self.ports[p]};\n" for p in ("imap", "imaps", "pop3", "pop3s"))
         self.half = Half(folder, self.run, name, f"{tls_block(self.run, 'tls')}store {{\n{listens}"
                          "    password_hash_memory 1M;\n    password_hash_passes 1;\n    scram_iterations 4096;\n"
                          f"{of_store}}}\n{more}", self.ports["imap"])  # fmt: skip
@@ -101,8 +109,12 @@ class Store:
     def block(self, proxy: Path, tls: str = "implicit") -> str:
         """How a proxy whose confined role reads this folder reaches it."""
         shutil.copy(self.run / "tls.pem", proxy / f"{self.host}.pem")
-        imap, pop3 = ("imaps", "pop3s") if tls == "implicit" else ("imap", "pop3")
-        extra = "".join(f"        {p}_port {self.ports[p]};\n" for p in ("submission", "managesieve") if p in self.ports)
+        imap, pop3, submission = ("imap", "pop3", "submission")
+        if tls == "implicit":
+            imap, pop3, submission = ("imaps", "pop3s", "submissions")
+        extra = f"        submission_port {self.ports[submission]};\n" if submission in self.ports else ""
+        if "managesieve" in self.ports:
+            extra += f"        managesieve_port {self.ports['managesieve']};\n"
         return (f'    backend "{self.host}" {{\n        address 127.0.0.1;\n        tls {tls};\n'
                 f"        imap_port {self.ports[imap]};\n        pop3_port {self.ports[pop3]};\n{extra}"
                 f"        authorities {proxy}/{self.host}.pem;\n    }}\n")  # fmt: skip
@@ -113,6 +125,22 @@ class Store:
         client.login(user, PASSWORD)
         client.append("INBOX", "", None, message)
         client.logout()
+
+
+    def fetch(self, user: str, subject: str) -> bytes:
+        """The message of that subject, once it is there."""
+        client = imaplib.IMAP4("127.0.0.1", self.ports["imap"], timeout=PATIENCE)
+        client.login(user, PASSWORD)
+        client.select("INBOX")
+        end = time.monotonic() + PATIENCE
+        while not (found := client.search(None, "SUBJECT", subject)[1][0].split()):
+            assert time.monotonic() < end, f"{subject} does not come"
+            time.sleep(0.05)
+            client.noop()
+        message = client.fetch(found[-1].decode(), "(BODY.PEEK[])")[1][0]
+        client.logout()
+        assert isinstance(message, tuple)
+        return bytes(message[1])
 
 
 class Line:
@@ -205,14 +233,15 @@ class Proxy:
 class World:
     """All of it: ann lives at the first store, bob at the second."""
 
-    def __init__(self, folder: Path, more: str = "", tls: str = "implicit") -> None:
+    def __init__(self, folder: Path, more: str = "", tls: str = "implicit", of_store: str = "",
+                 of_mx: str | None = None) -> None:  # fmt: skip
         for up in [folder, *folder.parents][:3]:
             if up.stat().st_uid == os.getuid():
                 up.chmod(0o755)
         self.folder = folder
         self.user = pwd.getpwuid(os.getuid()).pw_name
         self.directory = Directory()
-        self.stores = {name: Store(folder, name) for name in STORES}
+        self.stores = {name: Store(folder, name, of_store, of_mx) for name in STORES}
         for store in self.stores.values():
             store.start()
         self.proxy = Proxy(folder, self.directory, list(self.stores.values()), more, tls)

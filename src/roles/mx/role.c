@@ -72,7 +72,9 @@ static int prepare(struct role *role, struct err *err)
 	role->state = s;
 	if (mx_srs_init(&s->srs, &role->settings->mx.srs, err) < 0)
 		return -1;
-	return role_listen_unix(role, role->settings->mx.control_socket, "control", "", err);
+	if (role_listen_unix(role, role->settings->mx.control_socket, "control", "", err) < 0)
+		return -1;
+	return role_listen_proxy(role, "submission", err);
 }
 
 /* Users send as themselves, or as an alias that leads to them. */
@@ -286,6 +288,24 @@ static int open_directory(
 	return role_directory_open_servers(&servers, ret_directory, err);
 }
 
+static int serve(struct role *role, struct state *s, const struct role_listener *l, struct err *err)
+{
+	bool own = l->is_unix && l->name;
+	if (own && strcmp(l->name, "control") == 0)
+		return role_serve(role, l, &admin_protocol, &s->admin, err);
+	if (own || l->protocol == CONF_SUBMISSION || l->protocol == CONF_SUBMISSIONS)
+		return role_serve(role, l, &smtp_submission_protocol, &s->submission, err);
+	return role_serve(role, l, &smtp_protocol, &s->exchanger, err);
+}
+
+static int serve_all(struct role *role, struct state *s, struct err *err)
+{
+	for (size_t i = 0; i < role->listener_count; i++)
+		if (serve(role, s, &role->listeners[i], err) < 0)
+			return -1;
+	return 0;
+}
+
 static int open_role(struct role *role, struct err *err)
 {
 	const struct conf_mx *conf = &role->settings->mx;
@@ -337,21 +357,7 @@ static int open_role(struct role *role, struct err *err)
 	s->throttle = role_throttle_new(role);
 	s->exchanger = service(role, s, SMTP_EXCHANGER);
 	s->submission = service(role, s, SMTP_SUBMISSION);
-	for (size_t i = 0; i < role->listener_count; i++) {
-		const struct role_listener *l = &role->listeners[i];
-		if (l->is_unix && l->name) {
-			if (role_serve(role, l, &admin_protocol, &s->admin, err) < 0)
-				return -1;
-			continue;
-		}
-		bool submission = l->protocol == CONF_SUBMISSION || l->protocol == CONF_SUBMISSIONS;
-		int r = submission ? role_serve(role, l, &smtp_submission_protocol, &s->submission,
-					     err)
-				   : role_serve(role, l, &smtp_protocol, &s->exchanger, err);
-		if (r < 0)
-			return -1;
-	}
-	return 0;
+	return serve_all(role, s, err);
 }
 
 static void service_metrics(

@@ -8,6 +8,8 @@
 #include "proxy/http.h"
 #include "proxy/imap.h"
 #include "proxy/pop3.h"
+#include "proxy/sieve.h"
+#include "proxy/submission.h"
 #include "roles/directory/open.h"
 #include "roles/secret_file.h"
 
@@ -95,6 +97,11 @@ static int serve(struct role *role, struct state *s, const struct role_listener 
 	case CONF_POP3:
 	case CONF_POP3S:
 		return role_serve(role, l, &proxy_pop3_protocol, &s->proxy, err);
+	case CONF_SUBMISSION:
+	case CONF_SUBMISSIONS:
+		return role_serve(role, l, &proxy_submission_protocol, &s->proxy, err);
+	case CONF_MANAGESIEVE:
+		return role_serve(role, l, &proxy_sieve_protocol, &s->proxy, err);
 	default:
 		return err_permanent(err, ERR_BAD_INPUT, "the proxy role can't serve %s yet",
 			conf_protocol_name(l->protocol));

@@ -57,6 +57,15 @@ static int homes_check(struct directory *d, struct slice user, struct slice pass
 	return r == 0 ? at_home(d, service, ret_user, err) : r;
 }
 
+static int homes_check_master(struct directory *d, struct slice user,
+	const struct directory_master *master, struct slice client, enum directory_service service,
+	struct arena *arena, struct directory_user *ret_user, struct err *err)
+{
+	int r = directory_check_master(
+		of(d)->inner, user, master, client, service, arena, ret_user, err);
+	return r == 0 ? at_home(d, service, ret_user, err) : r;
+}
+
 static int homes_user(struct directory *d, struct slice user, enum directory_service service,
 	struct arena *arena, struct directory_user *ret_user, struct err *err)
 {
@@ -96,6 +105,7 @@ static const struct directory_driver HOMES = {
 	.lookup = homes_lookup,
 	.domain = homes_domain,
 	.check = homes_check,
+	.check_master = homes_check_master,
 	.user = homes_user,
 	.scram = homes_scram,
 	.scan = homes_scan,

@@ -9,19 +9,22 @@
 #include "base/wait.h"
 #include "directory/admin.h"
 #include "directory/authmod.h"
+#include "directory/masters.h"
 #include "imap/imap.h"
 #include "mail/quota.h"
 #include "pop3/pop3.h"
 #include "roles/acme/host.h"
-#include "roles/directory/open_authmod.h"
-#include "roles/directory/open.h"
 #include "roles/directory/launcher.h"
+#include "roles/directory/open.h"
+#include "roles/directory/open_authmod.h"
 #include "roles/directory/service.h"
 #include "roles/floors.h"
+#include "roles/store/common.h"
 #include "roles/store/delivery.h"
 #include "roles/store/learner.h"
 #include "roles/mirrored.h"
 #include "roles/sandbox.h"
+#include "roles/secret_file.h"
 
 enum {
 	HOUSEKEEPING_LOOK_MS = 1000,   /* so the first time is just after the start */
@@ -32,8 +35,10 @@ enum {
 
 struct state {
 	struct role *role;
+	struct directory *masters; /* around that of `floors`; NULL: there are none */
 	struct mirrored_house house;
 	struct learner learner;
+	struct common common;
 	struct floors floors;
 	struct pop3_locks *locks;
 	struct directory_throttle *throttle;
@@ -79,7 +84,8 @@ static uint16_t peer(const struct conf_settings *settings)
 }
 
 /* mx may be another user: its two sockets belong to him, and open to nobody else, since who asks
- * there gets SCRAM keys and is believed. The control socket is the operator's. */
+ * there gets SCRAM keys and is believed. So do the proxy's. The control socket is the operator's.
+ */
 static int prepare(struct role *role, struct err *err)
 {
 	const struct conf_settings *settings = role->settings;
@@ -95,6 +101,10 @@ static int prepare(struct role *role, struct err *err)
 	if (role_listen_unix(role, settings->control_socket, "control", "", err) < 0 ||
 		role_listen_front_ends(role, settings->store.lmtp_socket, "lmtp", peer, err) < 0 ||
 		role_listen_unix(role, settings->store.authmod_socket, "authmod", peer, err) < 0)
+		return -1;
+	if (role_listen_proxy(role, "imap", err) < 0 || role_listen_proxy(role, "pop3", err) < 0 ||
+		role_listen_proxy(role, "lmtp", err) < 0 ||
+		role_listen_proxy(role, "authmod", err) < 0)
 		return -1;
 	return 0;
 }
@@ -113,18 +123,35 @@ static struct smtp_service lmtp_service(struct role *role, struct state *s, bool
 	};
 }
 
+/* The directory as the services ask it. */
+static struct directory *directory_of(const struct state *s)
+{
+	return s->masters ? s->masters : s->floors.directory;
+}
+
+static int read_masters(struct state *s, const char *path, struct err *err)
+{
+	AUTO(secret_file_free) char *text = NULL;
+	if (!path[0])
+		return 0;
+	if (secret_file_read_all(path, DIRECTORY_MASTERS_TEXT_MAX, &text, err) < 0)
+		return err_prefix(err, "store.masters_file");
+	int r = directory_masters_new(s->floors.directory, slice_str(text), &s->masters, err);
+	return r < 0 ? err_prefix(err, "store.masters_file %s", path) : 0;
+}
+
 static void make_services(struct role *role, struct state *s)
 {
 	const struct conf_settings *settings = role->settings;
 	s->delivery.mail = s->floors.mail;
-	s->delivery.directory = s->floors.directory;
+	s->delivery.directory = directory_of(s);
 	s->delivery.junk_header = settings->store.junk_header;
 	s->delivery.elsewhere = role_directory_is_elsewhere(settings);
 	s->lmtp = lmtp_service(role, s, false);
 	s->lmtp_local = lmtp_service(role, s, true);
 	s->imap = (struct imap_service){
 		.mail = s->floors.mail,
-		.directory = s->floors.directory,
+		.directory = directory_of(s),
 		.throttle = s->throttle,
 		.sessions = s->sessions,
 		.hostname = settings->hostname,
@@ -134,15 +161,15 @@ static void make_services(struct role *role, struct state *s)
 	};
 	s->pop3 = (struct pop3_service){
 		.mail = s->floors.mail,
-		.directory = s->floors.directory,
+		.directory = directory_of(s),
 		.locks = s->locks,
 		.throttle = s->throttle,
 		.sessions = s->sessions,
 		.hostname = settings->hostname,
 		.idle_timeout_ms = (unsigned)settings->store.pop3_idle_timeout_ms,
 	};
-	s->authmod = (struct directory_authmod_service){
-		.directory = s->floors.directory, .trusted = true};
+	s->authmod =
+		(struct directory_authmod_service){.directory = directory_of(s), .trusted = true};
 	s->admin = (struct admin){.store = s->floors.store,
 		.acme = acme_host_plans(role->acme),
 		.mail = s->floors.mail,
@@ -154,6 +181,10 @@ static void make_services(struct role *role, struct state *s)
 static int serve_unix(
 	struct role *role, struct state *s, const struct role_listener *l, struct err *err)
 {
+	if (strcmp(l->name, "imap") == 0)
+		return role_serve(role, l, &imap_protocol, &s->imap, err);
+	if (strcmp(l->name, "pop3") == 0)
+		return role_serve(role, l, &pop3_protocol, &s->pop3, err);
 	if (strcmp(l->name, "lmtp") == 0)
 		return role_serve(role, l, &smtp_lmtp_protocol, &s->lmtp_local, err);
 	if (strcmp(l->name, "authmod") == 0)
@@ -166,7 +197,7 @@ static int serve_authmod(
 	struct role *role, struct state *s, const struct role_listener *l, struct err *err)
 {
 	struct role_directory_service *a = &s->authmod_remote;
-	const struct role_directory_service_options options = {.directory = s->floors.directory,
+	const struct role_directory_service_options options = {.directory = directory_of(s),
 		.trusted = &role->settings->store.authmod_trusted,
 		.secret_file = role->settings->store.authmod_secret_file,
 		.block = "store"};
@@ -268,7 +299,7 @@ static int open_role(struct role *role, struct err *err)
 	s->locks = pop3_locks_new();
 	s->throttle = role_throttle_new(role);
 	s->sessions = directory_sessions_new();
-	if (join_all(s, err) < 0)
+	if (join_all(s, err) < 0 || read_masters(s, role->settings->store.masters_file, err) < 0)
 		return -1;
 	make_services(role, s);
 	if (role_trust_front_ends(
@@ -287,6 +318,7 @@ static int open_role(struct role *role, struct err *err)
 	net_loop_every(role->loop, HOUSEKEEPING_LOOK_MS, keep_house, s);
 	if (s->launcher)
 		net_loop_every(role->loop, HOUSEKEEPING_LOOK_MS, watch_launcher, s);
+	common_start(&s->common, role, s->floors.store);
 	if (role->settings->store.learn.on)
 		learner_start(&s->learner, role, s->floors.mail);
 	return 0;
@@ -344,6 +376,8 @@ static void close_role(struct role *role)
 	directory_throttle_free(s->throttle);
 	directory_sessions_free(s->sessions);
 	learner_deinit(&s->learner);
+	directory_free(s->masters);
+	common_stop(&s->common);
 	floors_close(&s->floors);
 	role_directory_service_deinit(&s->authmod_remote);
 	free(s);
