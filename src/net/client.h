@@ -30,7 +30,8 @@ struct net_client_options {
 	 * net_tls_client_new(), borrowed until TLS stands. NULL: it makes its own. */
 	struct net_tls_client *trust;
 	unsigned timeout_ms; /* for connecting, and for each read and write; 0 means 30 s */
-	/* On a loop that stops: what waits fails when the grace time is over; or at once. */
+	/* On a loop that stops, what waits fails with ERR_UNAVAILABLE, when its grace time is over
+	 * (net_loop_stop()). True: as soon as it begins to stop. */
 	bool ends_early;
 };
 

@@ -28,8 +28,7 @@ static void put_spare(struct net_runners *all, struct net_runner *runner)
 	if (atomic_load(&all->trim.at) == NET_NEVER)
 		net_timers_set(&all->loop->timers, &all->trim, clock_mono_ms() + TRIM_MS);
 	(void)pthread_mutex_unlock(&all->lock);
-	if (atomic_load(&all->wanted) > 0)
-		net_ready_call(&all->loop->ready);
+	net_ready_kick(&all->loop->ready);
 }
 
 /* On the stack gone on with: does what the one left asks for. */
@@ -127,10 +126,13 @@ static void give_way(struct waiter *waiter);
 static void block(struct waiter *waiter, bool begins)
 {
 	struct net_loop *loop = CONTAINER_OF(waiter, struct net_runner, waiter)->loop;
-	if (begins)
-		(void)atomic_fetch_add(&loop->blocked, 1);
-	else
+	if (!begins) {
 		(void)atomic_fetch_sub(&loop->blocked, 1);
+		return;
+	}
+	(void)atomic_fetch_add(&loop->blocked, 1);
+	if (atomic_load(&loop->runners.wanted) > 0)
+		net_ready_kick(&loop->ready); /* it may have been the last that took events */
 }
 
 static struct net_runner *make(struct net_loop *loop)
@@ -224,23 +226,44 @@ static void give_way(struct waiter *waiter)
 	runner->since_ns = clock_mono_ns();
 }
 
-/* A spare one, or when all wait, the first that may go on. Meanwhile events are taken on the
- * thread's own stack, because waits may be for them, and queued. */
+/* Whether this worker, which has no runner, shall take the next event: nobody does that has one. */
+static bool begin_to_listen(struct net_loop *loop)
+{
+	struct net_runners *all = &loop->runners;
+	return atomic_load(&all->wanted) + atomic_load(&loop->blocked) >=
+		       atomic_load(&loop->worker_count) &&
+	       !atomic_exchange(&all->listened, true);
+}
+
+/* A spare one, or when all wait, the first that may go on. When no worker has one, one of them
+ * takes events on its own stack and queues what they are about, because waits may be for them. As
+ * soon as another has one again, this one listens no more, or it would hear calls that are for that
+ * one. */
 static struct net_runner *take_any(struct net_loop *loop)
 {
-	struct net_runner *runner = take(&loop->runners);
+	struct net_runners *all = &loop->runners;
+	struct net_runner *runner = take(all);
+	struct net_task *task = NULL;
 	if (runner)
 		return runner;
-	(void)atomic_fetch_add(&loop->runners.wanted, 1);
-	while (!(runner = take(&loop->runners))) {
-		struct net_task *task = net_ready_pop_only(&loop->ready, go_on);
-		if (task) {
+	(void)atomic_fetch_add(&all->wanted, 1);
+	for (;;) {
+		unsigned kicks = atomic_load(&loop->ready.kicks);
+		runner = take(all);
+		if (!runner && (task = net_ready_pop_only(&loop->ready, go_on)))
 			runner = CONTAINER_OF(task, struct net_runner, task);
+		if (runner)
 			break;
+		if (begin_to_listen(loop)) {
+			net_worker_hand_on(loop);
+			atomic_store(&all->listened, false);
+			continue;
 		}
-		net_worker_hand_on(loop);
+		if (net_ready_any(&loop->ready))
+			net_ready_call(&loop->ready);
+		net_ready_sleep(&loop->ready, go_on, kicks);
 	}
-	(void)atomic_fetch_sub(&loop->runners.wanted, 1);
+	(void)atomic_fetch_sub(&all->wanted, 1);
 	return runner;
 }
 

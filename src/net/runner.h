@@ -48,6 +48,7 @@ struct net_runners {
 	unsigned max;
 	atomic_uint waiting;
 	atomic_uint wanted;    /* workers that have none */
+	atomic_bool listened;  /* one of these takes events */
 	struct net_timer trim; /* gives those back that were not needed for a while */
 	struct net_task trim_task;
 	atomic_bool trim_queued;
