@@ -28,7 +28,8 @@ enum proxy_http_next proxy_http_refuse(
 	struct proxy_http_session *s, unsigned status, const char *words)
 {
 	struct proxy_http_request *r = s->request;
-	bool close = !r || status == 408 || proxy_http_is_last(s) || (!r->up_done && !is_drained(r));
+	bool close =
+		!r || status == 408 || proxy_http_is_last(s) || (!r->up_done && !is_drained(r));
 	struct buf *out = net_output(s->net);
 	bool has_body = !r || strcmp(r->method, "HEAD") != 0;
 	buf_printf(out, "HTTP/1.1 %u %s\r\n", status, http_reason(status));
