@@ -7,6 +7,7 @@
 #define ADMIN_ADMIN_H
 
 #include "acme/kept.h"
+#include "admin/cluster.h"
 #include "base/err.h"
 #include "directory/directory.h"
 #include "directory/sessions.h"
@@ -26,6 +27,7 @@ struct admin {
 	struct mail *mail;
 	struct directory *directory;
 	struct directory_sessions *sessions; /* on this node; NULL: no role runs */
+	const struct admin_cluster *cluster; /* who else is told; NULL: nobody */
 	struct mirror_node *mirror;          /* of the role's own store; NULL: it has none */
 	struct queue *queue;                 /* the mx role's; NULL: this is not the mx role */
 	struct keys *keys;                   /* the same */
@@ -63,6 +65,8 @@ enum admin_shape {
 /* Who runs a command. */
 enum admin_place {
 	ADMIN_STORE, /* the store role, or the command line itself when no server runs */
+	/* The same; where the config has a proxy and no store, the proxy role, while it runs. */
+	ADMIN_DIRECTORY,
 	ADMIN_MX,    /* the mx role, while it runs */
 	/* Every role here that has a mirror of its own, the store role first, while they run. */
 	ADMIN_BOTH,

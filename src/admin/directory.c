@@ -126,5 +126,6 @@ int admin_directory_flush(
 	*ret_result = user.len > 0 ? admin_message("What was known of %.*s is asked anew.",
 					     SLICE_ARG(user))
 				   : admin_message("All that was known is asked anew.");
+	admin_cluster_tell(admin->cluster, ADMIN_NEWS_FLUSH, user, *ret_result);
 	return 0;
 }

@@ -46,7 +46,10 @@ static bool belongs_here(const struct admin *admin, const struct admin_command *
 		return admin->mirror != NULL;
 	if (command->place == ADMIN_ACME)
 		return true;
-	return command->place == (admin->queue ? ADMIN_MX : ADMIN_STORE);
+	if (command->place == ADMIN_DIRECTORY)
+		return !admin->queue;
+	return command->place == (admin->queue ? ADMIN_MX : ADMIN_STORE) &&
+	       (admin->queue || admin->store);
 }
 
 static json_t *answer(struct net_session *net, const json_t *request)

@@ -161,12 +161,16 @@ int admin_user_kick(
 		who = (struct directory_who){.account = user.account, .user = user.name};
 	if (admin->sessions)
 		count = directory_sessions_end(admin->sessions, &who, KICK_GRACE_MS);
-	if (r < 0 && count == 0)
-		return r;
 	directory_flush(admin->directory, who.user);
-	*ret_result = json_pack("{s:o, s:I}", "message",
+	json_t *result = json_pack("{s:o, s:I}", "message",
 		json_sprintf("%u sessions of %.*s were ended.", count, SLICE_ARG(who.user)),
 		"sessions", (json_int_t)count);
+	admin_cluster_tell(admin->cluster, ADMIN_NEWS_KICK, who.user, result);
+	if (r < 0 && json_integer_value(json_object_get(result, "sessions")) == 0) {
+		json_decref(result);
+		return r;
+	}
+	*ret_result = result;
 	return 0;
 }
 

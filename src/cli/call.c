@@ -212,8 +212,11 @@ int cli_call(struct cli *cli, const struct admin_command *command, const struct 
 {
 	const struct conf_settings *settings = cli->settings;
 	bool mx = command->place == ADMIN_MX || (command->place == ADMIN_ACME && settings->mx.on);
-	bool is_running_only = mx || command->place == ADMIN_ACME;
-	const char *path = mx ? settings->mx.control_socket : settings->control_socket;
+	bool proxy = command->place == ADMIN_DIRECTORY && settings->proxy.on && !settings->store.on;
+	bool is_running_only = mx || proxy || command->place == ADMIN_ACME;
+	const char *path = mx      ? settings->mx.control_socket
+			   : proxy ? settings->proxy.control_socket
+				   : settings->control_socket;
 	struct cli_answer answer;
 	if (command->place == ADMIN_DNS)
 		return ask_dns(cli, command, words);
@@ -222,7 +225,9 @@ int cli_call(struct cli *cli, const struct admin_command *command, const struct 
 	if (!cli_listens(path) && is_running_only)
 		return cli_fail(cli, CLI_TEMPORARY,
 			"no %s role runs here: start the server first (`rookery serve`)",
-			mx ? "mx" : "store");
+			mx      ? "mx"
+			: proxy ? "proxy"
+				: "store");
 	if (!cli_listens(path))
 		return call_here(cli, command, words, password);
 	cli_ask(cli, path, command, words, password, &answer);

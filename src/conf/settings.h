@@ -240,6 +240,8 @@ struct conf_mx {
 	const char *store_socket;                                  /* LMTP server of the store */
 	struct conf_list directory;                                /* authmod servers */
 	const char *directory_authorities, *directory_secret_file; /* "": none */
+	struct conf_list authmod_trusted; /* networks of nodes that make it forget */
+	const char *authmod_secret_file;  /* "": none */
 	uint64_t max_message_size, recipients_max;
 	uint64_t submission_max_message_size, submission_recipients_max;
 	uint64_t command_timeout_ms, data_timeout_ms, store_timeout_ms, directory_timeout_ms;
@@ -373,7 +375,9 @@ struct conf_proxy {
 	struct conf_list directory; /* authmod servers; none: the block directory */
 	const char *directory_authorities, *directory_secret_file; /* "": none */
 	uint64_t directory_timeout_ms;
-	struct conf_list front_ends; /* networks of who may speak for others */
+	struct conf_list authmod_trusted; /* networks of nodes that kick users here */
+	const char *authmod_secret_file;  /* "": none */
+	struct conf_list front_ends;      /* networks of who may speak for others */
 	enum conf_proxy_login login;
 	const char *master_user, *master_secret_file;
 	bool oauth;
@@ -389,6 +393,12 @@ struct conf_proxy {
 	size_t backend_count;
 };
 
+/* Nodes that are told when a user is kicked, or what is remembered is to be forgotten. */
+struct conf_cluster {
+	struct conf_list nodes;                /* authmod servers */
+	const char *secret_file, *authorities; /* "": none */
+};
+
 struct conf_settings {
 	const char *file;         /* where it was read from */
 	const char *common_fault; /* why common options are not gone by (conf/common.h); "": none */
@@ -400,6 +410,7 @@ struct conf_settings {
 	struct conf_dns dns;
 	struct conf_limits limits;
 	struct conf_directory directory;
+	struct conf_cluster cluster;
 	struct conf_metrics metrics;
 	struct conf_mx mx;
 	struct conf_store store;

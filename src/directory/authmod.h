@@ -14,14 +14,18 @@
 #include "net/client.h"
 #include "net/session.h"
 
+struct directory_sessions;
+
 /* A protocol for net_loop_listen(); its `service` is a struct directory_authmod_service. */
 extern const struct net_protocol directory_authmod_protocol;
 struct directory_authmod_service {
-	struct directory *directory; /* borrowed */
-	bool trusted;                /* may ask for SCRAM keys and about masters: local sockets */
+	struct directory *directory; /* borrowed, as all here */
+	/* Those that `kick` ends; NULL: none are known. */
+	struct directory_sessions *sessions;
+	bool trusted; /* may ask for SCRAM keys and about masters: local sockets */
 	/* Of a listener that other nodes reach: who is not in `networks` is not listened to (NULL:
 	 * all are), and nothing is answered before "login <secret>" ("": all is). Who has said it
-	 * is trusted. Borrowed. */
+	 * is trusted. */
 	const struct net_trusted *networks;
 	struct slice secret;
 };

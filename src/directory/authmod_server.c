@@ -3,6 +3,7 @@
 #include "directory/authmod_line.h"
 
 #include "directory/address.h"
+#include "directory/kick.h"
 
 #include <openssl/crypto.h>
 
@@ -227,6 +228,35 @@ static void scram(struct request *q)
 	buf_add_str(&q->answer, "\r\n");
 }
 
+/* His sessions end before the answer. */
+static void kick(struct request *q)
+{
+	if (!is_trusted(q)) {
+		not_here(q);
+		return;
+	}
+	unsigned count =
+		directory_kick(q->service->directory, q->service->sessions, q->line->words[1]);
+	log_info(q->log, "a node says that a user is kicked", F_SLICE("kicked", q->line->words[1]),
+		F_UINT("sessions", count));
+	buf_add_str(&q->answer, "+OK");
+	directory_authmod_add_word(&q->answer, q->line->words[1]);
+	buf_add_str(&q->answer, " config 0");
+	directory_authmod_add_number(&q->answer, "sessions", count);
+	buf_add_str(&q->answer, "\r\n");
+}
+
+static void flush(struct request *q)
+{
+	if (!is_trusted(q)) {
+		not_here(q);
+		return;
+	}
+	directory_flush(
+		q->service->directory, q->line->word_count > 1 ? q->line->words[1] : SLICE(""));
+	answer(q, "+OK forgotten");
+}
+
 /* The same time for every secret of the right length. */
 static void login(struct request *q)
 {
@@ -255,7 +285,7 @@ static void quit(struct request *q)
 
 static void help(struct request *q)
 {
-	answer(q, "+OK check lookup route domain scram login version help quit exit");
+	answer(q, "+OK check lookup route domain scram kick flush login version help quit exit");
 }
 
 static const struct command {
@@ -269,6 +299,8 @@ static const struct command {
 	{"route", 2, 2, route},
 	{"domain", 2, 2, domain},
 	{"scram", 2, 2, scram},
+	{"kick", 2, 2, kick},
+	{"flush", 1, 2, flush},
 	{"login", 2, 2, login, .for_all = true},
 	{"set", 1, DIRECTORY_AUTHMOD_WORDS_MAX, not_here},
 	{"del", 1, DIRECTORY_AUTHMOD_WORDS_MAX, not_here},

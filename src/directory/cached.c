@@ -273,6 +273,38 @@ static int cached_scram(
 	return directory_scram(of(d)->inner, user, ret_keys, err);
 }
 
+/* Names of routes count, too: aliases lead to him. */
+static bool is_about(const struct entry *e, struct slice user)
+{
+	struct slice names = slice(e->bytes + e->key_len, e->names_len);
+	if (user.len == 0 || slice_eq_nocase(slice(e->bytes + 1, e->key_len - 1), user))
+		return true;
+	while (names.len > 0)
+		if (slice_eq_nocase(slice_from(slice_cut(&names, '\0'), 1), user))
+			return true;
+	return false;
+}
+
+static void cached_flush(struct directory *d, struct slice user)
+{
+	struct cached *c = of(d);
+	(void)pthread_mutex_lock(&c->lock);
+	for (size_t g = 0; g < GENERATIONS; g++)
+		for (size_t i = 0; c->generations[g].buckets && i < c->half; i++)
+			for (struct entry **at = &c->generations[g].buckets[i]; *at;) {
+				struct entry *e = *at;
+				if (!is_about(e, user)) {
+					at = &e->next;
+					continue;
+				}
+				*at = e->next;
+				c->generations[g].count--;
+				free(e);
+			}
+	(void)pthread_mutex_unlock(&c->lock);
+	directory_flush(c->inner, user);
+}
+
 static void cached_free(struct directory *d)
 {
 	struct cached *c = of(d);
@@ -291,6 +323,7 @@ static const struct directory_driver CACHED = {
 	.check_master = cached_check_master,
 	.user = cached_user,
 	.scram = cached_scram,
+	.flush = cached_flush,
 	.free = cached_free,
 };
 

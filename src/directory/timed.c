@@ -33,6 +33,7 @@ struct timed {
 	size_t places;
 	pthread_mutex_t lock; /* guards all below */
 	struct entry **entries;
+	uint64_t hits;
 	uint64_t flushes; /* what was asked before one is not kept after it */
 };
 
@@ -83,6 +84,7 @@ static bool recall(struct timed *t, struct slice key, struct arena *arena,
 		*ret_outcome = e->outcome;
 		copy_route(arena, &e->route, ret_route);
 		found = true;
+		t->hits++;
 	}
 	(void)pthread_mutex_unlock(&t->lock);
 	return found;
@@ -263,4 +265,13 @@ struct directory *directory_timed_new(const struct directory_timed_options *opti
 	t->entries = alloc_zero(t->places, sizeof(struct entry *));
 	must(pthread_mutex_init(&t->lock, NULL) == 0);
 	return &t->base;
+}
+
+uint64_t directory_timed_hits(const struct directory *timed)
+{
+	struct timed *t = (struct timed *)(uintptr_t)timed;
+	(void)pthread_mutex_lock(&t->lock);
+	uint64_t hits = t->hits;
+	(void)pthread_mutex_unlock(&t->lock);
+	return hits;
 }

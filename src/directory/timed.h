@@ -13,5 +13,7 @@ struct directory_timed_options {
 	size_t entries_max;               /* 1 at least */
 };
 struct directory *directory_timed_new(const struct directory_timed_options *options);
+/* Answers out of memory so far. */
+uint64_t directory_timed_hits(const struct directory *timed);
 
 #endif

@@ -86,22 +86,43 @@ static int ask_back_ends(struct proxy_attempt *a, const struct proxy_places *pla
 	const struct proxy_dialog *dialog = a->session->dialog;
 	struct proxy_client client = client_of(a);
 	const struct proxy_ends ends = {client.peer, client.local};
+	struct err last = {.class = ERR_NONE};
 	unsigned tried = 0;
 	for (;;) {
 		unsigned traits = 0;
 		clear_answer(&a->answer);
 		if (proxy_backends_connect(a->session->proxy->backends, places, dialog->protocol,
-			    &ends, &tried, &a->link, err) < 0)
+			    &ends, &tried, &a->link, err) < 0) {
+			if (last.class != ERR_NONE)
+				*err = last;
 			return -1;
-		int r = dialog->greet(&a->link, &client, &traits, err);
+		}
+		int r = dialog->greet(&a->link, &client, &traits, &last);
 		if (r == 0) {
 			proxy_link_works(&a->link);
-			r = dialog->login(&a->link, credentials, traits, &a->answer, err);
+			r = dialog->login(&a->link, credentials, traits, &a->answer, &last);
 		}
 		if (r == 0)
 			return 0;
-		proxy_link_failed(&a->link, err);
+		last.class = ERR_TEMPORARY; /* whatever it is, it is not the user's affair */
+		proxy_link_failed(&a->link, &last);
 	}
+}
+
+int proxy_login_hear(struct proxy *proxy, const struct proxy_dialog *dialog, struct err *err)
+{
+	struct proxy_link link;
+	unsigned tried = 0, traits = 0;
+	if (proxy_backends_connect(proxy->backends, &proxy->default_host, dialog->protocol, NULL,
+		    &tried, &link, err) < 0)
+		return -1;
+	if (dialog->greet(&link, NULL, &traits, err) < 0) {
+		proxy_link_failed(&link, err);
+		return -1;
+	}
+	proxy_link_works(&link);
+	proxy_link_close(&link);
+	return 0;
 }
 
 static int log_done(struct proxy_attempt *a, const struct directory_user *user)

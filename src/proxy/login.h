@@ -80,6 +80,11 @@ struct proxy_session {
 
 void proxy_session_init(
 	struct proxy_session *s, struct net_session *net, const struct proxy_front *front);
+/* Asks default_host what it announces before a login, so that the first client is told it already.
+ * Waits; 0 when it was heard. */
+int proxy_login_hear(
+	struct proxy *proxy, const struct proxy_dialog *dialog, struct err *err) WARN_UNUSED;
+
 void proxy_session_deinit(struct proxy_session *s);
 
 /* The mechanisms that may be used now. */

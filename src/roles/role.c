@@ -69,6 +69,17 @@ int role_listen_proxy(struct role *role, const char *name, struct err *err)
 	return role_listen_front_ends(role, path, name, role_proxy.user(settings), err);
 }
 
+int role_listen_cluster(struct role *role, struct err *err)
+{
+	const struct conf_settings *settings = role->settings;
+	const struct role_kind *teller = settings->store.on ? &role_store : &role_proxy;
+	char path[600];
+	if (!teller->is_wanted(settings))
+		return 0;
+	(void)snprintf(path, sizeof(path), "%s/cluster-%s", settings->run, role->kind->name);
+	return role_listen_unix(role, path, "cluster", teller->user(settings), err);
+}
+
 static int listen_all(struct role *role, struct err *err)
 {
 	const struct conf_listens *listens = role->kind->listens(role->settings);

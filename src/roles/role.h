@@ -86,6 +86,9 @@ int role_listen_front_ends(struct role *role, const char *path, const char *name
 /* The same for the proxy role on this node, at <run>/proxy-<name>; nothing where there is none.
  * `name` is not copied. */
 int role_listen_proxy(struct role *role, const char *name, struct err *err) WARN_UNUSED;
+/* Where the role of this node that is told by operators (role_cluster_new()) tells the others:
+ * <run>/cluster-<role>, served as "cluster". */
+int role_listen_cluster(struct role *role, struct err *err) WARN_UNUSED;
 /* Takes over `message`, for the supervisor. Any thread. */
 void role_tell(struct role *role, json_t *message);
 /* For open(), before role_serve(): networks of front ends, which may speak for others; `option` is

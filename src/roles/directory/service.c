@@ -5,8 +5,8 @@
 
 enum { SECRET_MIN = 16 };
 
-int role_directory_service_init(struct role_directory_service *s,
-	const struct role_directory_service_options *o, struct err *err)
+static int init(struct role_directory_service *s, const struct role_directory_service_options *o,
+	struct err *err)
 {
 	if (!o->secret_file[0] || o->trusted->count == 0)
 		return err_permanent(err, ERR_BAD_INPUT,
@@ -22,9 +22,19 @@ int role_directory_service_init(struct role_directory_service *s,
 		if (net_trusted_add(&s->networks, slice_str(o->trusted->items[i]), err) < 0)
 			return err_prefix(err, "%s.authmod_trusted", o->block);
 	s->service = (struct directory_authmod_service){.directory = o->directory,
+		.sessions = o->sessions,
 		.networks = &s->networks,
 		.secret = slice_str(s->secret)};
 	return 0;
+}
+
+int role_directory_service_serve(struct role_directory_service *s,
+	const struct role_directory_service_options *options, struct role *role,
+	const struct role_listener *listener, struct err *err)
+{
+	if (!s->secret && init(s, options, err) < 0)
+		return -1;
+	return role_serve(role, listener, &directory_authmod_protocol, &s->service, err);
 }
 
 void role_directory_service_deinit(struct role_directory_service *s)

@@ -4,6 +4,7 @@
 
 #include "conf/settings.h"
 #include "directory/authmod.h"
+#include "roles/role.h"
 
 struct role_directory_service {
 	struct directory_authmod_service service; /* of role_serve() */
@@ -12,15 +13,17 @@ struct role_directory_service {
 };
 
 struct role_directory_service_options {
-	struct directory *directory; /* borrowed */
+	struct directory *directory;         /* borrowed */
+	struct directory_sessions *sessions; /* borrowed; NULL: none are known */
 	const struct conf_list *trusted;
 	const char *secret_file;
 	const char *block; /* whose options authmod_trusted and authmod_secret_file these are */
 };
-/* Only where there are such listeners. Errors, permanent: no secret or a short one, no networks.
- * Whatever was made before a failure: deinit. */
-int role_directory_service_init(struct role_directory_service *service,
-	const struct role_directory_service_options *options, struct err *err) WARN_UNUSED;
+/* Serves one of them; `service` is all zero for the first. Errors, permanent: no secret or a short
+ * one, no networks. Whatever was made before a failure: deinit. */
+int role_directory_service_serve(struct role_directory_service *service,
+	const struct role_directory_service_options *options, struct role *role,
+	const struct role_listener *listener, struct err *err) WARN_UNUSED;
 /* Zeroes are fine. */
 void role_directory_service_deinit(struct role_directory_service *service);
 

@@ -8,6 +8,7 @@
 #include "directory/cached.h"
 #include "roles/acme/host.h"
 #include "roles/directory/open.h"
+#include "roles/directory/service.h"
 #include "roles/mirrored.h"
 #include "roles/mx/backup.h"
 #include "roles/mx/checks.h"
@@ -44,6 +45,8 @@ struct state {
 	struct admin admin;
 	struct directory_throttle *throttle;
 	struct smtp_service exchanger, submission;
+	struct directory_authmod_service told; /* by the store of this machine what to forget */
+	struct role_directory_service told_remote;
 };
 
 static bool is_wanted(const struct conf_settings *settings)
@@ -74,7 +77,7 @@ static int prepare(struct role *role, struct err *err)
 		return -1;
 	if (role_listen_unix(role, role->settings->mx.control_socket, "control", "", err) < 0)
 		return -1;
-	return role_listen_proxy(role, "submission", err);
+	return role_listen_proxy(role, "submission", err) < 0 ? -1 : role_listen_cluster(role, err);
 }
 
 /* Users send as themselves, or as an alias that leads to them. */
@@ -290,9 +293,17 @@ static int open_directory(
 
 static int serve(struct role *role, struct state *s, const struct role_listener *l, struct err *err)
 {
+	const struct role_directory_service_options options = {.directory = s->directory,
+		.trusted = &role->settings->mx.authmod_trusted,
+		.secret_file = role->settings->mx.authmod_secret_file,
+		.block = "mx"};
 	bool own = l->is_unix && l->name;
 	if (own && strcmp(l->name, "control") == 0)
 		return role_serve(role, l, &admin_protocol, &s->admin, err);
+	if (own && strcmp(l->name, "cluster") == 0)
+		return role_serve(role, l, &directory_authmod_protocol, &s->told, err);
+	if (!own && l->protocol == CONF_AUTHMOD)
+		return role_directory_service_serve(&s->told_remote, &options, role, l, err);
 	if (own || l->protocol == CONF_SUBMISSION || l->protocol == CONF_SUBMISSIONS)
 		return role_serve(role, l, &smtp_submission_protocol, &s->submission, err);
 	return role_serve(role, l, &smtp_protocol, &s->exchanger, err);
@@ -357,6 +368,7 @@ static int open_role(struct role *role, struct err *err)
 	s->throttle = role_throttle_new(role);
 	s->exchanger = service(role, s, SMTP_EXCHANGER);
 	s->submission = service(role, s, SMTP_SUBMISSION);
+	s->told = (struct directory_authmod_service){.directory = s->directory, .trusted = true};
 	return serve_all(role, s, err);
 }
 
@@ -440,6 +452,7 @@ static void close_role(struct role *role)
 	smtp_client_pool_free(s->store);
 	mx_srs_deinit(&s->srs);
 	directory_throttle_free(s->throttle);
+	role_directory_service_deinit(&s->told_remote);
 	directory_free(s->directory);
 	free(s);
 }

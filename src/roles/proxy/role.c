@@ -2,6 +2,7 @@
  * It keeps nothing: no mailbox, no queue, no store. */
 #include "roles/role.h"
 
+#include "admin/admin.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "directory/timed.h"
@@ -10,14 +11,22 @@
 #include "proxy/pop3.h"
 #include "proxy/sieve.h"
 #include "proxy/submission.h"
+#include "roles/cluster.h"
 #include "roles/directory/open.h"
+#include "roles/directory/service.h"
+#include "roles/proxy/hear.h"
 #include "roles/secret_file.h"
 
 #include <openssl/crypto.h>
 
 struct state {
 	struct proxy proxy;
-	char *master_secret; /* NULL: none */
+	char *master_secret;                   /* NULL: none */
+	struct directory_authmod_service told; /* by the store of this machine whom to kick */
+	struct role_directory_service told_remote;
+	struct role_cluster *cluster;
+	struct admin admin;
+	struct proxy_hear hear;
 };
 
 static bool is_wanted(const struct conf_settings *settings)
@@ -43,7 +52,9 @@ static bool connects(const struct conf_settings *settings)
 static int prepare(struct role *role, struct err *err)
 {
 	role->state = ALLOC(struct state);
-	return 0;
+	if (role_listen_cluster(role, err) < 0)
+		return -1;
+	return role_listen_unix(role, role->settings->proxy.control_socket, "control", "", err);
 }
 
 /* Servers that our own option names, or what the block directory has. */
@@ -85,12 +96,30 @@ static int open_master(struct state *s, const struct conf_proxy *conf, struct er
 	return 0;
 }
 
+static int serve_authmod(
+	struct role *role, struct state *s, const struct role_listener *l, struct err *err)
+{
+	const struct conf_proxy *conf = &role->settings->proxy;
+	const struct role_directory_service_options options = {.directory = s->proxy.directory,
+		.sessions = s->proxy.sessions,
+		.trusted = &conf->authmod_trusted,
+		.secret_file = conf->authmod_secret_file,
+		.block = "proxy"};
+	return role_directory_service_serve(&s->told_remote, &options, role, l, err);
+}
+
 static int serve(struct role *role, struct state *s, const struct role_listener *l, struct err *err)
 {
+	if (l->is_unix && l->name && strcmp(l->name, "cluster") == 0)
+		return role_serve(role, l, &directory_authmod_protocol, &s->told, err);
+	if (l->is_unix && l->name && strcmp(l->name, "control") == 0)
+		return role_serve(role, l, &admin_protocol, &s->admin, err);
 	switch (l->protocol) {
 	case CONF_HTTP:
 	case CONF_HTTPS:
 		return role_serve(role, l, &proxy_http_protocol, &s->proxy, err);
+	case CONF_AUTHMOD:
+		return serve_authmod(role, s, l, err);
 	case CONF_IMAP:
 	case CONF_IMAPS:
 		return role_serve(role, l, &proxy_imap_protocol, &s->proxy, err);
@@ -124,9 +153,18 @@ static int open_role(struct role *role, struct err *err)
 		!proxy_places_parse(slice_str(conf->default_host), &proxy->default_host))
 		return err_permanent(err, ERR_BAD_INPUT, "proxy.default_host is no list of hosts");
 	proxy->throttle = role_throttle_new(role);
+	s->told = (struct directory_authmod_service){
+		.directory = proxy->directory, .sessions = proxy->sessions, .trusted = true};
+	if (role_cluster_new(role, &s->cluster, err) < 0)
+		return -1;
+	s->admin = (struct admin){.directory = proxy->directory,
+		.sessions = proxy->sessions,
+		.cluster = role_cluster_admin(s->cluster),
+		.hostname = role->settings->hostname};
 	for (size_t i = 0; i < role->listener_count; i++)
 		if (serve(role, s, &role->listeners[i], err) < 0)
 			return -1;
+	proxy_hear_start(&s->hear, role, proxy);
 	return 0;
 }
 
@@ -151,13 +189,17 @@ static void metrics(struct role *role, struct buf *to)
 	role_metric(role, to, "proxied_bytes_total", "to=\"client\"", s->proxy.bytes.to_client);
 	role_metric(role, to, "directory_lookups_total", "", s->proxy.lookups);
 	role_metric(role, to, "http_requests_total", "", s->proxy.http_requests);
+	role_metric(role, to, "directory_remembered_hits_total", "",
+		directory_timed_hits(s->proxy.directory));
 }
 
 static void close_role(struct role *role)
 {
 	struct state *s = role->state;
+	role_cluster_free(s->cluster);
 	proxy_backends_free(s->proxy.backends);
 	directory_throttle_free(s->proxy.throttle);
+	role_directory_service_deinit(&s->told_remote);
 	directory_free(s->proxy.directory);
 	directory_sessions_free(s->proxy.sessions);
 	if (s->master_secret)

@@ -14,6 +14,7 @@
 #include "mail/quota.h"
 #include "pop3/pop3.h"
 #include "roles/acme/host.h"
+#include "roles/cluster.h"
 #include "roles/directory/launcher.h"
 #include "roles/directory/open.h"
 #include "roles/directory/open_authmod.h"
@@ -43,6 +44,7 @@ struct state {
 	struct pop3_locks *locks;
 	struct directory_throttle *throttle;
 	struct directory_sessions *sessions;
+	struct role_cluster *cluster;
 	struct imap_service imap;
 	struct pop3_service pop3;
 	struct smtp_service lmtp, lmtp_local;
@@ -75,7 +77,7 @@ static uint16_t port(const struct conf_settings *settings)
 
 static bool connects(const struct conf_settings *settings)
 {
-	return role_directory_is_elsewhere(settings);
+	return role_directory_is_elsewhere(settings) || settings->cluster.nodes.count > 0;
 }
 
 static uint16_t peer(const struct conf_settings *settings)
@@ -175,6 +177,7 @@ static void make_services(struct role *role, struct state *s)
 		.mail = s->floors.mail,
 		.directory = s->floors.directory,
 		.sessions = s->sessions,
+		.cluster = role_cluster_admin(s->cluster),
 		.mirror = s->floors.mirror};
 }
 
@@ -196,14 +199,12 @@ static int serve_unix(
 static int serve_authmod(
 	struct role *role, struct state *s, const struct role_listener *l, struct err *err)
 {
-	struct role_directory_service *a = &s->authmod_remote;
 	const struct role_directory_service_options options = {.directory = directory_of(s),
+		.sessions = s->sessions,
 		.trusted = &role->settings->store.authmod_trusted,
 		.secret_file = role->settings->store.authmod_secret_file,
 		.block = "store"};
-	if (!a->secret && role_directory_service_init(a, &options, err) < 0)
-		return -1;
-	return role_serve(role, l, &directory_authmod_protocol, &a->service, err);
+	return role_directory_service_serve(&s->authmod_remote, &options, role, l, err);
 }
 
 static int serve(struct role *role, struct state *s, const struct role_listener *l, struct err *err)
@@ -377,6 +378,7 @@ static void close_role(struct role *role)
 	directory_sessions_free(s->sessions);
 	learner_deinit(&s->learner);
 	directory_free(s->masters);
+	role_cluster_free(s->cluster);
 	common_stop(&s->common);
 	floors_close(&s->floors);
 	role_directory_service_deinit(&s->authmod_remote);
