@@ -540,3 +540,11 @@ def test_it_stops_in_order(quick_world: World) -> None:
     status, fields = busy.head()
     assert status == 200 and fields["connection"] == "close"
     await_true(lambda: world.one.open == 0)
+
+def test_a_user_who_is_kicked_loses_his_back_end(world: World) -> None:
+    """Between two requests; the client's connection goes on with another."""
+    with Client(world, ANN) as client, Client(world, BOB) as other:
+        first, his = client.told("GET", "/a")["connection"], other.told("GET", "/a")["connection"]
+        assert world.half.run("user", "kick", ANN)["sessions"] >= 1
+        assert client.told("GET", "/b")["connection"] != first
+        assert other.told("GET", "/b")["connection"] == his

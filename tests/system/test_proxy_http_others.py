@@ -378,3 +378,41 @@ def test_ten_thousand_requests_leak_nothing(fronted: Fronted) -> None:
     before = fronted.memory()
     ask(10000)
     assert fronted.memory() - before < 4 * 1024
+
+
+def test_a_proxy_behind_a_proxy_by_tls(fronted: Fronted, tmp_path: Path) -> None:
+    """Certificates are checked; what one adds the next one counts on."""
+    outer = HttpWorld(tmp_path, {})
+    port = fronted.ports["https"]
+    trusted, other = outer.run / "trusted.pem", outer.run / "tls.pem"
+    trusted.write_bytes(fronted.ca.read_bytes())
+    blocks = "".join(
+        f'    backend "{name}" {{\n        address 127.0.0.1;\n        http_port {port};\n'
+        f"        tls implicit;\n        authorities {authorities};\n    }}\n"
+        for name, authorities in ((HOST, trusted), ("localhost", other), ("elsewhere.test", trusted))
+    )
+    outer.half.config.write_text(outer.half.config.read_text().replace("    backend_tls none;\n", blocks))
+    outer.directory.places = {ANN: HOST, BOB: "localhost", f"cy@{DOMAIN}": "elsewhere.test"}
+    outer.start()
+    try:
+        with Client(outer, ANN) as client:
+            told = client.told("PUT", "/x", b"x" * 3 * MEGA)
+            assert told["length"] == 3 * MEGA
+            assert told["names"]["x-rookery-ttl"] == "4"
+            assert told["names"]["x-forwarded-proto"] == "https"
+            for kind in ("big", "chunked", "close"):
+                assert len(client.do("GET", f"/{kind}?n={20 * MEGA}")[1]) == 20 * MEGA
+            assert client.told("GET", "/y")["line"] == "GET /y HTTP/1.1"
+        for user in (BOB, f"cy@{DOMAIN}"):  # not signed by whom it should be; another name
+            with Client(outer, user) as client:
+                assert client.do("GET", "/")[0] == 503
+        with Raw(outer) as raw:
+            raw.send(f"GET /ws HTTP/1.1\r\nHost: a\r\nAuthorization: {basic(ANN)}\r\nConnection: Upgrade\r\n"
+                     "Upgrade: websocket\r\n\r\nearly".encode())  # fmt: skip
+            assert raw.head()[0] == 101
+            assert raw.input.read(11) == b"hello EARLY"
+            raw.send(b"z" * MEGA)
+            assert raw.input.read(MEGA) == b"Z" * MEGA
+    finally:
+        outer.stop()
+    check_log(outer)
