@@ -14,7 +14,7 @@ from halves import PASSWORD, ports
 from http_back import PIECE, Back, pattern
 from http_proxied import HOST, SECRET, Client, HttpWorld, Raw, basic
 from proxied import DOMAIN, certificate
-from shape import PATIENCE
+from shape import PATIENCE, SANITIZED
 
 ANN, BOB = f"ann@{DOMAIN}", f"bob@{DOMAIN}"
 MEGA = 1 << 20
@@ -377,7 +377,8 @@ def test_ten_thousand_requests_leak_nothing(fronted: Fronted) -> None:
     ask(500)
     before = fronted.memory()
     ask(10000)
-    assert fronted.memory() - before < 4 * 1024
+    if not SANITIZED:  # whose allocator keeps what was freed
+        assert fronted.memory() - before < 4 * 1024
 
 
 def test_a_proxy_behind_a_proxy_by_tls(fronted: Fronted, tmp_path: Path) -> None:
