@@ -13,6 +13,9 @@ void proxy_http_forget_request(struct proxy_http_session *s)
 	struct proxy_http_request *r = s->request;
 	if (!r)
 		return;
+	struct net_join_figures *bytes = &s->proxy->bytes;
+	atomic_fetch_add_explicit(&bytes->to_server, r->up_bytes, memory_order_relaxed);
+	atomic_fetch_add_explicit(&bytes->to_client, r->down_bytes, memory_order_relaxed);
 	if (r->kept.data)
 		explicit_bzero(r->kept.data, r->kept.cap);
 	buf_free(&r->kept);

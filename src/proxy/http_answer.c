@@ -128,7 +128,9 @@ static enum proxy_http_next switch_protocol(
 	struct proxy_http_session *s, const struct http_answer *a, size_t len)
 {
 	const struct net_join_options options = {
-		.idle_timeout_ms = (unsigned)s->proxy->settings->proxy.idle_timeout_ms};
+		.idle_timeout_ms = (unsigned)s->proxy->settings->proxy.idle_timeout_ms,
+		.figures = &s->proxy->bytes,
+	};
 	if (!s->request->upgrade || !slice_eq_nocase(a->head.upgrade, SLICE("websocket")))
 		return lost(s, "it switched to a protocol that was not asked for");
 	http_answer_write(a, HTTP_NO_BODY, false, net_output(s->net));

@@ -49,7 +49,7 @@ struct proxy_http_request {
 	int64_t began_ms;
 	int64_t pause_until_ms; /* 0: none yet */
 	uint64_t drained;
-	uint64_t up_bytes, down_bytes;
+	uint64_t up_bytes, down_bytes; /* of bodies */
 	bool up_done : 1;
 	bool minor_0 : 1, keeps : 1, expects_continue : 1; /* as the head said */
 	bool has_password : 1;                             /* Basic */

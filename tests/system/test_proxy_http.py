@@ -318,6 +318,35 @@ def test_large_bodies_both_ways_arrive_whole(world: World) -> None:
     assert max(peak) - before < 20 * 1024
 
 
+def test_who_leaves_in_the_middle_leaves_nothing_behind(world: World) -> None:
+    """Half an upload is none to the back end; who does not want the rest of an answer ends it."""
+    head = f"HTTP/1.1\r\nHost: a\r\nAuthorization: {basic(ANN)}\r\n"
+    halves = {
+        "/half-length": f"PUT /half-length {head}Content-Length: 100000\r\n\r\nhello",
+        "/half-chunked": f"PUT /half-chunked {head}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+    }
+    for target, text in halves.items():
+        with Raw(world) as raw:
+            raw.send(text.encode())
+            await_true(lambda target=target: any(seen.target == target for seen in world.one.seen))
+        await_true(lambda target=target: any(seen.target == target and seen.error for seen in world.one.seen))
+    with Raw(world) as raw:
+        raw.send(f"GET /big?n={100 * MEGA} {head}\r\n".encode())
+        assert raw.head()[0] == 200
+    await_true(world.one.quiet)
+
+
+def test_bytes_are_counted(world: World) -> None:
+    def counted() -> list[float]:
+        return [world.metric("proxied_bytes_total", f'to="{end}"') for end in ("backend", "client")]
+
+    before = counted()
+    with Client(world, ANN) as client:
+        client.do("PUT", "/status/200", b"x" * 1000)
+        client.do("GET", "/chunked?n=70000")
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == [1000, 70002]
+
+
 def test_slow_ones_hold_nobody_up_and_keep_no_thread(world: World) -> None:
     """Clients that neither read their answers nor send their bodies."""
     slow = []
