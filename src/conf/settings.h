@@ -324,7 +324,8 @@ struct conf_postgresql {
 	struct conf_list servers;
 	const char *database, *user, *password_file, *authorities;
 	uint64_t pool, timeout_ms;
-	const char *user_query, *alias_query, *domain_query, *check_query; /* "": none */
+	const char *user_query, *alias_query, *domain_query, *check_query,
+		*users_query; /* "": none */
 	bool scram;
 };
 

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/glob.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "directory/driver.h"
@@ -19,7 +20,7 @@
 #include <unistd.h>
 
 enum { HASH_WAIT_MS = 10 * 1000, SECRET_SIZE = 32, DIGEST_SIZE = 32 };
-enum { USER, ALIAS, DOMAIN, CHECK, QUERIES };
+enum { USER, ALIAS, DOMAIN, CHECK, USERS, QUERIES };
 
 struct sql {
 	struct directory base;
@@ -75,6 +76,17 @@ static int ask(struct sql *s, unsigned query, const struct values *values, PGres
 		s->pool, &s->queries[query], values->all, ret_rows, ret_server, err);
 }
 
+/* What the row does not say. */
+static void complete(
+	const struct sql *s, struct directory_user *user, const char *server, struct arena *arena)
+{
+	user->answered_by = arena_copy(arena, slice_str(server));
+	if (user->quota_bytes == UINT64_MAX)
+		user->quota_bytes = s->quota_bytes;
+	if (user->quota_messages == UINT64_MAX)
+		user->quota_messages = s->quota_messages;
+}
+
 /* 0, DIRECTORY_UNKNOWN or negative. */
 static int find(struct sql *s, const struct directory_address *address, struct arena *arena,
 	struct directory_sql_row *ret_row, struct err *err)
@@ -88,12 +100,7 @@ static int find(struct sql *s, const struct directory_address *address, struct a
 		r = directory_sql_row_take(rows, address, arena, ret_row, err);
 	if (r != 0)
 		return r;
-	struct directory_user *user = &ret_row->user;
-	user->answered_by = arena_copy(arena, slice_str(server));
-	if (user->quota_bytes == UINT64_MAX)
-		user->quota_bytes = s->quota_bytes;
-	if (user->quota_messages == UINT64_MAX)
-		user->quota_messages = s->quota_messages;
+	complete(s, &ret_row->user, server, arena);
 	return 0;
 }
 
@@ -288,6 +295,38 @@ static int sql_lookup(struct directory *directory, struct slice address, struct 
 	return directory_follow(&source, address, arena, ret_route, err);
 }
 
+/* A row that makes no sense is left out; the log says which. */
+static int sql_scan(struct directory *directory, struct slice domain, struct slice pattern,
+	bool (*visit)(void *context, const struct directory_user *user), void *context,
+	struct err *err)
+{
+	AUTO(clear) PGresult *rows = NULL;
+	struct sql *s = sql_of(directory);
+	struct values values;
+	const char *server;
+	bool go_on = true;
+	if (!s->queries[USERS].text.sql)
+		return err_permanent(err, ERR_DENIED, "there is no users_query to list users by");
+	set_values(&values, SLICE(""), domain);
+	values.user[0] = '\0';
+	int r = ask(s, USERS, &values, &rows, &server, err);
+	for (int i = 0; r == 0 && go_on && i < PQntuples(rows); i++) {
+		AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+		struct directory_sql_row row;
+		struct err why;
+		if (directory_sql_row_take_at(rows, i, &arena, &row, &why) < 0) {
+			log_warn(NULL, "a user is left out of the list", F_INT("row", i + 1),
+				F_ERR(&why));
+			continue;
+		}
+		complete(s, &row.user, server, &arena);
+		if ((domain.len == 0 || slice_eq(row.user.domain, domain)) &&
+			(pattern.len == 0 || glob_matches(pattern, row.user.name)))
+			go_on = visit(context, &row.user);
+	}
+	return r;
+}
+
 static void sql_free(struct directory *directory)
 {
 	struct sql *s = sql_of(directory);
@@ -307,6 +346,7 @@ static const struct directory_driver sql_driver = {
 	.check = sql_check,
 	.user = sql_user,
 	.scram = sql_scram,
+	.scan = sql_scan,
 	.free = sql_free,
 };
 
@@ -319,6 +359,7 @@ static int take_queries(struct sql *s, const struct directory_sql_options *optio
 		[ALIAS] = {"alias_query", options->alias_query},
 		[DOMAIN] = {"domain_query", options->domain_query},
 		[CHECK] = {"check_query", options->check_query},
+		[USERS] = {"users_query", options->users_query},
 	};
 	for (unsigned i = 0; i < QUERIES; i++) {
 		s->queries[i] = (struct directory_sql_query){.name = all[i].name, .number = i};

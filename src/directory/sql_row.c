@@ -5,12 +5,19 @@
 
 enum { TARGETS_MAX = 2000 };
 
-static bool column(const PGresult *rows, const char *name, struct slice *ret_value)
+/* One of an answer. */
+struct row {
+	const PGresult *of;
+	int at;
+};
+
+static bool column(const struct row *row, const char *name, struct slice *ret_value)
 {
-	int number = PQfnumber(rows, name);
-	if (number < 0 || PQgetisnull(rows, 0, number))
+	int number = PQfnumber(row->of, name);
+	if (number < 0 || PQgetisnull(row->of, row->at, number))
 		return false;
-	*ret_value = slice(PQgetvalue(rows, 0, number), (size_t)PQgetlength(rows, 0, number));
+	*ret_value = slice(PQgetvalue(row->of, row->at, number),
+		(size_t)PQgetlength(row->of, row->at, number));
 	return true;
 }
 
@@ -20,12 +27,12 @@ static int bad(const char *name, struct err *err)
 		err, ERR_DAMAGED, "the database's row has a wrong value in column %s", name);
 }
 
-static int take_text(const PGresult *rows, const char *name, struct arena *arena,
+static int take_text(const struct row *row, const char *name, struct arena *arena,
 	struct slice *ret_text, struct err *err)
 {
 	struct slice value = SLICE("");
 	*ret_text = SLICE("");
-	if (!column(rows, name, &value))
+	if (!column(row, name, &value))
 		return 0;
 	if (!directory_text_is_plain(value))
 		return bad(name, err);
@@ -34,11 +41,11 @@ static int take_text(const PGresult *rows, const char *name, struct arena *arena
 }
 
 static int take_number(
-	const PGresult *rows, const char *name, uint64_t *ret_number, struct err *err)
+	const struct row *row, const char *name, uint64_t *ret_number, struct err *err)
 {
 	struct slice value;
 	*ret_number = UINT64_MAX;
-	if (!column(rows, name, &value))
+	if (!column(row, name, &value))
 		return 0;
 	return slice_to_u64(value, INT64_MAX, ret_number) ? 0 : bad(name, err);
 }
@@ -57,10 +64,10 @@ bool directory_sql_bool(struct slice text, bool *ret_value)
 	return false;
 }
 
-static int take_bool(const PGresult *rows, const char *name, bool *ret_value, struct err *err)
+static int take_bool(const struct row *row, const char *name, bool *ret_value, struct err *err)
 {
 	struct slice value;
-	if (!column(rows, name, &value))
+	if (!column(row, name, &value))
 		return 0;
 	return directory_sql_bool(value, ret_value) ? 0 : bad(name, err);
 }
@@ -85,11 +92,11 @@ static struct slice without_braces(struct slice list)
 		       : list;
 }
 
-static int take_services(const PGresult *rows, unsigned *ret_services, struct err *err)
+static int take_services(const struct row *row, unsigned *ret_services, struct err *err)
 {
 	struct slice rest, one;
 	*ret_services = DIRECTORY_ALL_SERVICES;
-	if (!column(rows, "services", &rest))
+	if (!column(row, "services", &rest))
 		return 0;
 	*ret_services = 0;
 	rest = without_braces(rest);
@@ -116,19 +123,19 @@ static size_t take_list(struct slice list, struct arena *arena, struct slice **r
 }
 
 static int take_lists(
-	const PGresult *rows, struct arena *arena, struct directory_user *user, struct err *err)
+	const struct row *row, struct arena *arena, struct directory_user *user, struct err *err)
 {
 	struct slice list, *items;
 	bool keep_copy = true;
-	if (column(rows, "forward", &list)) {
+	if (column(row, "forward", &list)) {
 		user->forward_count = take_list(list, arena, &items);
 		user->forwards = items;
 	}
-	if (column(rows, "groups", &list)) {
+	if (column(row, "groups", &list)) {
 		user->group_count = take_list(list, arena, &items);
 		user->groups = items;
 	}
-	if (take_bool(rows, "keep_copy", &keep_copy, err) < 0)
+	if (take_bool(row, "keep_copy", &keep_copy, err) < 0)
 		return -1;
 	user->no_copy = !keep_copy && user->forward_count > 0;
 	return 0;
@@ -136,45 +143,64 @@ static int take_lists(
 
 /* His address is the row's, where it has one; his account comes from the column id, else from that.
  */
-static int take_identity(const PGresult *rows, const struct directory_address *asked,
+static int take_identity(const struct row *row, const struct directory_address *asked,
 	struct arena *arena, struct directory_user *user, struct err *err)
 {
 	struct directory_address address = *asked;
 	struct slice value;
-	if (column(rows, "address", &value) && !directory_address_parse(value, &address))
+	if (column(row, "address", &value) && !directory_address_parse(value, &address))
 		return bad("address", err);
 	user->name = arena_copy(arena, directory_address_slice(&address));
 	user->domain = directory_domain_of(user->name);
-	if (PQfnumber(rows, "id") < 0)
+	if (PQfnumber(row->of, "id") < 0)
 		value = user->name;
-	else if (!column(rows, "id", &value) || value.len == 0)
+	else if (!column(row, "id", &value) || value.len == 0)
 		return bad("id", err);
 	user->account = directory_account_of(value);
+	return 0;
+}
+
+static int take_row(const struct row *row, const struct directory_address *asked,
+	struct arena *arena, struct directory_sql_row *ret_row, struct err *err)
+{
+	struct directory_user *user = &ret_row->user;
+	*ret_row = (struct directory_sql_row){0};
+	if (take_identity(row, asked, arena, user, err) < 0 ||
+		take_text(row, "full_name", arena, &user->full_name, err) < 0 ||
+		take_text(row, "to_host", arena, &user->to_host, err) < 0 ||
+		take_text(row, "password", arena, &ret_row->password, err) < 0 ||
+		take_text(row, "scram", arena, &ret_row->scram, err) < 0 ||
+		take_number(row, "quota_bytes", &user->quota_bytes, err) < 0 ||
+		take_number(row, "quota_messages", &user->quota_messages, err) < 0 ||
+		take_bool(row, "suspended", &user->suspended, err) < 0 ||
+		take_services(row, &user->services, err) < 0 ||
+		take_lists(row, arena, user, err) < 0)
+		return -1;
 	return 0;
 }
 
 int directory_sql_row_take(const PGresult *rows, const struct directory_address *asked,
 	struct arena *arena, struct directory_sql_row *ret_row, struct err *err)
 {
-	struct directory_user *user = &ret_row->user;
-	*ret_row = (struct directory_sql_row){0};
+	const struct row row = {rows, 0};
 	if (PQntuples(rows) == 0)
 		return DIRECTORY_UNKNOWN;
 	if (PQntuples(rows) > 1)
 		return err_temporary(
 			err, ERR_DAMAGED, "the database has %d rows for one user", PQntuples(rows));
-	if (take_identity(rows, asked, arena, user, err) < 0 ||
-		take_text(rows, "full_name", arena, &user->full_name, err) < 0 ||
-		take_text(rows, "to_host", arena, &user->to_host, err) < 0 ||
-		take_text(rows, "password", arena, &ret_row->password, err) < 0 ||
-		take_text(rows, "scram", arena, &ret_row->scram, err) < 0 ||
-		take_number(rows, "quota_bytes", &user->quota_bytes, err) < 0 ||
-		take_number(rows, "quota_messages", &user->quota_messages, err) < 0 ||
-		take_bool(rows, "suspended", &user->suspended, err) < 0 ||
-		take_services(rows, &user->services, err) < 0 ||
-		take_lists(rows, arena, user, err) < 0)
-		return -1;
-	return 0;
+	return take_row(&row, asked, arena, ret_row, err);
+}
+
+/* Users are told from each other by their addresses, so each row of a list has one. */
+int directory_sql_row_take_at(const PGresult *rows, int at, struct arena *arena,
+	struct directory_sql_row *ret_row, struct err *err)
+{
+	const struct row row = {rows, at};
+	struct directory_address address;
+	struct slice value;
+	if (!column(&row, "address", &value) || !directory_address_parse(value, &address))
+		return bad("address", err);
+	return take_row(&row, &address, arena, ret_row, err);
 }
 
 int directory_sql_targets(const PGresult *rows, struct arena *arena, struct slice **ret_targets,

@@ -17,6 +17,9 @@ struct directory_sql_row {
  * asked for. Slices are copied. */
 int directory_sql_row_take(const PGresult *rows, const struct directory_address *asked,
 	struct arena *arena, struct directory_sql_row *ret_row, struct err *err) WARN_UNUSED;
+/* One of several, each of which has a column `address`. */
+int directory_sql_row_take_at(const PGresult *rows, int at, struct arena *arena,
+	struct directory_sql_row *ret_row, struct err *err) WARN_UNUSED;
 /* The first column of all rows, cut at commas. */
 int directory_sql_targets(const PGresult *rows, struct arena *arena, struct slice **ret_targets,
 	size_t *ret_count, struct err *err) WARN_UNUSED;

@@ -378,7 +378,7 @@ static void the_words_on_the_wire_are_as_documented(void **state)
 		"version",
 		"+OK rookery " ROOKERY_VERSION " authmod 1",
 		"help",
-		"+OK check lookup route domain scram login version help quit exit",
+		"+OK check lookup route domain scram kick flush login version help quit exit",
 		" \t\r\nexit", /* an empty line has no answer */
 		"+OK bye",
 	};

@@ -138,6 +138,23 @@ static void the_one_that_is_there_is_asked(void **state)
 	assert_int_equal(directory_cached_used(f->cached), 0);
 }
 
+static void what_is_flushed_is_forgotten(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const ASKED[] = {
+		"ann@example.org", "bob@example.org", "both@example.org", "away@example.org"};
+	for (size_t i = 0; i < ARRAY_LEN(ASKED); i++)
+		assert_int_equal(look_up(f, ASKED[i]), 0);
+	directory_fake_set_dead(f->fake, true);
+	directory_flush(f->cached, SLICE("Bob@example.org"));
+	assert_int_equal(look_up(f, "ann@example.org"), 0);
+	assert_int_equal(look_up(f, "away@example.org"), 0);
+	assert_true(look_up(f, "bob@example.org") < 0);
+	assert_true(look_up(f, "both@example.org") < 0); /* which leads to him */
+	directory_flush(f->cached, SLICE(""));
+	assert_true(look_up(f, "ann@example.org") < 0);
+}
+
 static void what_is_not_asked_for_makes_room(void **state)
 {
 	struct fixture *f = *state;
@@ -179,6 +196,7 @@ int main(void)
 		CACHED_TEST(domains_are_remembered),
 		CACHED_TEST(what_was_said_long_ago_counts_no_more),
 		CACHED_TEST(the_one_that_is_there_is_asked),
+		CACHED_TEST(what_is_flushed_is_forgotten),
 		CACHED_TEST(what_is_not_asked_for_makes_room),
 		CACHED_TEST(logins_are_not_answered_from_memory),
 	};

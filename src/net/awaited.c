@@ -113,8 +113,9 @@ enum net_awaited_outcome net_awaiteds_wait(struct net_awaiteds *all, net_awaited
 }
 
 /* Who is called sees that it has to give up. One at a time, because the lock is not held then. */
-void net_awaiteds_stop(struct net_awaiteds *all, bool every)
+unsigned net_awaiteds_stop(struct net_awaiteds *all, bool every)
 {
+	unsigned count = 0;
 	(void)pthread_mutex_lock(&all->lock);
 	all->stopping = true;
 	all->over = all->over || every;
@@ -126,7 +127,9 @@ void net_awaiteds_stop(struct net_awaiteds *all, bool every)
 		place->wait = NULL;
 		(void)pthread_mutex_unlock(&all->lock);
 		wait_done(wait);
+		count++;
 		(void)pthread_mutex_lock(&all->lock);
 	}
 	(void)pthread_mutex_unlock(&all->lock);
+	return count;
 }

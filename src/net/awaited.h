@@ -43,7 +43,8 @@ enum net_awaited_outcome { NET_AWAITED_HEARD, NET_AWAITED_TOO_LATE, NET_AWAITED_
 /* Until one of `bits` was heard; all that was is in *ret_heard then, and forgotten here. */
 enum net_awaited_outcome net_awaiteds_wait(struct net_awaiteds *all, net_awaited_id id,
 	unsigned bits, bool ends_early, int64_t deadline, unsigned *ret_heard);
-/* Those who wait and end early give up, and later ones; with `every` all do. */
-void net_awaiteds_stop(struct net_awaiteds *all, bool every);
+/* Those who wait and end early give up, and later ones; with `every` all do. Returns how many did.
+ */
+unsigned net_awaiteds_stop(struct net_awaiteds *all, bool every);
 
 #endif

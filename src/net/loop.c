@@ -18,6 +18,7 @@ enum {
 	PER_ADDRESS_MAX = 1000,
 	HANDSHAKE_MS = 30 * 1000,
 	WRITE_MS = 300 * 1000,
+	LAST_WORDS_MS = 1000,
 };
 
 int net_loop_watch(struct net_loop *loop, int fd, uint32_t events, uint64_t about)
@@ -152,7 +153,7 @@ static void close_doors(struct net_loop *loop)
 	for (unsigned i = 0; i < loop->listener_count; i++)
 		net_listener_close(loop->listeners[i]);
 	(void)pthread_mutex_unlock(&loop->lock);
-	net_awaiteds_stop(&loop->awaiteds, false);
+	(void)net_awaiteds_stop(&loop->awaiteds, false);
 }
 
 /* Sessions are left, or a job waits, or what was spawned. Sessions are asked for first: the last
@@ -216,7 +217,9 @@ int net_loop_run(struct net_loop *loop, struct err *err)
 	}
 	close_doors(loop);
 	say_farewell(loop, &watch);
-	net_awaiteds_stop(&loop->awaiteds, true);
+	/* Who hears now that no answer will come has something to say to its client. */
+	if (net_awaiteds_stop(&loop->awaiteds, true) > 0)
+		serve_while(loop, has_work, &watch, clock_mono_ms() + LAST_WORDS_MS);
 	net_slots_post_all(&loop->slots, NET_SLOT_CUT, queue_claimed, NULL);
 	do {
 		serve_while(loop, has_work, &watch, INT64_MAX);

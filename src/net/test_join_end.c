@@ -42,25 +42,27 @@ static void the_end_of_one_side_is_told_to_the_other(void **state)
  * hears it from ours. */
 static void tls_half_closes_too(void **state)
 {
-	struct front *front = front_start(NULL);
-	front_listen(front, "127.0.0.1:0", true);
-	struct test_peer *client =
-		front_ask(test_connect_tls(front->tls, "one.example", TLS1_3_VERSION));
-	struct test_peer *server = front_accept(front, "hello\r\n");
-	assert_line(client, "joined");
-	test_send(client, "all of it\r\n");
-	assert_int_equal(SSL_shutdown(client->ssl), 0);
-	assert_line(server, "all of it");
-	assert_ended(server);
-	test_send(server, "answer\r\n");
-	assert_line(client, "answer");
-	assert_false(is_closed(front));
-	test_close(server);
-	assert_ended(client);
-	assert_true(SSL_get_shutdown(client->ssl) & SSL_RECEIVED_SHUTDOWN);
-	front_until_closed(front);
-	test_close(client);
-	front_stop(front, 1000);
+	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+		struct front *front = front_start(NULL);
+		front_listen(front, "127.0.0.1:0", true);
+		struct test_peer *client =
+			front_ask(test_connect_tls(front->tls, "one.example", version));
+		struct test_peer *server = front_accept(front, "hello\r\n");
+		assert_line(client, "joined");
+		test_send(client, "all of it\r\n");
+		assert_int_equal(SSL_shutdown(client->ssl), 0);
+		assert_line(server, "all of it");
+		assert_ended(server);
+		test_send(server, "answer\r\n");
+		assert_line(client, "answer");
+		assert_false(is_closed(front));
+		test_close(server);
+		assert_ended(client);
+		assert_true(SSL_get_shutdown(client->ssl) & SSL_RECEIVED_SHUTDOWN);
+		front_until_closed(front);
+		test_close(client);
+		front_stop(front, 1000);
+	}
 }
 
 static void the_end_comes_behind_what_waits(void **state)

@@ -72,12 +72,8 @@ static int socket_of(const struct conf_settings *settings, enum proxy_protocol p
 	struct net_address *ret_address, struct err *err)
 {
 	char text[600];
-	const char *lmtp = settings->store.lmtp_socket;
-	if (protocol == PROXY_LMTP)
-		(void)snprintf(text, sizeof(text), "%s%s", lmtp[0] == '/' ? "unix:" : "", lmtp);
-	else
-		(void)snprintf(text, sizeof(text), "unix:%s/proxy-%s", settings->run,
-			proxy_protocol_name(protocol));
+	(void)snprintf(text, sizeof(text), "unix:%s/proxy-%s", settings->run,
+		proxy_protocol_name(protocol));
 	return net_address_parse(slice_str(text), ret_address, err);
 }
 

@@ -156,7 +156,7 @@ static int pass_on(struct proxy_attempt *a, const struct directory_user *user,
 	case PROXY_SAID_YES:
 		return log_done(a, user);
 	case PROXY_SAID_NO:
-		if (credentials->master.len > 0)
+		if (credentials->is_ours)
 			return not_now(a, err);
 		proxy_link_close(&a->link);
 		return DIRECTORY_WRONG;
@@ -189,7 +189,8 @@ static int pass_on_by_master(
 	const struct proxy *proxy = a->session->proxy;
 	const struct proxy_credentials credentials = {.user = user->name,
 		.master = slice_str(proxy->settings->proxy.master_user),
-		.password = proxy->master_secret};
+		.password = proxy->master_secret,
+		.is_ours = true};
 	return pass_on(a, user, &credentials, err);
 }
 
@@ -205,6 +206,23 @@ static int attempt_check(struct directory *d, struct slice user, struct slice pa
 	}
 	int r = look_up(a, user, service, arena, ret_user, err);
 	const struct proxy_credentials credentials = {.user = ret_user->name, .password = password};
+	return r == 0 ? pass_on(a, ret_user, &credentials, err) : r;
+}
+
+/* A front end's master acts for the user: as he would at the back end. */
+static int attempt_check_master(struct directory *d, struct slice user,
+	const struct directory_master *master, struct slice client, enum directory_service service,
+	struct arena *arena, struct directory_user *ret_user, struct err *err)
+{
+	struct proxy_attempt *a = of(d);
+	if (by_master(a)) {
+		int r = directory_check_master(a->session->proxy->directory, user, master, client,
+			service, arena, ret_user, err);
+		return r == 0 ? pass_on_by_master(a, ret_user, err) : r;
+	}
+	int r = look_up(a, user, service, arena, ret_user, err);
+	const struct proxy_credentials credentials = {
+		.user = ret_user->name, .master = master->name, .password = master->password};
 	return r == 0 ? pass_on(a, ret_user, &credentials, err) : r;
 }
 
@@ -240,6 +258,7 @@ static int attempt_token(struct directory *d, const struct directory_token *toke
 static const struct directory_driver with_tokens = {
 	.name = "proxy",
 	.check = attempt_check,
+	.check_master = attempt_check_master,
 	.user = attempt_user,
 	.scram = attempt_scram,
 	.token = attempt_token,
@@ -247,6 +266,7 @@ static const struct directory_driver with_tokens = {
 static const struct directory_driver without_tokens = {
 	.name = "proxy",
 	.check = attempt_check,
+	.check_master = attempt_check_master,
 	.user = attempt_user,
 	.scram = attempt_scram,
 };

@@ -21,9 +21,10 @@ struct proxy_client {
 };
 
 struct proxy_credentials {
-	struct slice user;                   /* whom to log in */
-	struct slice master;                 /* who logs in for him; empty: himself */
-	struct slice password;               /* of that one */
+	struct slice user;     /* whom to log in */
+	struct slice master;   /* who logs in for him; empty: himself */
+	struct slice password; /* of that one */
+	bool is_ours; /* it is the master of the config, whom the client knows nothing of */
 	const struct directory_token *token; /* in place of a password; NULL: none */
 };
 

@@ -26,26 +26,45 @@ static enum proxy_sieve_outcome cut_quoted(
 	return PROXY_SIEVE_LINE;
 }
 
+/* The byte at the front is this one; MORE when there is none. */
+static enum proxy_sieve_outcome skip(struct slice *rest, char c)
+{
+	if (rest->len == 0)
+		return PROXY_SIEVE_MORE;
+	if (rest->ptr[0] != c)
+		return PROXY_SIEVE_BAD;
+	*rest = slice_from(*rest, 1);
+	return PROXY_SIEVE_LINE;
+}
+
 /* "{12+}" and what follows its line; a server leaves the plus out. */
 static enum proxy_sieve_outcome cut_literal(struct slice *rest, struct slice *ret_text)
 {
-	ssize_t end = slice_find(*rest, '\n');
-	struct slice head = end < 0 ? *rest : slice_trim(slice_sub(*rest, 0, (size_t)end));
-	uint64_t size;
-	if (end < 0)
-		return head.len > 16 ? PROXY_SIEVE_BAD : PROXY_SIEVE_MORE;
-	if (head.len < 3 || head.ptr[head.len - 1] != '}')
+	enum { DIGITS_MAX = 9 };
+	struct slice at = slice_from(*rest, 1);
+	uint64_t size = 0;
+	size_t digits = 0;
+	while (digits < at.len && at.ptr[digits] >= '0' && at.ptr[digits] <= '9')
+		digits++;
+	if (digits > DIGITS_MAX || (digits == 0 && at.len > 0))
 		return PROXY_SIEVE_BAD;
-	head = slice_sub(head, 1, head.len - 2);
-	if (head.ptr[head.len - 1] == '+')
-		head.len--;
-	if (!slice_to_u64(head, PROXY_SIEVE_LITERAL_MAX, &size))
-		return PROXY_SIEVE_BAD;
-	struct slice behind = slice_from(*rest, (size_t)end + 1);
-	if (behind.len < size)
+	if (digits == at.len)
 		return PROXY_SIEVE_MORE;
-	*ret_text = slice_sub(behind, 0, (size_t)size);
-	*rest = slice_from(behind, (size_t)size);
+	if (!slice_to_u64(slice_sub(at, 0, digits), PROXY_SIEVE_LITERAL_MAX, &size))
+		return PROXY_SIEVE_BAD;
+	at = slice_from(at, digits);
+	(void)skip(&at, '+');
+	enum proxy_sieve_outcome r = skip(&at, '}');
+	if (r == PROXY_SIEVE_LINE && skip(&at, '\r') == PROXY_SIEVE_MORE)
+		return PROXY_SIEVE_MORE;
+	if (r == PROXY_SIEVE_LINE)
+		r = skip(&at, '\n');
+	if (r != PROXY_SIEVE_LINE)
+		return r;
+	if (at.len < size)
+		return PROXY_SIEVE_MORE;
+	*ret_text = slice_sub(at, 0, (size_t)size);
+	*rest = slice_from(at, (size_t)size);
 	return PROXY_SIEVE_LINE;
 }
 

@@ -47,6 +47,10 @@ static enum smtp_run answer(struct smtp_session *s, enum directory_login_outcome
 		return SMTP_GO_ON;
 	case DIRECTORY_LOGIN_DONE:
 		s->user = slice_dup(directory_login_user(s->login)->name);
+		s->presence = directory_sessions_add(s->service->sessions, s->net,
+			&(struct directory_who){.account = directory_login_user(s->login)->account,
+				.user = slice_str(s->user)},
+			false);
 		net_log_tag(s->net, "user", slice_str(s->user));
 		break;
 	case DIRECTORY_LOGIN_DENIED:

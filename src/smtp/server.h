@@ -6,6 +6,7 @@
 #define SMTP_SERVER_H
 
 #include "directory/directory.h"
+#include "directory/sessions.h"
 #include "directory/throttle.h"
 #include "envelope/command.h"
 #include "net/session.h"
@@ -79,6 +80,7 @@ struct smtp_service {
 	void *context;
 	struct directory *directory;         /* for AUTH; NULL: not offered */
 	struct directory_throttle *throttle; /* of failed logins; NULL: none */
+	struct directory_sessions *sessions; /* who is logged in; NULL: nobody wants to know */
 	int spool_dir_fd;
 	uint64_t message_max;        /* 0: 64 MiB */
 	uint32_t recipients_max;     /* 0: 1,000 */

@@ -130,6 +130,10 @@ static enum net_next run(struct net_session *net, unsigned events)
 		(void)smtp_reply(s, 421, "4.3.2", "Server is going down, come back soon");
 		return NET_CLOSE;
 	}
+	if (directory_presence_is_told(s->presence)) {
+		(void)smtp_reply(s, 421, "4.3.2", "Please log in again");
+		return NET_CLOSE;
+	}
 	if ((events & NET_TIMEOUT) && s->phase != SMTP_IN_PAUSE) {
 		(void)smtp_reply(s, 421, "4.4.2", "Timed out");
 		return NET_CLOSE;
@@ -163,6 +167,7 @@ static void close_session(struct net_session *net)
 	smtp_transaction_end(s);
 	smtp_forget(s);
 	smtp_xclient_end(s);
+	directory_sessions_remove(s->service->sessions, s->presence);
 	free(s->helo);
 	free(s->user);
 }

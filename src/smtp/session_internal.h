@@ -26,9 +26,10 @@ struct smtp_session {
 	struct net_session *net;
 	struct smtp_service *service;
 	enum smtp_phase phase;
-	char *helo;           /* NULL: not yet */
-	bool extended;        /* EHLO or LHLO */
-	char *user;           /* logged in; NULL: no */
+	char *helo;                          /* NULL: not yet */
+	bool extended;                       /* EHLO or LHLO */
+	char *user;                          /* logged in; NULL: no */
+	struct directory_presence *presence; /* since the login */
 	char *client_helo;    /* of the client for whom it speaks; NULL: as it says itself */
 	bool client_is_plain; /* that client said HELO */
 	uint32_t errors;

@@ -47,6 +47,8 @@ static void become(struct smtp_session *s, const struct envelope_xclient *x)
 			slice_eq_nocase(x->is[ENVELOPE_XCLIENT_PROTO].text, SLICE("SMTP"));
 	if (x->is[ENVELOPE_XCLIENT_LOGIN].given) {
 		replace(&s->user, user);
+		directory_sessions_remove(s->service->sessions, s->presence);
+		s->presence = NULL;
 		for (char *c = s->user; c && *c; c++)
 			*c = slice_lower(*c);
 		net_log_tag(s->net, "user", slice_str(s->user));

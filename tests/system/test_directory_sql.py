@@ -143,6 +143,18 @@ def test_mail_for_an_alias_comes_to_users_who_never_logged_in_before(world: Worl
     assert b"Subject: hello" in await_first(world.pair, f"new@{DOMAIN}")
 
 
+def test_users_are_listed_by_domain_and_pattern(world: World) -> None:
+    def listed(*words: str) -> list[str]:
+        rows = world.pair.store.run("user", "list", *words)["rows"]
+        return [str(found["name"]).partition("@")[0] for found in rows]
+
+    # "vague" has a row that makes no sense
+    assert listed() == listed(DOMAIN) == ["ann", "bob", "none", "pop", "sha", "sue"]
+    assert listed("catch.test") == []
+    assert listed(DOMAIN, "--match", "s*") == ["sha", "sue"]
+    assert "a user is left out of the list" in world.pair.store.log.read_text()
+
+
 def test_a_new_password_counts_at_once(world: World) -> None:
     world.database.sql(row("eve"))
     assert world.login("eve") == ""

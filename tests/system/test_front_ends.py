@@ -351,3 +351,12 @@ def test_the_proxy_of_the_same_node_has_sockets_of_its_own(node: Half) -> None:
     log = node.log.read_text()
     assert re.search(rf"event=login .*client={CLIENT} .*front=own/1 .*master={MASTER}", log), log
     assert re.search(rf"event=login .*client={CLIENT} .*protocol=submission", log), log
+    with Wire(run / "proxy-submission") as wire:
+        wire.smtp("EHLO front.test")
+        assert wire.say("AUTH PLAIN " + plain(ann, PASSWORD)).startswith("235")
+        result = node.run("user", "kick", ann)
+        assert result["sessions"] == 1
+        assert wire.line().startswith("421 4.3.2") and wire.line() == ""
+    told = result["nodes"]
+    assert [n["node"].rpartition("/")[2] for n in told] == ["cluster-mx", "cluster-proxy"], told
+    assert not [n for n in told if "why" in n], told

@@ -44,6 +44,7 @@ struct state {
 	struct mx_milters *milters;
 	struct admin admin;
 	struct directory_throttle *throttle;
+	struct directory_sessions *sessions;
 	struct smtp_service exchanger, submission;
 	struct directory_authmod_service told; /* by the store of this machine what to forget */
 	struct role_directory_service told_remote;
@@ -249,6 +250,7 @@ static struct smtp_service service(struct role *role, struct state *s, enum smtp
 		.context = s,
 		.directory = submission ? s->directory : NULL,
 		.throttle = s->throttle,
+		.sessions = submission ? s->sessions : NULL,
 		.spool_dir_fd = role->spool_fd,
 		.message_max =
 			submission ? conf->submission_max_message_size : conf->max_message_size,
@@ -294,6 +296,7 @@ static int open_directory(
 static int serve(struct role *role, struct state *s, const struct role_listener *l, struct err *err)
 {
 	const struct role_directory_service_options options = {.directory = s->directory,
+		.sessions = s->sessions,
 		.trusted = &role->settings->mx.authmod_trusted,
 		.secret_file = role->settings->mx.authmod_secret_file,
 		.block = "mx"};
@@ -366,9 +369,11 @@ static int open_role(struct role *role, struct err *err)
 		    mx_queue_dns(s->queue), err) < 0)
 		return -1;
 	s->throttle = role_throttle_new(role);
+	s->sessions = directory_sessions_new();
 	s->exchanger = service(role, s, SMTP_EXCHANGER);
 	s->submission = service(role, s, SMTP_SUBMISSION);
-	s->told = (struct directory_authmod_service){.directory = s->directory, .trusted = true};
+	s->told = (struct directory_authmod_service){
+		.directory = s->directory, .sessions = s->sessions, .trusted = true};
 	return serve_all(role, s, err);
 }
 
@@ -452,6 +457,7 @@ static void close_role(struct role *role)
 	smtp_client_pool_free(s->store);
 	mx_srs_deinit(&s->srs);
 	directory_throttle_free(s->throttle);
+	directory_sessions_free(s->sessions);
 	role_directory_service_deinit(&s->told_remote);
 	directory_free(s->directory);
 	free(s);

@@ -79,6 +79,7 @@ static int open_directory(
 	if (role_directory_open_servers(&servers, &timed.inner, err) < 0)
 		return -1;
 	*ret_directory = directory_timed_new(&timed);
+	directory_set_scram(*ret_directory, role_directory_has_scram(settings));
 	return 0;
 }
 

@@ -300,7 +300,8 @@ static int open_role(struct role *role, struct err *err)
 	s->locks = pop3_locks_new();
 	s->throttle = role_throttle_new(role);
 	s->sessions = directory_sessions_new();
-	if (join_all(s, err) < 0 || read_masters(s, role->settings->store.masters_file, err) < 0)
+	if (join_all(s, err) < 0 || read_masters(s, role->settings->store.masters_file, err) < 0 ||
+		role_cluster_new(role, &s->cluster, err) < 0)
 		return -1;
 	make_services(role, s);
 	if (role_trust_front_ends(
