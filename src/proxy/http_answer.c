@@ -13,7 +13,7 @@ static void send_up(struct proxy_http_session *s, struct slice bytes)
 	net_far_write(s->net, bytes);
 	if (r->kept.len == 0)
 		return;
-	if (!buf_reserve(&r->kept, bytes.len)) {
+	if (bytes.len > r->kept.cap - r->kept.len) {
 		explicit_bzero(r->kept.data, r->kept.cap);
 		buf_free(&r->kept);
 		return;

@@ -10,11 +10,16 @@
 
 #include <openssl/sha.h>
 
-enum { CHECKED_MS = 60 * 1000 };
+enum {
+	CHECKED_MS = 60 * 1000,
+	ADDED_MAX = 4 * 1024,       /* to a head, by us */
+	KEPT_OF_CHUNKS = 16 * 1024, /* of a body of which nobody says how long it is */
+};
 
 /* What is found out on the way. */
 struct ask {
 	struct proxy_http_session *s;
+	size_t len; /* of the head */
 	struct http_request head;
 	struct http_client client;
 	struct http_credentials credentials;
@@ -51,7 +56,7 @@ static struct proxy_http_request *begin_request(const struct http_request *head)
 	r->may_repeat = http_is_idempotent(head->method);
 	r->upgrade = slice_eq_nocase(head->head.upgrade, SLICE("websocket")) && r->up_done &&
 		     slice_eq(head->method, SLICE("GET"));
-	r->kept = BUF(PROXY_HTTP_REPEAT_MAX);
+	r->kept = BUF(PROXY_HTTP_REPEAT_MAX + 2 * HTTP_HEAD_MAX);
 	r->began_ms = clock_mono_ms();
 	return r;
 }
@@ -132,7 +137,8 @@ static void become_master(struct ask *ask)
 {
 	const struct proxy *proxy = ask->s->proxy;
 	AUTO(buf_free) struct buf name = BUF(1024);
-	ask->authorization = BUF(HTTP_HEAD_MAX);
+	ask->authorization = BUF(ADDED_MAX);
+	(void)!buf_reserve(&ask->authorization, ADDED_MAX); /* at once: it leaves no copies */
 	buf_add_slice(&name, ask->user.name);
 	buf_add_byte(&name, '*');
 	buf_add_str(&name, proxy->settings->proxy.master_user);
@@ -254,6 +260,15 @@ static enum proxy_http_next reach(struct ask *ask)
 	return PROXY_HTTP_ON;
 }
 
+/* A copy of what is sent, for when it turns out that the back end has left already: so large from
+ * the start that it never moves, since it has secrets. */
+static void keep(struct proxy_http_request *r, struct slice head)
+{
+	uint64_t body = r->up.framing == HTTP_CHUNKED ? KEPT_OF_CHUNKS : r->up.left;
+	if (body <= PROXY_HTTP_REPEAT_MAX && buf_reserve(&r->kept, head.len + (size_t)body))
+		buf_add_slice(&r->kept, head);
+}
+
 static enum proxy_http_next send_head(struct ask *ask)
 {
 	struct proxy_http_session *s = ask->s;
@@ -267,13 +282,14 @@ static enum proxy_http_next send_head(struct ask *ask)
 			ask->authorization.len > 0 ? buf_slice(&ask->authorization) : SLICE_NONE,
 		.upgrade = r->upgrade,
 	};
+	bool fits = buf_reserve(&head, ask->len + ADDED_MAX) != NULL;
 	http_request_write(&ask->head, &changes, &head);
-	bool fits = !head.failed;
+	fits = fits && !head.failed;
 	if (fits) {
 		net_far_write(s->net, buf_slice(&head));
 		net_far_wipe_sent(s->net);
-		if (r->may_repeat && !s->is_fresh && buf_reserve(&r->kept, head.len))
-			buf_add_slice(&r->kept, buf_slice(&head));
+		if (r->may_repeat && !s->is_fresh)
+			keep(r, buf_slice(&head));
 	}
 	if (head.data)
 		explicit_bzero(head.data, head.cap);
@@ -308,7 +324,7 @@ static enum proxy_http_next go(struct ask *ask)
 
 enum proxy_http_next proxy_http_ask(struct proxy_http_session *s, size_t len)
 {
-	AUTO(end_ask) struct ask ask = {.s = s};
+	AUTO(end_ask) struct ask ask = {.s = s, .len = len};
 	struct http_refusal refusal;
 	struct slice bytes = slice(net_input(s->net).ptr, len);
 	enum proxy_http_next next;

@@ -11,7 +11,7 @@ enum {
 	PROXY_HTTP_HEAD_MS = 30 * 1000,     /* for a whole head, from its first byte */
 	PROXY_HTTP_DRAIN_MS = 10 * 1000,    /* for each piece of a body that is dropped */
 	PROXY_HTTP_DRAIN_MAX = 256 * 1024,  /* of a body that is dropped; else it is closed */
-	PROXY_HTTP_REPEAT_MAX = 128 * 1024, /* of a request that may be sent again */
+	PROXY_HTTP_REPEAT_MAX = 128 * 1024, /* of the body of one that may be sent again */
 	PROXY_HTTP_STALE_MS = 1000,         /* idle for longer: it may be closed by now */
 	PROXY_HTTP_INTERIM_MAX = 16,        /* 1xx answers to one request */
 	PROXY_HTTP_RETRY_S = 10,            /* what clients are told to wait */
