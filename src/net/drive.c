@@ -339,7 +339,7 @@ static enum net_step step_close(struct net_session *s)
 		return NET_STEP_WAIT;
 	if (!s->near.finished)
 		(void)s->near.top->ops->finish(s->near.top);
-	if (s->near.ended || (net_input_len(s) == 0 && s->near.socket.dry))
+	if (s->near.ended || (!s->lingers && net_input_len(s) == 0 && s->near.socket.dry))
 		return NET_STEP_GONE;
 	(void)shutdown(s->near.socket.fd, SHUT_WR);
 	net_session_enter(s, NET_STAGE_LINGER, LINGER_MS);

@@ -204,6 +204,11 @@ void net_limit_unsent(struct net_session *session, unsigned bytes)
 	net_socket_limit_unsent(session->near.socket.fd, bytes);
 }
 
+void net_linger(struct net_session *session)
+{
+	session->lingers = true;
+}
+
 void net_flush(struct net_session *session)
 {
 	net_session_send(session);

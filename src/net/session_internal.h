@@ -69,6 +69,7 @@ struct net_session {
 	bool front_end : 1, by_unix : 1, by_loopback : 1; /* whoever its client is */
 	bool end_told : 1;  /* the client's end of stream, by NET_EOF */
 	bool consumed : 1;  /* input, in this run */
+	bool lingers : 1;   /* also when nothing is left unread */
 	bool told_full : 1; /* by net_output_full(), and not drained since */
 
 	struct buf in;

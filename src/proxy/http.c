@@ -193,6 +193,8 @@ static enum net_next run(struct net_session *net, unsigned events)
 		return NET_WAIT_INPUT;
 	case PROXY_HTTP_CLOSE:
 		proxy_http_leave(s);
+		if (!s->leaving) /* RFC 9112 section 9.6 */
+			net_linger(net);
 		return NET_CLOSE;
 	case PROXY_HTTP_ABORT:
 		break;
