@@ -67,7 +67,7 @@ enum admin_place {
 	ADMIN_STORE, /* the store role, or the command line itself when no server runs */
 	/* The same; where the config has a proxy and no store, the proxy role, while it runs. */
 	ADMIN_DIRECTORY,
-	ADMIN_MX,    /* the mx role, while it runs */
+	ADMIN_MX, /* the mx role, while it runs */
 	/* Every role here that has a mirror of its own, the store role first, while they run. */
 	ADMIN_BOTH,
 	/* The role that keeps certificates, while it runs: mx, else the store. */

@@ -269,8 +269,8 @@ static void each_type_says_what_it_expects(void **state)
 static void a_listener_of_another_role_is_refused(void **state)
 {
 	assert_fault("mx { listen imap *:143; }",
-		"t:1:13: wrong value \"imap\" for \"listen\", expected smtp, submission or "
-		"submissions, then an address");
+		"t:1:13: wrong value \"imap\" for \"listen\", expected smtp, submission, "
+		"submissions or authmod, then an address");
 }
 
 static void a_listener_needs_an_address_of_the_right_shape(void **state)
@@ -371,7 +371,7 @@ static void what_is_written_reads_back_as_the_same(void **state)
 		"hostname a.example; data \"/d \\\"e\"; run /r; store { quota 1500; "
 		"password_cache 0; plus_separator \"\"; listen imap *:1 proxy; } tls { "
 		"certificate \"my label\" { chain \"/c d\"; key /k; names x.example; } }");
-	AUTO(buf_free) struct buf text = BUF(65536);
+	AUTO(buf_free) struct buf text = BUF(131072);
 	conf_settings_write(a.settings, &text);
 	AUTO(loaded_free) struct loaded b = load_good(buf_cstr(&text));
 	assert_int_equal(conf_settings_diff(a.settings, b.settings, NULL, NULL), 0);
@@ -425,7 +425,7 @@ static void a_snapshot_lives_until_its_last_owner_gives_it_back(void **state)
 
 static void the_sample_file_works_as_it_is(void **state)
 {
-	AUTO(buf_free) struct buf sample = BUF(65536);
+	AUTO(buf_free) struct buf sample = BUF(131072);
 	conf_write_sample(&sample);
 	AUTO(loaded_free) struct loaded a = load_good(buf_cstr(&sample));
 	AUTO(loaded_free) struct loaded b = load_good("mx { } store { }");
@@ -434,7 +434,7 @@ static void the_sample_file_works_as_it_is(void **state)
 
 static void the_sample_file_works_with_every_statement_uncommented(void **state)
 {
-	AUTO(buf_free) struct buf sample = BUF(65536), open = BUF(65536);
+	AUTO(buf_free) struct buf sample = BUF(131072), open = BUF(131072);
 	conf_write_sample(&sample);
 	size_t uncommented = 0;
 	for (struct slice rest = buf_slice(&sample); rest.len > 0;) {
@@ -467,7 +467,7 @@ static void every_option_has_help_and_a_block_of_the_table(void **state)
 
 static void an_option_is_explained_with_range_and_default(void **state)
 {
-	AUTO(buf_free) struct buf text = BUF(65536);
+	AUTO(buf_free) struct buf text = BUF(131072);
 	struct err err;
 	assert_int_equal(conf_explain(SLICE("log.level"), &text, &err), 0);
 	assert_slice(buf_slice(&text),
@@ -478,7 +478,7 @@ static void an_option_is_explained_with_range_and_default(void **state)
 
 static void a_key_of_two_blocks_is_explained_for_both(void **state)
 {
-	AUTO(buf_free) struct buf text = BUF(65536);
+	AUTO(buf_free) struct buf text = BUF(131072);
 	struct err err;
 	assert_int_equal(conf_explain(SLICE("listen"), &text, &err), 0);
 	assert_true(slice_search(buf_slice(&text), SLICE("mx.listen\n")) >= 0);
@@ -487,7 +487,7 @@ static void a_key_of_two_blocks_is_explained_for_both(void **state)
 
 static void explaining_an_unknown_option_names_the_nearest(void **state)
 {
-	AUTO(buf_free) struct buf text = BUF(65536);
+	AUTO(buf_free) struct buf text = BUF(131072);
 	struct err err;
 	assert_true(conf_explain(SLICE("mx.lisen"), &text, &err) < 0);
 	assert_string_equal(err.text, "unknown option \"mx.lisen\", did you mean \"mx.listen\"?");
@@ -496,7 +496,7 @@ static void explaining_an_unknown_option_names_the_nearest(void **state)
 
 static void the_manual_has_every_option(void **state)
 {
-	AUTO(buf_free) struct buf text = BUF(65536);
+	AUTO(buf_free) struct buf text = BUF(131072);
 	conf_write_manual(&text);
 	for (size_t i = 0; i < conf_option_count; i++) {
 		char entry[128];

@@ -77,7 +77,9 @@ static enum directory_login_outcome done(const struct directory_login *login)
 static enum directory_login_outcome refuse(struct directory_login *login, struct slice user)
 {
 	const struct directory_login_options *o = &login->options;
-	directory_throttle_failed(o->throttle, slice_str(o->client));
+	/* What a front end does in a client's name is not the client's fault. */
+	if (!login->asked.by_master)
+		directory_throttle_failed(o->throttle, slice_str(o->client));
 	atomic_fetch_add_explicit(o->failed, 1, memory_order_relaxed);
 	log_warn(o->log, "login refused", F_STR("protocol", o->protocol), F_SLICE("login", user));
 	login->phase = PAUSED;

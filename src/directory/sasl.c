@@ -36,6 +36,7 @@ static int check_master(struct directory_sasl *asked, struct slice user, struct 
 	struct err why = {0};
 	if (!asked->may_act)
 		return refuse_other(asked);
+	asked->by_master = true;
 	int r = directory_check_master(asked->directory, user, &who, slice_str(asked->client),
 		asked->service, asked->arena, &asked->user, &why);
 	if (r == 0)

@@ -10,6 +10,7 @@ struct directory_sasl {
 	char client[64];            /* IP as text */
 	struct arena *arena;        /* where `user` lies */
 	bool may_act;               /* masters may log in here as a user: by PLAIN, as authcid */
+	bool by_master;             /* one tries to */
 	struct directory_user user; /* filled when the exchange is done */
 	struct slice master;        /* who did it; empty: the user himself */
 	struct err denied;          /* why, when right but not allowed */

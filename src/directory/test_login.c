@@ -22,6 +22,7 @@ struct world {
 	struct directory_throttle *throttle;
 	atomic_uint_fast64_t logins, failed;
 	unsigned refusals;
+	bool may_act;
 	int log_fd;
 	struct directory_login *login;
 };
@@ -61,6 +62,7 @@ static struct directory_login *next(struct world *w)
 		.offer = {.plain = true, .scram = true},
 		.tls = true,
 		.client = CLIENT,
+		.may_act = w->may_act,
 	};
 	directory_login_free(w->login);
 	w->login = directory_login_new(&options);
@@ -187,7 +189,8 @@ static void a_directory_that_cannot_tell_is_not_now_and_no_failure(void **state)
 	assert_int_equal(password(&w, "ann@example.org", "secret"), DIRECTORY_LOGIN_NOT_NOW);
 	assert_int_equal(plain(&w, SLICE("\0ann@example.org\0secret")), DIRECTORY_LOGIN_NOT_NOW);
 	assert_int_equal(w.failed, 0);
-	assert_logged(&w, "event=\"login can't be decided now\" error=\"the fake plays dead\"", true);
+	assert_logged(
+		&w, "event=\"login can't be decided now\" error=\"the fake plays dead\"", true);
 	end(&w);
 }
 
@@ -324,6 +327,23 @@ static void a_connection_that_breaks_leaves_nothing(void **state)
 	end(&w); /* the leak checker looks */
 }
 
+static void a_wrong_password_of_a_master_is_not_the_clients_fault(void **state)
+{
+	struct world w;
+	unsigned left_ms;
+	begin(&w);
+	w.may_act = true;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(
+			plain(&w, SLICE("ann@example.org\0mo\0wrong")), DIRECTORY_LOGIN_PAUSE);
+		clock_fake(1000000 + (i + 1) * 10000, 1000000);
+		assert_int_equal(directory_login_wait(w.login, &left_ms), DIRECTORY_LOGIN_REFUSED);
+	}
+	assert_int_equal(w.failed, 3);
+	assert_int_equal(password(&w, "ann@example.org", "secret"), DIRECTORY_LOGIN_DONE);
+	end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +361,7 @@ int main(void)
 		cmocka_unit_test(a_line_longer_than_a_message_can_be_is_too_long),
 		cmocka_unit_test(only_mechanisms_of_the_offer_are_taken),
 		cmocka_unit_test(a_connection_that_breaks_leaves_nothing),
+		cmocka_unit_test(a_wrong_password_of_a_master_is_not_the_clients_fault),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

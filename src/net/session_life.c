@@ -78,9 +78,14 @@ void net_session_end(struct net_session *s)
 bool net_pass_on(struct net_session *s, const struct net_address *client)
 {
 	struct net_limit_entry *limit = NULL;
-	uint8_t bytes[16];
-	if (net_address_bytes(client, bytes) &&
-		!(limit = net_limits_enter(&s->loop->limits, client))) {
+	uint8_t bytes[16], now[16];
+	bool counted = net_address_bytes(client, bytes);
+	if (counted && s->limit && net_address_bytes(&s->peer, now) &&
+		memcmp(bytes, now, sizeof(now)) == 0) { /* said again */
+		net_set_peer(s, client);
+		return true;
+	}
+	if (counted && !(limit = net_limits_enter(&s->loop->limits, client))) {
 		(void)atomic_fetch_add(&s->loop->refused_limit, 1);
 		return false;
 	}

@@ -80,6 +80,7 @@ static void connections_of_a_front_end_count_as_its_clients(void **state)
 	}
 	say(peers[0], "BECOME 192.0.2.7 5\r\n", "taken");
 	say(peers[0], "PEER\r\n", "192.0.2.7:0");
+	say(peers[0], "BECOME 192.0.2.7 5\r\n", "taken");
 	say(peers[1], "BECOME 192.0.2.7 5\r\n", "many");
 	say(peers[1], "BECOME 192.0.2.8 0\r\n", "loop");
 	say(peers[1], "BECOME 192.0.2.8 1\r\n", "taken");

@@ -48,7 +48,7 @@ static int read_answer(struct proxy_link *link, const char *tag, struct buf *tex
 		if (ret_line->capabilities.len > 0 && traits)
 			proxy_link_announces(link, ret_line->capabilities);
 		if (ret_line->status == PROXY_IMAP_BYE)
-			return err_temporary(err, ERR_UNAVAILABLE, "it says %.*s",
+			return err_temporary(err, ERR_DENIED, "it says %.*s",
 				SLICE_ARG(slice_sub(ret_line->rest, 0, 150)));
 		if (ret_line->kind == PROXY_IMAP_GO_AHEAD ||
 			(ret_line->kind == PROXY_IMAP_TAGGED &&
@@ -68,8 +68,10 @@ static int ask(struct proxy_link *link, const char *tag, const char *command, un
 	AUTO(buf_free) struct buf text = BUF(PROXY_ANSWER_MAX), before = BUF(PROXY_ANSWER_MAX);
 	struct proxy_imap_line line;
 	proxy_say(link->net, "%s %s\r\n", tag, command);
-	if (read_answer(link, tag, &text, &before, traits, &line, err) < 0)
+	if (read_answer(link, tag, &text, &before, traits, &line, err) < 0) {
+		err->kind = ERR_UNAVAILABLE; /* whoever the client is */
 		return -1;
+	}
 	if (line.kind == PROXY_IMAP_TAGGED && line.status == PROXY_IMAP_OK)
 		return 0;
 	return err_temporary(err, ERR_UNAVAILABLE, "it answers %s by %.*s", command,
@@ -174,7 +176,11 @@ static int conclude(struct login *l, struct err *err)
 	if (l->line.kind != PROXY_IMAP_TAGGED)
 		return err_temporary(err, ERR_BAD_INPUT, "it asks for more than a login is");
 	l->answer->said = proxy_imap_said(&l->line);
-	buf_add_slice(&l->answer->words, l->line.rest);
+	if (l->line.status == PROXY_IMAP_BAD) /* our words, not the client's */
+		buf_add_str(
+			&l->answer->words, "NO [UNAVAILABLE] The server did not take the login");
+	else
+		buf_add_slice(&l->answer->words, l->line.rest);
 	return 0;
 }
 

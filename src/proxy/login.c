@@ -105,6 +105,11 @@ static int ask_back_ends(struct proxy_attempt *a, const struct proxy_places *pla
 		if (r == 0)
 			return 0;
 		last.class = ERR_TEMPORARY; /* whatever it is, it is not the user's affair */
+		if (last.kind == ERR_DENIED) {
+			proxy_link_close(&a->link);
+			*err = last;
+			return -1;
+		}
 		proxy_link_failed(&a->link, &last);
 	}
 }
@@ -156,8 +161,11 @@ static int pass_on(struct proxy_attempt *a, const struct directory_user *user,
 	case PROXY_SAID_YES:
 		return log_done(a, user);
 	case PROXY_SAID_NO:
-		if (credentials->is_ours)
-			return not_now(a, err);
+		if (credentials->is_ours) { /* what it says is not for the client */
+			int r = not_now(a, err);
+			buf_clear(&a->answer.words);
+			return r;
+		}
 		proxy_link_close(&a->link);
 		return DIRECTORY_WRONG;
 	case PROXY_SAID_DENIED:

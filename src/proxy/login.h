@@ -46,7 +46,8 @@ struct proxy_answer {
 enum { PROXY_ANSWER_MAX = 64 * 1024 };
 
 /* The client's half of a protocol. All calls wait, on the session's stack. Negative: the connection
- * is of no use, err says why. */
+ * is of no use, err says why. ERR_DENIED means that this client alone is not wanted there now (he
+ * has too many connections): the back end is not down for that. */
 struct proxy_dialog {
 	enum proxy_protocol protocol;
 	enum directory_service service;

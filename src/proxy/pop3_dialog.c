@@ -101,7 +101,14 @@ static int greet(struct proxy_link *link, const struct proxy_client *client, uns
 static int read_updated(struct proxy_link *link, unsigned traits, struct err *err)
 {
 	struct slice line;
-	return traits & PROXY_POP3_XCLIENT_SENT ? expect_ok(link, "XCLIENT", &line, err) : 0;
+	if (!(traits & PROXY_POP3_XCLIENT_SENT))
+		return 0;
+	if (read_line(link, &line, err) < 0)
+		return -1;
+	if (proxy_pop3_status(line) == PROXY_POP3_OK)
+		return 0;
+	return err_temporary(
+		err, ERR_DENIED, "it answers XCLIENT by %.*s", SLICE_ARG(slice_sub(line, 0, 120)));
 }
 
 static int conclude(struct slice line, struct proxy_answer *answer, struct err *err)

@@ -41,7 +41,7 @@ static int read_answer(struct proxy_link *link, struct buf *before, struct buf *
 			return -1;
 		enum proxy_sieve_status status = proxy_sieve_status(*ret_line);
 		if (status == PROXY_SIEVE_BYE)
-			return err_temporary(err, ERR_UNAVAILABLE, "it says %.*s",
+			return err_temporary(err, ERR_DENIED, "it says %.*s",
 				SLICE_ARG(slice_sub(*ret_line, 0, 120)));
 		if (status != PROXY_SIEVE_DATA)
 			return 0;
@@ -67,8 +67,10 @@ static int read_capabilities(struct proxy_link *link, unsigned *traits, struct e
 {
 	AUTO(buf_free) struct buf lines = BUF(PROXY_ANSWER_MAX);
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
-	if (expect_ok(link, "our connection", &lines, err) < 0)
+	if (expect_ok(link, "our connection", &lines, err) < 0) {
+		err->kind = ERR_UNAVAILABLE; /* whoever the client is */
 		return -1;
+	}
 	*traits = 0;
 	for (struct slice rest = buf_slice(&lines); rest.len > 0;) {
 		struct proxy_sieve_words words;
@@ -166,7 +168,7 @@ static int read_login(struct proxy_link *link, const struct proxy_credentials *c
 			return 0;
 		}
 		if (status == PROXY_SIEVE_BYE)
-			return err_temporary(err, ERR_UNAVAILABLE, "it says %.*s",
+			return err_temporary(err, ERR_DENIED, "it says %.*s",
 				SLICE_ARG(slice_sub(line, 0, 120)));
 		if (!c->token)
 			net_client_write(link->net, SLICE("\"*\"\r\n"));
@@ -179,13 +181,19 @@ static int read_login(struct proxy_link *link, const struct proxy_credentials *c
 static int login(struct proxy_link *link, const struct proxy_credentials *c, unsigned traits,
 	struct proxy_answer *answer, struct err *err)
 {
-	AUTO(buf_free) struct buf before = BUF(PROXY_ANSWER_MAX);
+	AUTO(buf_free) struct buf before = BUF(PROXY_ANSWER_MAX), text = BUF(PROXY_ANSWER_MAX);
 	if (!can_authenticate(c, traits))
 		return err_temporary(
 			err, ERR_UNAVAILABLE, "it offers no login that the proxy could use");
 	send_login(link, c);
-	if ((traits & PROXY_SIEVE_XCLIENT_SENT) && expect_ok(link, "XCLIENT", &before, err) < 0)
-		return -1;
+	if (traits & PROXY_SIEVE_XCLIENT_SENT) {
+		struct slice line;
+		if (read_answer(link, &before, &text, &line, err) < 0)
+			return -1;
+		if (proxy_sieve_status(line) != PROXY_SIEVE_OK)
+			return err_temporary(err, ERR_DENIED, "it answers XCLIENT by %.*s",
+				SLICE_ARG(slice_sub(line, 0, 120)));
+	}
 	int r = read_login(link, c, answer, err);
 	net_client_wipe_sent(link->net);
 	return r;

@@ -97,7 +97,14 @@ static int say_client(struct proxy_link *link, const struct proxy_client *client
 	if (words.len == 0)
 		return 0;
 	proxy_say(link->net, "XCLIENT%s\r\n", buf_cstr(&words));
-	return expect(link, 220, "XCLIENT", err) < 0 ? -1 : say_hello(link, name, traits, err);
+	AUTO(buf_free) struct buf text = BUF(PROXY_ANSWER_MAX);
+	struct proxy_submission_line line;
+	if (read_answer(link, &text, &line, err) < 0)
+		return -1;
+	if (line.code != 220)
+		return err_temporary(err, ERR_DENIED, "it answers XCLIENT by %.*s",
+			SLICE_ARG(slice_sub(buf_slice(&text), 0, 120)));
+	return say_hello(link, name, traits, err);
 }
 
 static int greet(struct proxy_link *link, const struct proxy_client *client, unsigned *traits,
@@ -154,7 +161,7 @@ static int login(struct proxy_link *link, const struct proxy_credentials *c, uns
 	if (r < 0)
 		return -1;
 	if (line.code == 421)
-		return err_temporary(err, ERR_UNAVAILABLE, "it says %.*s",
+		return err_temporary(err, ERR_DENIED, "it says %.*s",
 			SLICE_ARG(slice_sub(buf_slice(&answer->words), 0, 120)));
 	answer->said = proxy_submission_said(&line);
 	return 0;

@@ -103,9 +103,15 @@ static int add_nodes(struct role_cluster *c, const struct conf_cluster *conf, st
 		return err_permanent(err, ERR_BAD_INPUT, "cluster.nodes needs cluster.secret_file");
 	if (conf->nodes.count > 0 && secret_file_read(conf->secret_file, &secret, err) < 0)
 		return err_prefix(err, "cluster.secret_file");
-	for (size_t i = 0; i < conf->nodes.count; i++)
+	for (size_t i = 0; i < conf->nodes.count; i++) {
+		struct slice node = slice_str(conf->nodes.items[i]);
+		if (!slice_starts(node, SLICE("tls:")) && !slice_starts(node, SLICE("unix:")))
+			return err_permanent(err, ERR_BAD_INPUT,
+				"cluster.nodes: the secret goes by TLS only, expected tls:%s",
+				conf->nodes.items[i]);
 		if (add(c, conf->nodes.items[i], conf, slice_str(secret), err) < 0)
 			return err_prefix(err, "cluster.nodes");
+	}
 	return 0;
 }
 

@@ -11,7 +11,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from front import DOVECOT, await_ports
+from front_clients import DOVECOT, await_ports
 from halves import PASSWORD, ports
 from proxied import DOMAIN, certificate
 

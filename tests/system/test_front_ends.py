@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from front import Dovecot, Nginx, Wire, can_run_dovecot, can_run_nginx, plain
+from front_clients import Dovecot, Nginx, Wire, can_run_dovecot, can_run_nginx, plain
 from halves import DOMAIN, PASSWORD, Half, Halves, await_first, ports, program
 from shape import PATIENCE
 

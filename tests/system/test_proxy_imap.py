@@ -324,6 +324,32 @@ def test_a_proxy_that_stops_says_goodbye(own_world: World) -> None:
         assert before.ended() and after.ended()
 
 
+def test_a_host_is_found_by_its_name(own_world: World) -> None:
+    config = own_world.proxy.half.config
+    port = own_world.stores["one"].ports["imap"]
+    block = f"proxy {{\n    backend localhost {{\n        tls none;\n        imap_port {port};\n    }}\n"
+    config.write_text(config.read_text().replace("proxy {\n", block))
+    own_world.proxy.half.stop()
+    own_world.proxy.start()
+    for place in ("localhost", "LOCALHOST", f"localhost:{port}", "nowhere.invalid,localhost"):
+        own_world.directory.places[ANN] = place
+        assert refusal(own_world, ANN) == "", place
+
+
+def test_a_client_with_too_many_connections_does_not_bring_the_back_end_down(own_world: World) -> None:
+    store = own_world.stores["one"]
+    store.half.stop()
+    text = store.half.config.read_text().replace("store {\n", "store {\n    front_ends 127.0.0.1;\n")
+    store.half.config.write_text("limits {\n    connections_per_address 2;\n}\n" + text)
+    store.half.start()
+    with Raw(own_world, "127.0.0.6") as first, Raw(own_world, "127.0.0.6") as second, Raw(own_world, "127.0.0.6") as third:
+        assert first.tagged(f"a LOGIN {ANN} {PASSWORD}")[-1].startswith("a OK")
+        assert second.tagged(f"a LOGIN {ANN} {PASSWORD}")[-1].startswith("a OK")
+        assert third.tagged(f"a LOGIN {ANN} {PASSWORD}")[-1].startswith("a NO [UNAVAILABLE]")
+        assert refusal(own_world, ANN) == ""  # from another address
+    assert metric(own_world, "backends_down") == 0
+
+
 @pytest.mark.parametrize("tls", ["starttls", "none"])
 def test_back_ends_by_starttls_and_in_the_clear(tmp_path: Path, tls: str) -> None:
     world = World(tmp_path, NOT_YET, tls)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from front import Wire, plain
+from front_clients import Wire, plain
 from halves import PASSWORD, Half, ports, program
 from proxied import DOMAIN, Line, World, check_logs
 from shape import PATIENCE, open_to_roles
@@ -145,7 +145,7 @@ def test_scram_is_offered_where_a_master_logs_in(by_master: Node) -> None:
     script = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from front import Wire
+from front_clients import Wire
 import base64, hashlib, hmac, os
 wire = Wire(int(sys.argv[2]))
 user, password = sys.argv[3], sys.argv[4].encode()

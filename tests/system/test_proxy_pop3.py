@@ -25,8 +25,20 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     check_logs(world)
 
 
-def pop3(world: World, source: str = "127.0.0.1") -> Line:
-    return Line(world.proxy.ports["pop3"], source)
+class Pop3(Line):
+    def __exit__(self, *_: object) -> None:
+        """The maildrop is free when it is left."""
+        try:
+            self.send("QUIT\r\n")
+            while self.input.readline():
+                pass
+        except OSError:  # it has ended
+            pass
+        super().__exit__()
+
+
+def pop3(world: World, source: str = "127.0.0.1") -> Pop3:
+    return Pop3(world.proxy.ports["pop3"], source)
 
 
 def test_each_user_finds_his_own_maildrop(world: World) -> None:
@@ -109,6 +121,7 @@ def test_a_maildrop_in_use_is_said_in_the_back_ends_words(world: World) -> None:
         assert first.do(f"AUTH PLAIN {PLAIN}").startswith("+OK")
         assert second.do(f"AUTH PLAIN {PLAIN}").startswith("-ERR [IN-USE]")
         first.do("QUIT")
+        assert first.ended()
         assert second.do(f"AUTH PLAIN {PLAIN}").startswith("+OK")
 
 

@@ -35,11 +35,12 @@ static void hear_all(void *context)
 	struct proxy_hear *h = context;
 	int64_t now = clock_mono_ms();
 	bool all = true;
+	struct err err; /* logged already, when it is news */
 	if (now < h->next_ms)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(dialogs) && !atomic_load(&h->role->stopping); i++)
 		if (is_served(&h->proxy->settings->proxy.listen, dialogs[i]->protocol))
-			all = proxy_login_hear(h->proxy, dialogs[i], NULL) == 0 && all;
+			all = proxy_login_hear(h->proxy, dialogs[i], &err) == 0 && all;
 	h->next_ms = now + (all ? AGAIN_MS : SOON_MS);
 }
 
