@@ -389,6 +389,8 @@ struct conf_proxy {
 	const char *master_user, *master_secret_file;
 	bool oauth;
 	uint64_t connect_timeout_ms, backend_timeout_ms, login_timeout_ms, idle_timeout_ms;
+	const char *http_realm, *http_token_claim;
+	uint64_t http_idle_timeout_ms, http_answer_timeout_ms;
 	const char *control_socket;
 	enum conf_backend_tls backend_tls;
 	const char *backend_authorities; /* file; "": the system's */

@@ -4,6 +4,7 @@ import base64
 import imaplib
 import os
 import re
+import signal
 import ssl
 import time
 import urllib.request
@@ -359,3 +360,39 @@ def test_back_ends_by_starttls_and_in_the_clear(tmp_path: Path, tls: str) -> Non
     assert f"tls={'yes' if tls == 'starttls' else 'no'}" in logged[-1]
     world.stop()
     check_logs(world)
+
+
+def test_many_logins_wait_for_a_slow_back_end_and_nobody_waits_for_them(own_world: World) -> None:
+    stopped = own_world.stores["one"].half.roles()
+    waiting: list[Raw] = []
+    for role in stopped:
+        os.kill(role, signal.SIGSTOP)
+    try:
+        for n in range(150):
+            waiting.append(Raw(own_world, f"127.0.1.{n + 1}"))
+            waiting[-1].send(f"a LOGIN {ANN} {PASSWORD}\r\n")
+        assert refusal(own_world, BOB) == ""
+        assert metric(own_world, "workers") < 50
+    finally:
+        for role in stopped:
+            os.kill(role, signal.SIGCONT)
+    for client in waiting:
+        with client:
+            assert client.until("a")[-1].startswith("a OK")
+
+
+def test_a_proxy_stops_while_logins_wait(own_world: World) -> None:
+    stopped = own_world.stores["one"].half.roles()
+    for role in stopped:
+        os.kill(role, signal.SIGSTOP)
+    try:
+        waiting = [Raw(own_world) for _ in range(10)]
+        for client in waiting:
+            client.send(f"a LOGIN {ANN} {PASSWORD}\r\n")
+        time.sleep(0.3)
+        own_world.proxy.half.stop()
+        assert "event=stopped" in own_world.proxy.log()
+        assert "signal=9" not in own_world.proxy.log()
+    finally:
+        for role in stopped:
+            os.kill(role, signal.SIGCONT)

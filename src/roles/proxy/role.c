@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "directory/timed.h"
+#include "proxy/http.h"
 #include "proxy/imap.h"
 #include "proxy/pop3.h"
 #include "proxy/sieve.h"
@@ -117,6 +118,9 @@ static int serve(struct role *role, struct state *s, const struct role_listener 
 	if (l->is_unix && l->name && strcmp(l->name, "control") == 0)
 		return role_serve(role, l, &admin_protocol, &s->admin, err);
 	switch (l->protocol) {
+	case CONF_HTTP:
+	case CONF_HTTPS:
+		return role_serve(role, l, &proxy_http_protocol, &s->proxy, err);
 	case CONF_AUTHMOD:
 		return serve_authmod(role, s, l, err);
 	case CONF_IMAP:
@@ -192,6 +196,7 @@ static void metrics(struct role *role, struct buf *to)
 	role_metric(role, to, "proxied_bytes_total", "to=\"backend\"", s->proxy.bytes.to_server);
 	role_metric(role, to, "proxied_bytes_total", "to=\"client\"", s->proxy.bytes.to_client);
 	role_metric(role, to, "directory_lookups_total", "", s->proxy.lookups);
+	role_metric(role, to, "http_requests_total", "", s->proxy.http_requests);
 	role_metric(role, to, "directory_remembered_hits_total", "",
 		directory_timed_hits(s->proxy.directory));
 }
