@@ -350,6 +350,7 @@ static const struct {
 	[CONF_POP3S] = {"pop3s", true},
 	[CONF_LMTP] = {"lmtp", false},
 	[CONF_AUTHMOD] = {"authmod", true},
+	[CONF_MOVE] = {"move", true},
 };
 _Static_assert(ARRAY_LEN(protocols) == CONF_PROTOCOLS, "each protocol has a row");
 

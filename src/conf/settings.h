@@ -33,6 +33,7 @@ enum conf_protocol {
 	CONF_POP3S,
 	CONF_LMTP,
 	CONF_AUTHMOD,
+	CONF_MOVE,
 	CONF_PROTOCOLS, /* how many there are */
 };
 const char *conf_protocol_name(enum conf_protocol protocol); /* "imaps" */
@@ -275,6 +276,8 @@ struct conf_store {
 	const char *authmod_socket;       /* where mx reaches the directory */
 	struct conf_list authmod_trusted; /* networks of those that reach it elsewhere */
 	const char *authmod_secret_file;  /* "": none */
+	struct conf_list move_trusted;    /* networks of nodes that may bring users */
+	const char *move_secret_file, *move_authorities; /* "": none, the system's */
 	uint64_t segment_size, cache_size, compact_interval_ms;
 	const char *plus_separator;     /* "" turns plus addressing off */
 	const char *junk_header;        /* names of fields, a space between; "" turns it off */

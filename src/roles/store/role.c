@@ -16,9 +16,11 @@
 #include "roles/store/authmod.h"
 #include "roles/store/delivery.h"
 #include "roles/store/directory.h"
+#include "roles/store/homes.h"
 #include "roles/floors.h"
 #include "roles/store/launcher.h"
 #include "roles/store/learner.h"
+#include "roles/store/move.h"
 #include "roles/mirrored.h"
 #include "roles/sandbox.h"
 
@@ -43,7 +45,8 @@ struct state {
 	struct delivery delivery, delivery_local;
 	struct directory_authmod_service authmod;
 	struct store_authmod authmod_remote; /* zero: nobody listens */
-	pid_t launcher;                      /* 0: none */
+	struct store_move move;
+	pid_t launcher; /* 0: none */
 	struct admin admin;
 };
 
@@ -69,7 +72,7 @@ static uint16_t port(const struct conf_settings *settings)
 
 static bool connects(const struct conf_settings *settings)
 {
-	return store_directory_is_elsewhere(settings);
+	return store_directory_is_elsewhere(settings) || settings->store.move_secret_file[0];
 }
 
 static uint16_t peer(const struct conf_settings *settings)
@@ -118,7 +121,7 @@ static void make_services(struct role *role, struct state *s)
 {
 	const struct conf_settings *settings = role->settings;
 	s->delivery.mail = s->floors.mail;
-	s->delivery.directory = s->floors.directory;
+	s->delivery.directory = s->move.barred;
 	s->delivery.junk_header = settings->store.junk_header;
 	s->delivery.elsewhere = store_directory_is_elsewhere(settings);
 	s->delivery_local = s->delivery;
@@ -127,7 +130,7 @@ static void make_services(struct role *role, struct state *s)
 	s->lmtp_local = lmtp_service(role, s, true);
 	s->imap = (struct imap_service){
 		.mail = s->floors.mail,
-		.directory = s->floors.directory,
+		.directory = s->move.barred,
 		.throttle = s->throttle,
 		.sessions = s->sessions,
 		.hostname = settings->hostname,
@@ -137,7 +140,7 @@ static void make_services(struct role *role, struct state *s)
 	};
 	s->pop3 = (struct pop3_service){
 		.mail = s->floors.mail,
-		.directory = s->floors.directory,
+		.directory = s->move.barred,
 		.locks = s->locks,
 		.throttle = s->throttle,
 		.sessions = s->sessions,
@@ -151,6 +154,7 @@ static void make_services(struct role *role, struct state *s)
 		.mail = s->floors.mail,
 		.directory = s->floors.directory,
 		.sessions = s->sessions,
+		.moves = s->move.node,
 		.mirror = s->floors.mirror};
 }
 
@@ -174,6 +178,14 @@ static int serve_authmod(
 	return role_serve(role, l, &directory_authmod_protocol, &a->service, err);
 }
 
+static int serve_move(
+	struct role *role, struct state *s, const struct role_listener *l, struct err *err)
+{
+	return store_move_serve(role->settings, &s->move, err) < 0
+		       ? -1
+		       : role_serve(role, l, &move_protocol, &s->move.service, err);
+}
+
 static int serve(struct role *role, struct state *s, const struct role_listener *l, struct err *err)
 {
 	if (l->is_unix && l->name)
@@ -189,6 +201,8 @@ static int serve(struct role *role, struct state *s, const struct role_listener 
 		return role_serve(role, l, &smtp_lmtp_protocol, &s->lmtp, err);
 	case CONF_AUTHMOD:
 		return serve_authmod(role, s, l, err);
+	case CONF_MOVE:
+		return serve_move(role, s, l, err);
 	default:
 		return err_permanent(err, ERR_BAD_INPUT, "the store role can't serve %s yet",
 			conf_protocol_name(l->protocol));
@@ -259,6 +273,28 @@ static int open_floors(const struct role *role, struct floors *ret_floors, struc
 	}
 }
 
+static bool is_barred(void *context, struct id account)
+{
+	return move_marks_is_barred(context, account);
+}
+
+static int open_moves(struct role *role, struct state *s, struct err *err)
+{
+	const struct move_options options = {
+		.store = s->floors.store,
+		.directory = s->floors.directory,
+		.internal = !store_directory_is_elsewhere(role->settings),
+		.sessions = s->sessions,
+		.folder = role->folder,
+		.stopping = &role->stopping,
+	};
+	if (store_move_open(role->settings, &options, s->floors.mail, &s->move, err) < 0)
+		return -1;
+	directory_sessions_bar(s->sessions, is_barred, s->move.marks);
+	store_homes_leave(s->floors.directory, is_barred, s->move.marks);
+	return 0;
+}
+
 static int open_role(struct role *role, struct err *err)
 {
 	struct state *s = role->state;
@@ -267,7 +303,7 @@ static int open_role(struct role *role, struct err *err)
 	s->locks = pop3_locks_new();
 	s->throttle = role_throttle_new(role);
 	s->sessions = directory_sessions_new();
-	if (join_all(s, err) < 0)
+	if (join_all(s, err) < 0 || open_moves(role, s, err) < 0)
 		return -1;
 	make_services(role, s);
 	const struct conf_list *trusted = &role->settings->store.junk_trusted;
@@ -345,6 +381,7 @@ static void close_role(struct role *role)
 	directory_sessions_free(s->sessions);
 	net_trusted_free(&s->delivery.believed);
 	learner_deinit(&s->learner);
+	store_move_close(&s->move);
 	floors_close(&s->floors);
 	store_authmod_deinit(&s->authmod_remote);
 	free(s);

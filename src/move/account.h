@@ -1,0 +1,37 @@
+/* The rows and bodies of one account, as both sides of a move see them: by the store's driver, past
+ * the gate that keeps everybody else from writing. */
+#ifndef MOVE_ACCOUNT_H
+#define MOVE_ACCOUNT_H
+
+#include "mirror/rows.h"
+#include "store/store.h"
+
+/* All rows; `txn` as mirror_rows_load(). */
+int move_account_rows(struct store *store, struct store_txn *txn, struct id account,
+	struct mirror_rows *to, struct err *err) WARN_UNUSED;
+/* Their sum, without facets, which are a cache: equal where rows are. */
+uint64_t move_account_digest(const struct mirror_rows *rows);
+/* Appends the ids of bodies that rows refer to and that are not here. */
+int move_account_absent(struct store *store, const struct mirror_rows *rows, struct buf *to,
+	struct err *err) WARN_UNUSED;
+
+/* Changes of the account's rows as they cross the wire: a batch (docs/formats/batch.md). Commits
+ * them if `may` says so once the account is locked (NULL: it may), and appends the ids of bodies
+ * that they newly refer to and that are not here. ERR_BAD_INPUT: rows of something else. */
+struct move_change {
+	struct id account;
+	struct slice batch;
+	bool (*may)(void *context);
+	void *context;
+};
+int move_account_apply(struct store *store, const struct move_change *change, struct buf *to,
+	struct err *err) WARN_UNUSED;
+/* Adds bodies, one behind the other (move_body_next()), to which rows refer already. */
+int move_account_add_bodies(struct store *store, struct slice bodies, struct err *err) WARN_UNUSED;
+/* Deletes every row, in pieces; what a crash interrupts is done by calling it again. */
+int move_account_clear(struct store *store, struct id account, struct err *err) WARN_UNUSED;
+
+/* Cuts about a piece's worth of operations off the front of a batch's bytes; empty at the end. */
+struct slice move_account_cut(struct slice *rest);
+
+#endif
