@@ -109,8 +109,8 @@ def message(name: str, size: int = 0) -> bytes:
 
 
 def told(answers: list[list[Any]]) -> list[str]:
-    """Sorted; \\Recent is a matter of who looked first at a node, not of the account."""
-    return sorted(re.sub(r"(, )?'\\\\\\\\Recent'", "", repr(answer)) for answer in answers)
+    """Sorted. Recent is a matter of who looked first at a node, not of the account."""
+    return sorted(re.sub(r"(, )?'\\\\Recent'", "", repr(answer)) for answer in answers)
 
 
 def seen_by_client(node: Backend, user: str) -> dict[str, Any]:

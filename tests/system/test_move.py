@@ -1,14 +1,23 @@
 """A user moves from one store node to another while he works."""
 
+import itertools
 import json
+import os
+import random
+import shutil
+import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from backends import DOMAIN, Backend, message, seen_by_client
 from halves import PASSWORD
+from imap_client import Imap
 from shape import PATIENCE
+
+KILLS = int(os.environ.get("MOVE_KILLS", "8"))
 
 
 class World:
@@ -80,4 +89,288 @@ def test_all_that_he_has_is_there_afterwards(world: World) -> None:
     assert world.a.deliver(user, message("late")) == 451
     assert world.b.deliver(user, message("late")) == 250
     for node in (world.a, world.b):
+        assert node.run("store", "check")["damage"] == 0
+
+
+def test_he_may_move_back_and_only_what_is_new_goes_over(world: World) -> None:
+    user = world.user(50)
+    assert world.a.move(user, world.b)["sent_bodies"] == 50
+    for i in range(3):
+        assert world.b.deliver(user, message(f"new{i}")) == 250
+    client = world.b.imap(user)
+    client.ok("SELECT INBOX")
+    client.ok("UID STORE 1:10 +FLAGS (\\Seen)")
+    client.ok("UID STORE 50 +FLAGS (\\Deleted)")
+    client.ok("EXPUNGE")
+    client.close()
+    before = seen_by_client(world.b, user)
+    assert world.b.move(user, world.a)["sent_bodies"] == 3
+    assert seen_by_client(world.a, user) == before
+    assert world.a.marks()[user] == "lives here" and world.b.marks()[user] == "left"
+    world.b.run("user", "move", user, "--forget")
+    assert world.b.marks()[user] == "forgotten"
+    assert world.b.deliver(user, message("late")) == 451
+    world.a.move(user, world.b)  # and once more, to an empty place
+    assert seen_by_client(world.b, user) == before
+
+
+class Proxy:
+    """Goes where the user was last; told to try again, it asks the directory."""
+
+    def __init__(self, world: World, user: str) -> None:
+        self.world, self.user = world, user
+        self.node = world.a
+        self.turn()
+
+    def turn(self) -> None:
+        done = self.world.a.command("user", "show", self.user)
+        if done.returncode == 0:
+            there = json.loads(done.stdout)["to_host"] == self.world.b.where
+            self.node = self.world.b if there else self.world.a
+
+
+class Deliverer(threading.Thread):
+    def __init__(self, world: World, user: str, name: str) -> None:
+        super().__init__()
+        self.proxy, self.user, self.label = Proxy(world, user), user, name
+        self.taken: list[str] = []
+        self.unsure: list[str] = []  # nobody said whether they were taken
+        self.refused: list[int] = []
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        for i in itertools.count():
+            if self.stopping.is_set():
+                return
+            name = f"{self.label}-{i}"
+            while (code := self.proxy.node.deliver(self.user, message(name, i % 7 * 300))) != 250:
+                if code == 0:
+                    self.unsure.append(name)
+                elif code != 451:
+                    self.refused.append(code)
+                    return
+                self.proxy.turn()
+            self.taken.append(name)
+
+
+class Flagger(threading.Thread):
+    """Sets keywords of its own on the first messages, one after the other."""
+
+    def __init__(self, world: World, user: str, label: str) -> None:
+        super().__init__()
+        self.proxy, self.user, self.label = Proxy(world, user), user, label
+        self.done: list[tuple[int, str]] = []
+        self.refused: list[str] = []
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        client: Imap | None = None
+        for i in itertools.count():
+            if self.stopping.is_set():
+                return
+            uid, keyword = i % 20 + 1, f"{self.label}{i // 20 % 20}"
+            while True:
+                try:
+                    if client is None:
+                        client = Imap(self.proxy.node.node)
+                        answer = client.command(f'LOGIN "{self.user}" {PASSWORD}')
+                        if answer.status == "OK":
+                            answer = client.command("SELECT INBOX")
+                    else:
+                        answer = client.command(f"UID STORE {uid} +FLAGS ({keyword})")
+                        if answer.status == "OK":
+                            self.done.append((uid, keyword))
+                            break
+                    if answer.status == "OK":
+                        continue
+                    if answer.code != "UNAVAILABLE":
+                        self.refused.append(f"{answer.status} {answer.code}")
+                        return
+                except (EOFError, OSError):
+                    pass
+                except AssertionError as error:  # "* BYE" in place of an answer is read as untagged
+                    self.refused.append(str(error))
+                    return
+                if client:
+                    client.close()
+                client = None
+                self.proxy.turn()
+
+
+def run_load(world: World, user: str, move: Callable[[], None]) -> None:
+    """Nothing that was answered is lost, nothing is there twice."""
+    deliverers = [Deliverer(world, user, f"d{n}") for n in range(3)]
+    flaggers = [Flagger(world, user, f"k{n}x") for n in range(2)]
+    threads = [*deliverers, *flaggers]
+    for thread in threads:
+        thread.start()
+    try:
+        move()
+    finally:
+        for thread in threads:
+            thread.stopping.set()
+        for thread in threads:
+            thread.join(PATIENCE)
+    for thread in threads:
+        assert not thread.refused and not thread.is_alive()
+    node = next(node for node in (world.a, world.b) if node.login(user) == "")
+    client = node.imap(user)
+    client.ok("SELECT INBOX")
+    fetched = client.ok("UID FETCH 1:* (UID FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])").of("FETCH")
+    client.close()
+    subjects: Counter[str] = Counter()
+    flags: dict[int, set[str]] = {}
+    for _, values in fetched:
+        pairs = dict(zip(values[::2], values[1::2], strict=True))
+        flags[pairs["UID"]] = set(pairs["FLAGS"])
+        subjects[next(bytes(v) for v in values if isinstance(v, bytes)).decode().split()[1]] += 1
+    for deliverer in deliverers:
+        assert len(deliverer.taken) > 3
+        sure = set(deliverer.taken) - set(deliverer.unsure)
+        assert {name: subjects[name] for name in sure if subjects[name] != 1} == {}
+        assert {name for name in deliverer.taken if subjects[name] < 1} == set()
+    for flagger in flaggers:
+        assert flagger.done and {(uid, key) for uid, key in flagger.done if key not in flags[uid]} == set()
+
+
+def test_under_load_nothing_is_lost_and_nothing_doubled(world: World) -> None:
+    user = world.user(300)
+
+    def there_and_back() -> None:
+        for _ in range(3):
+            for here, there in ((world.a, world.b), (world.b, world.a)):
+                time.sleep(0.2)
+                assert here.move(user, there)["held_ms"] < 5000
+
+    run_load(world, user, there_and_back)
+    for node in (world.a, world.b):
+        assert node.run("store", "check")["damage"] == 0
+
+
+def refusal(node: Backend, *words: str) -> str:
+    done = node.command(*words)
+    assert done.returncode != 0, done.stdout
+    return str(json.loads(done.stdout)["error"])
+
+
+def assert_he_works(node: Backend, user: str) -> None:
+    assert node.login(user) == "" and node.deliver(user, message("works")) == 250
+
+
+def test_what_can_not_be_is_refused_and_he_works_on(world: World, tmp_path: Path) -> None:
+    user = world.user()
+    a, b = world.a, world.b
+    words = a.move_words(user, b)
+    assert "knows no" in refusal(a, *a.move_words(f"nobody@{DOMAIN}", b))
+    assert "the same host" in refusal(a, *words[:4], a.where, *words[5:])
+    assert "refused" in refusal(a, *words[:6], "127.0.0.1:1")  # nobody listens
+    assert "expected who" in refusal(a, "user", "move", user)
+    a.run("user", "set", user, "--to-host", "third.example")
+    assert "lives at third.example" in refusal(a, *words)
+    a.run("user", "set", user, "--to-host", "")
+    # another user of that name
+    b.run("user", "add", user, text="other\n")
+    assert "there is a user" in refusal(a, *words)
+    b.run("user", "remove", user)
+    assert_he_works(a, user)
+    # his domain is not there
+    a.run("domain", "add", "only.test")
+    a.run("user", "add", "ann@only.test", text=f"{PASSWORD}\n")
+    assert "there is no domain only.test" in refusal(a, *a.move_words("ann@only.test", b))
+    assert_he_works(a, "ann@only.test")
+    strange = Backend(tmp_path, "strange", "", secret="another secret of sixteen")
+    shutil.copy(a.place / "ca.pem", strange.place / "ca.pem")
+    strange.start()
+    try:
+        strange.run("domain", "add", DOMAIN)
+        assert "certificate" in refusal(a, *a.move_words(user, strange)).lower()
+        strange.stop()
+        for name in ("chain.pem", "key.pem"):
+            shutil.copy(a.place / name, strange.place / name)
+        strange.start()
+        assert "refuses the shared secret" in refusal(a, *a.move_words(user, strange))
+        assert strange.marks() == {}
+    finally:
+        strange.remove()
+    assert_he_works(a, user)
+    assert a.move(user, b)["messages"] == 4 + 1
+
+
+def test_who_tells_the_directory_himself_is_waited_for(world: World) -> None:
+    user = world.user(20)
+    a, b = world.a, world.b
+    going = a.begin(*a.move_words(user, b, "--no-flip"))
+    await_mark(a, user, "flipping")
+    assert b.marks()[user] == "arrived"
+    for node in (a, b):
+        assert node.login(user) == "UNAVAILABLE" and node.deliver(user, message("now")) == 451
+    assert "another command" in refusal(a, *a.move_words(user, b))
+    a.run("user", "set", user, "--to-host", b.where)
+    assert going.wait(PATIENCE) == 0
+    assert_he_works(b, user)
+
+
+def await_mark(node: Backend, user: str, state: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while node.marks().get(user) != state:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_move_that_waits_at_the_flip_survives_both_nodes_and_may_be_undone(world: World) -> None:
+    user = world.user(20)
+    a, b = world.a, world.b
+    before = seen_by_client(a, user)
+    for end in ("undo", "go on"):
+        going = a.begin(*a.move_words(user, b, "--no-flip"))
+        await_mark(a, user, "flipping")
+        for node in (a, b):
+            node.kill()
+        assert going.wait(PATIENCE) != 0
+        b.start()
+        a.start()
+        assert a.marks()[user] == "flipping" and b.marks()[user] == "arrived"
+        for node in (a, b):
+            assert node.login(user) == "UNAVAILABLE"
+        if end == "undo":
+            a.run("user", "move", user, "--undo")
+            assert user not in a.marks() and user not in b.marks()
+            assert "there is no user" in refusal(b, "user", "show", user)
+            assert seen_by_client(a, user) == before
+    a.run("user", "set", user, "--to-host", b.where)
+    assert a.move(user, b, "--no-flip")["resumed"]
+    assert a.move(user, b)["already"]
+    assert seen_by_client(b, user) == before
+    assert "move him back" in refusal(a, "user", "move", user, "--undo")
+
+
+def test_a_kill_at_any_moment_leaves_him_whole_on_one_side(world: World) -> None:
+    user = world.user(400)
+    here, there = world.a, world.b
+    before = seen_by_client(here, user)
+    states: Counter[str] = Counter()
+    for n in range(KILLS):
+        begin = time.monotonic()
+        if n == 0:
+            here.move(user, there)
+            longest = time.monotonic() - begin
+            here, there = there, here
+            continue
+        going = here.begin(*here.move_words(user, there))
+        time.sleep(random.uniform(0, longest))
+        victim = random.choice((here, there))
+        victim.kill()
+        going.wait(2 * PATIENCE)
+        victim.start()
+        states[here.marks().get(user, "none")] += 1
+        open_nodes = [node for node in (here, there) if node.login(user) == ""]
+        assert len(open_nodes) <= 1
+        for node in open_nodes:
+            assert seen_by_client(node, user) == before
+        here.move(user, there)
+        assert here.login(user) == "UNAVAILABLE"
+        assert seen_by_client(there, user) == before
+        here, there = there, here
+    print("a kill found him:", dict(states))
+    for node in (here, there):
         assert node.run("store", "check")["damage"] == 0
