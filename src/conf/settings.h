@@ -305,6 +305,7 @@ struct conf_ldap {
 	bool start_tls;
 	const char *authorities; /* file; "": the system's */
 	const char *bind_dn, *password_file;
+	const char *write_bind_dn, *write_password_file; /* "": nothing is written */
 	const char *base;
 	enum conf_ldap_scope scope;
 	const char *user_filter, *alias_filter, *domain_filter;
@@ -322,6 +323,7 @@ struct conf_postgresql {
 	const char *database, *user, *password_file, *authorities;
 	uint64_t pool, timeout_ms;
 	const char *user_query, *alias_query, *domain_query, *check_query; /* "": none */
+	const char *move_query;                                            /* "": none */
 	bool scram;
 };
 

@@ -29,6 +29,7 @@ int store_sql_open(
 		.domain_query = conf->domain_query,
 		.alias_query = conf->alias_query,
 		.check_query = conf->check_query,
+		.move_query = conf->move_query,
 		.scram = conf->scram,
 		.plus_separator = settings->store.plus_separator[0],
 		.quota_bytes = settings->store.quota,
