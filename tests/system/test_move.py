@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from backends import DOMAIN, ROOT, Backend, certificate, message, ports, seen_by_client
+from faults import FULL, Faults
 from halves import PASSWORD
 from imap_client import Imap
 from postgresql import Postgresql
@@ -143,10 +144,12 @@ class Deliverer(threading.Thread):
         self.unsure: list[str] = []  # nobody said whether they were taken
         self.refused: list[int] = []
         self.stopping = threading.Event()
+        self.ended = False  # in order
 
     def run(self) -> None:
         for i in itertools.count():
             if self.stopping.is_set():
+                self.ended = True
                 return
             name = f"{self.label}-{i}"
             while (code := self.proxy.node.deliver(self.user, message(name, i % 7 * 300))) != 250:
@@ -168,11 +171,13 @@ class Flagger(threading.Thread):
         self.done: list[tuple[int, str]] = []
         self.refused: list[str] = []
         self.stopping = threading.Event()
+        self.ended = False  # in order
 
     def run(self) -> None:
         client: Imap | None = None
         for i in itertools.count():
             if self.stopping.is_set():
+                self.ended = True
                 return
             uid, keyword = i % 20 + 1, f"{self.label}{i // 20 % 20}"
             while True:
@@ -218,7 +223,7 @@ def run_load(world: World, user: str, move: Callable[[], None]) -> None:
         for thread in threads:
             thread.join(PATIENCE)
     for thread in threads:
-        assert not thread.refused and not thread.is_alive()
+        assert thread.ended and not thread.refused
     node = next(node for node in (world.a, world.b) if node.login(user) == "")
     client = node.imap(user)
     client.ok("SELECT INBOX")
@@ -350,20 +355,63 @@ def test_a_move_that_waits_at_the_flip_survives_both_nodes_and_may_be_undone(wor
     assert "move him back" in refusal(a, "user", "move", user, "--undo")
 
 
+def test_a_target_without_room_takes_nothing_and_he_works_on(tmp_path: Path, faults: Faults) -> None:
+    a, b = Backend(tmp_path, "a", ""), Backend(tmp_path, "b", "")
+    user = f"ann@{DOMAIN}"
+    try:
+        for node in (a, b):
+            node.start()
+            node.run("domain", "add", DOMAIN)
+        a.run("user", "add", user, text=f"{PASSWORD}\n")
+        for i in range(50):
+            assert a.deliver(user, message(f"m{i}", 5000)) == 250
+        before = seen_by_client(a, user)
+        faults.fail(tmp_path / "b", FULL, skip=5)
+        assert "he works here as before" in refusal(a, *a.move_words(user, b))
+        assert faults.hits > 0
+        assert seen_by_client(a, user) == before
+        faults.heal()
+        b.kill()  # after a failed write the role wants to be started again
+        b.start()
+        a.move(user, b)
+        assert seen_by_client(b, user) == before
+    finally:
+        faults.heal()
+        a.remove()
+        b.remove()
+
+
+def test_kills_under_load_lose_nothing(world: World) -> None:
+    user = world.user(100)
+
+    def there_and_back_with_kills() -> None:
+        here, there = world.a, world.b
+        for _ in range(KILLS):
+            going = here.begin(*here.move_words(user, there))
+            time.sleep(random.uniform(0, 0.5))
+            victim = random.choice((here, there))
+            victim.kill()
+            going.wait(2 * PATIENCE)
+            victim.start()
+            here.move(user, there)
+            here, there = there, here
+            time.sleep(0.2)
+
+    run_load(world, user, there_and_back_with_kills)
+    for node in (world.a, world.b):
+        assert node.run("store", "check")["damage"] == 0
+
+
 def test_a_kill_at_any_moment_leaves_him_whole_on_one_side(world: World) -> None:
     user = world.user(400)
     here, there = world.a, world.b
     before = seen_by_client(here, user)
     states: Counter[str] = Counter()
-    for n in range(KILLS):
-        begin = time.monotonic()
-        if n == 0:
-            here.move(user, there)
-            longest = time.monotonic() - begin
-            here, there = there, here
-            continue
+    for _ in range(KILLS):
+        if there.marks().get(user) == "left" and random.random() < 0.7:
+            there.run("user", "move", user, "--forget")
         going = here.begin(*here.move_words(user, there))
-        time.sleep(random.uniform(0, longest))
+        time.sleep(random.uniform(0.01, 0.13))
         victim = random.choice((here, there))
         victim.kill()
         going.wait(2 * PATIENCE)
