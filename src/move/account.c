@@ -116,16 +116,17 @@ int move_account_apply(
 	return r;
 }
 
-int move_account_add_bodies(struct store *store, struct slice bodies, struct err *err)
+int move_account_add_bodies(struct store *store, const struct move_change *bodies, struct err *err)
 {
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct store_db *db;
 	const struct store_driver *driver = store_driver_of(store, &db);
 	struct store_new_blob one, *all = NULL;
+	struct slice rest = bodies->batch;
 	size_t count = 0, room = 0;
 	struct store_batch none;
 	int more;
-	while ((more = move_body_next(&bodies, &one.id, &one.bytes)) == 1) {
+	while ((more = move_body_next(&rest, &one.id, &one.bytes)) == 1) {
 		all = arena_grow(&arena, all, count, &room, sizeof(one));
 		all[count++] = one;
 	}
@@ -134,7 +135,15 @@ int move_account_add_bodies(struct store *store, struct slice bodies, struct err
 	if (count == 0)
 		return 0;
 	store_batch_init(&none);
-	const struct store_apply apply = {.batch = &none, .blobs = all, .blob_count = count};
+	const struct store_apply apply = {
+		.accounts = &bodies->account,
+		.account_count = 1,
+		.batch = &none,
+		.blobs = all,
+		.blob_count = count,
+		.may = bodies->may,
+		.context = bodies->context,
+	};
 	int r = store_apply(store, driver, db, &apply, err);
 	store_batch_free(&none);
 	return r;

@@ -26,8 +26,10 @@ struct move_change {
 };
 int move_account_apply(struct store *store, const struct move_change *change, struct buf *to,
 	struct err *err) WARN_UNUSED;
-/* Adds bodies, one behind the other (move_body_next()), to which rows refer already. */
-int move_account_add_bodies(struct store *store, struct slice bodies, struct err *err) WARN_UNUSED;
+/* Adds bodies, `batch` being one behind the other (move_body_next()), to which rows refer already.
+ */
+int move_account_add_bodies(
+	struct store *store, const struct move_change *bodies, struct err *err) WARN_UNUSED;
 /* Deletes every row, in pieces; what a crash interrupts is done by calling it again. */
 int move_account_clear(struct store *store, struct id account, struct err *err) WARN_UNUSED;
 

@@ -164,10 +164,15 @@ static int rows(struct serving *s)
 	return r;
 }
 
+static struct move_change change_of(struct serving *s)
+{
+	return (struct move_change){
+		.account = s->q->account, .batch = s->q->rest, .may = may_change, .context = s};
+}
+
 static int apply(struct serving *s)
 {
-	const struct move_change change = {
-		.account = s->q->account, .batch = s->q->rest, .may = may_change, .context = s};
+	const struct move_change change = change_of(s);
 	if (!is_ours(s, STATE(MOVE_ARRIVING)))
 		return not_ours(s);
 	return move_account_apply(options(s)->store, &change, s->answer, s->err);
@@ -175,9 +180,10 @@ static int apply(struct serving *s)
 
 static int bodies(struct serving *s)
 {
+	const struct move_change change = change_of(s);
 	if (!is_ours(s, STATE(MOVE_ARRIVING)))
 		return not_ours(s);
-	return move_account_add_bodies(options(s)->store, s->q->rest, s->err);
+	return move_account_add_bodies(options(s)->store, &change, s->err);
 }
 
 /* Under the account's lock, which the store's own upkeep takes, too. */

@@ -26,8 +26,8 @@ SECRET = "a secret of nodes that move"
 class Backend(Half):
     """A store node; its name as a host is that of its IMAP listener."""
 
-    def __init__(self, folder: Path, name: str, directory: str, secret: str = SECRET, move: bool = True) -> None:
-        imap, self.pop3, self.lmtp, self.moves = ports.free(4)
+    def __init__(self, folder: Path, name: str, directory: str, secret: str = SECRET, mirrored: bool = False) -> None:
+        imap, self.pop3, self.lmtp, self.moves, self.mirror = ports.free(5)
         place = Path(tempfile.mkdtemp(prefix="rookery-"))  # paths of sockets are short
         self.place = place
         certificate.authority(folder)
@@ -35,12 +35,13 @@ class Backend(Half):
         for source, target in ((chain, "chain.pem"), (key, "key.pem"), (folder / "ca.pem", "ca.pem")):
             shutil.copy(source, place / target)
         (place / "secret").write_text(secret + "\n")
-        listen = f"    listen move 127.0.0.1:{self.moves};\n    move_trusted 127.0.0.0/8;\n" if move else ""
+        mirror = f"    mirror {{\n        listen 127.0.0.1:{self.mirror};\n    }}\n" if mirrored else ""
         block = (
             f"tls {{\n    certificate {{\n        chain {place}/chain.pem;\n        key {place}/key.pem;\n    }}\n}}\n"
             "limits {\n    auth_failures_per_address 1000000;\n    connections_per_address 100000;\n}\n"
             f"store {{\n    listen imap 127.0.0.1:{imap};\n    listen pop3 127.0.0.1:{self.pop3};\n"
-            f"    listen lmtp 127.0.0.1:{self.lmtp};\n{listen}"
+            f"    listen lmtp 127.0.0.1:{self.lmtp};\n{mirror}"
+            f"    listen move 127.0.0.1:{self.moves};\n    move_trusted 127.0.0.0/8;\n"
             f"    move_secret_file {place}/secret;\n    move_authorities {place}/ca.pem;\n"
             "    password_hash_memory 1M;\n    password_hash_passes 1;\n    scram_iterations 4096;\n}\n"
         )

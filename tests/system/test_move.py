@@ -402,6 +402,55 @@ def test_kills_under_load_lose_nothing(world: World) -> None:
         assert node.run("store", "check")["damage"] == 0
 
 
+class Mirrored:
+    """A node alone, and two that are each the other's mirror."""
+
+    def __init__(self, folder: Path) -> None:
+        self.a = Backend(folder, "a", "")
+        self.b, self.c = (Backend(folder, name, "", mirrored=True) for name in ("b", "c"))
+        for node in (self.a, self.b, self.c):
+            node.start()
+        made = self.b.run("mirror", "pair", f"127.0.0.1:{self.c.mirror}")
+        self.c.run("mirror", "pair", f"127.0.0.1:{self.b.mirror}", made["key"])
+        end = time.monotonic() + PATIENCE
+        while {node.run("mirror", "status")["state"] for node in (self.b, self.c)} != {"in sync"}:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        for node in (self.a, self.b):
+            node.run("domain", "add", DOMAIN)
+
+
+def test_a_mirror_takes_him_in_and_gives_him_back_at_either_node(tmp_path: Path) -> None:
+    world = Mirrored(tmp_path)
+    a, b, c = world.a, world.b, world.c
+    user = f"ann@{DOMAIN}"
+    try:
+        a.run("user", "add", user, text=f"{PASSWORD}\n")
+        for i in range(50):
+            assert a.deliver(user, message(f"m{i}")) == 250
+        before = seen_by_client(a, user)
+        a.move(user, b)
+        for node in (b, c):
+            assert seen_by_client(node, user) == before
+            assert node.marks()[user] == "lives here"
+        assert c.deliver(user, message("by the other one")) == 250
+        before = seen_by_client(b, user)
+        going = c.begin("user", "move", user, b.where, a.where, "--at", f"127.0.0.1:{a.moves}", "--no-flip")
+        await_mark(c, user, "flipping")
+        for node in (b, c):
+            assert node.login(user) == "UNAVAILABLE" and node.deliver(user, message("now")) == 451
+        c.run("user", "set", user, "--to-host", a.where)
+        assert going.wait(PATIENCE) == 0
+        assert seen_by_client(a, user) == before
+        b.run("user", "move", user, "--forget")
+        assert b.run("mirror", "verify")["damage"] == 0
+        for node in (a, b, c):
+            assert node.run("store", "check")["damage"] == 0
+    finally:
+        for node in (a, b, c):
+            node.remove()
+
+
 def test_a_kill_at_any_moment_leaves_him_whole_on_one_side(world: World) -> None:
     user = world.user(400)
     here, there = world.a, world.b
@@ -543,11 +592,12 @@ def test_a_directory_that_hangs_at_the_flip_is_asked_again(ldap: Ldap) -> None:
     for i in range(200):
         assert ldap.a.deliver(user, message(f"m{i}", 2000)) == 250
     before = seen_by_client(ldap.a, user)
+    (target,) = ldap.b.roles()
+    os.kill(target, signal.SIGSTOP)  # the move has looked whether the directory can be told, and waits
     going = ldap.a.begin(*ldap.a.move_words(user, ldap.b))
-    end = time.monotonic() + PATIENCE
-    while ldap.a.marks().get(user) != "copying":
-        assert time.monotonic() < end
+    time.sleep(2)
     ldap.server.process.send_signal(signal.SIGSTOP)
+    os.kill(target, signal.SIGCONT)
     try:
         await_mark(ldap.a, user, "flipping")
         time.sleep(1)
