@@ -23,6 +23,7 @@ admin_run admin_report_list, admin_report_show, admin_report_send;
 admin_run admin_mirror_pair, admin_mirror_unpair, admin_mirror_replace, admin_mirror_pause,
 	admin_mirror_resume, admin_mirror_status, admin_mirror_verify;
 admin_run admin_certificate_list, admin_certificate_show, admin_certificate_renew;
+admin_run admin_common_show, admin_common_set, admin_common_clear, admin_common_options;
 admin_run admin_directory_flush, admin_directory_test;
 admin_run admin_dns_lookup, admin_dns_route;
 

@@ -88,6 +88,12 @@ static const struct admin_option QUEUE_CHANGE_OPTIONS[] = {
 	{0},
 };
 
+static const struct admin_option COMMON_SET_OPTIONS[] = {
+	{"file", "FILE", "the options, as in the config file; - for standard input"},
+	{0},
+};
+
+static const char *const COMMON_COLUMNS[] = {"option", NULL};
 static const char *const DOMAIN_COLUMNS[] = {
 	"name", "users", "aliases", "quota", "catch_all", NULL};
 static const char *const USER_COLUMNS[] = {
@@ -188,6 +194,14 @@ const struct admin_command admin_commands[] = {
 		NO_OPTIONS, false, ADMIN_NOTHING, NULL, admin_mirror_replace, ADMIN_BOTH},
 	{"mirror unpair", "", "Makes this a node of its own again.", 0, 0, NO_OPTIONS, false,
 		ADMIN_NOTHING, NULL, admin_mirror_unpair, ADMIN_BOTH},
+	{"common show", "", "Prints the options that both nodes of a mirror go by.", 0, 0,
+		NO_OPTIONS, false, ADMIN_NOTHING, NULL, admin_common_show},
+	{"common set", "--file FILE", "Sets them, on both nodes.", 0, 0, COMMON_SET_OPTIONS, false,
+		ADMIN_NOTHING, NULL, admin_common_set},
+	{"common clear", "", "Leaves each node to its own file.", 0, 0, NO_OPTIONS, false,
+		ADMIN_NOTHING, NULL, admin_common_clear},
+	{"common options", "", "Lists the options that may be common.", 0, 0, NO_OPTIONS, false,
+		ADMIN_TABLE, COMMON_COLUMNS, admin_common_options},
 	{"domain dns", "NAME", "Prints the DNS records that a domain needs.", 1, 1, NO_OPTIONS,
 		false, ADMIN_TABLE, ZONE_COLUMNS, admin_domain_dns, ADMIN_MX},
 	{"dkim add", "DOMAIN [SELECTOR]", "Makes a key that signs a domain's mail.", 1, 2,

@@ -52,6 +52,8 @@ int cli_config(struct cli *cli, int argc, char **argv)
 		(void)print(&text);
 	} else {
 		printf("%s is fine.\n", cli->config);
+		if (cli->settings->common_fault[0])
+			printf("Common options are not gone by: %s\n", cli->settings->common_fault);
 	}
 	conf_settings_free(cli->settings);
 	return CLI_DONE;

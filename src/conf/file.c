@@ -22,8 +22,7 @@ static void close_fd(const int *fd)
 		(void)close(*fd);
 }
 
-/* Returns an errno, EFBIG when it is larger than a config file may be. */
-static int read_all(struct arena *arena, const char *path, struct slice *ret_text)
+int conf_file_read_all(struct arena *arena, const char *path, struct slice *ret_text)
 {
 	/* Non-blocking, so that a FIFO is refused below and never waited for. */
 	AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -62,7 +61,7 @@ static int include_file(struct reading *reading, const char *path, const struct 
 	if (++reading->files > CONF_FILES_MAX)
 		return conf_fault(reading->faults, asked->place, "more than %d files are included",
 			(int)CONF_FILES_MAX);
-	int number = read_all(reading->arena, path, &text);
+	int number = conf_file_read_all(reading->arena, path, &text);
 	if (number != 0) {
 		char why[128];
 		return conf_fault(reading->faults, asked->place, "can't read \"%.120s\": %s", path,
@@ -157,7 +156,7 @@ int conf_file_read(struct arena *arena, const char *path, struct conf_faults *fa
 {
 	struct reading reading = {.arena = arena, .faults = faults, .files = 1};
 	struct slice text;
-	int number = read_all(arena, path, &text);
+	int number = conf_file_read_all(arena, path, &text);
 	if (number != 0)
 		return err_errno(faults->err, number, "can't read the config file %.100s", path);
 	return expand(&reading, path, text, 0, ret_first);

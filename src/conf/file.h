@@ -19,4 +19,8 @@ int conf_file_read(struct arena *arena, const char *path, struct conf_faults *fa
 int conf_file_from_text(struct arena *arena, const char *name, struct slice text,
 	struct conf_faults *faults, struct conf_node **ret_first) WARN_UNUSED;
 
+/* The bytes of one file, in `arena`. 0, or an errno; EFBIG when it is larger than a config file may
+ * be. */
+int conf_file_read_all(struct arena *arena, const char *path, struct slice *ret_text) WARN_UNUSED;
+
 #endif

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/must.h"
 #include "conf/acme.h"
+#include "conf/common.h"
 #include "conf/defaults.h"
 #include "conf/file.h"
 #include "conf/nearest.h"
@@ -252,6 +253,15 @@ static void check_acme(struct reading *r)
 		err.text);
 }
 
+/* Common options that can't be read are not gone by: a node serves without them. */
+static void add_common(struct snapshot *snapshot, struct conf_node **nodes)
+{
+	struct err err;
+	if (conf_common_add(&snapshot->arena, nodes, &err) < 0)
+		snapshot->settings.common_fault =
+			arena_copy(&snapshot->arena, slice_str(err.text)).ptr;
+}
+
 static void read_tree(struct reading *r, const struct conf_node *nodes)
 {
 	struct conf_source *source = ARENA_NEW(r->arena, struct conf_source);
@@ -285,6 +295,9 @@ static int load(const char *name, const struct slice *text, struct buf *report,
 	struct conf_node *nodes;
 	int outcome = text ? conf_file_from_text(&snapshot->arena, name, *text, &faults, &nodes)
 			   : conf_file_read(&snapshot->arena, name, &faults, &nodes);
+	snapshot->settings.common_fault = "";
+	if (outcome == 0 && !text)
+		add_common(snapshot, &nodes);
 	if (outcome == 0) {
 		struct reading *reading = ARENA_NEW(&snapshot->arena, struct reading);
 		reading->arena = &snapshot->arena;

@@ -4,6 +4,7 @@
 #include "roles/store/directory.h"
 
 #include "acme/kept.h"
+#include "admin/common.h"
 #include "base/errno_here.h"
 #include "base/must.h"
 #include "directory/internal.h"
@@ -40,6 +41,7 @@ static int open_store(
 	add_merge_rules(directory_merge_rules, f);
 	add_merge_rules(acme_merge_rules, f);
 	add_merge_rules(move_merge_rules, f);
+	add_merge_rules(admin_common_merge_rules, f);
 	return mirrored_open(&options, &f->mirror, &f->store, err);
 }
 

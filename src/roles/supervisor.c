@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "roles/certificates.h"
 #include "roles/child.h"
+#include "roles/common_file.h"
 #include "roles/metrics_page.h"
 #include "roles/status_page.h"
 
@@ -171,6 +172,66 @@ static void renew_certificates(struct supervisor *s)
 		hand_out(s, fresh, &settings->log);
 }
 
+/* What roles take over while they serve. */
+static bool is_live(struct slice option)
+{
+	return (slice_starts(option, SLICE("tls.")) && !slice_starts(option, SLICE("tls.acme"))) ||
+	       slice_eq(option, SLICE("log.level"));
+}
+
+/* Moves those options of `now` that are not taken over to `later`. */
+static void sort_options(struct buf *now, struct buf *later)
+{
+	AUTO(buf_free) struct buf all = BUF(4096);
+	buf_add_slice(&all, buf_slice(now));
+	buf_clear(now);
+	for (struct slice rest = buf_slice(&all); rest.len > 0;) {
+		struct slice option = slice_trim(slice_cut(&rest, ','));
+		struct buf *to = is_live(option) ? now : later;
+		buf_printf(to, "%s%.*s", to->len ? ", " : "", SLICE_ARG(option));
+	}
+}
+
+static void reload(struct supervisor *s)
+{
+	const struct conf_settings *fresh;
+	AUTO(buf_free) struct buf report = BUF(CONF_REPORT_MAX), now = BUF(4096), later = BUF(4096);
+	json_t *certificates;
+	struct err err;
+	if (conf_settings_load(s->config, &report, &fresh, &err) < 0 ||
+		certificates_load(fresh, s->settings, &certificates, &err) < 0) {
+		log_error(NULL, "not reloaded, everything stays as it is", F_ERR(&err));
+		return;
+	}
+	(void)conf_settings_diff(s->settings, fresh, &now, &later);
+	sort_options(&now, &later);
+	if (later.len > 0)
+		log_warn(NULL, "some changed options need a restart",
+			F_SLICE("options", buf_slice(&later)));
+	if (fresh->common_fault[0])
+		log_error(NULL, "common options are not gone by",
+			F_STR("reason", fresh->common_fault));
+	log_set_level(fresh->log.level);
+	hand_out(s, certificates, &fresh->log);
+	log_info(NULL, "reloaded", F_SLICE("changed", buf_slice(&now)));
+	conf_settings_free(s->latest);
+	s->latest = fresh;
+}
+
+/* From the store. A hole in that role must not become one in the others: what may not be common is
+ * not written. */
+static void take_common(struct supervisor *s, struct slice text)
+{
+	struct err err;
+	int r = common_file_put(s->settings->data, text, &err);
+	if (r < 0)
+		log_error(NULL, "common options not taken, everything stays as it is", F_ERR(&err));
+	if (r == 0) {
+		log_info(NULL, "common options have changed");
+		reload(s);
+	}
+}
+
 static void take_messages(struct supervisor *s, size_t i)
 {
 	struct child *child = &s->children[i];
@@ -183,6 +244,10 @@ static void take_messages(struct supervisor *s, size_t i)
 				s, i, text, json_string_value(json_object_get(message, "ailment")));
 		if (json_object_get(message, "certificates_changed") && !s->stopping)
 			renew_certificates(s);
+		const json_t *common = json_object_get(message, "common");
+		if (json_is_string(common) && child->kind == &role_store && !s->stopping)
+			take_common(s, (struct slice){json_string_value(common),
+					       json_string_length(common)});
 		const char *why = json_string_value(json_object_get(message, "failed"));
 		if (why && child->restarts == 0 && !s->stopping)
 			fprintf(stderr, "rookery: role %s can't start: %s\n", child->kind->name,
@@ -246,49 +311,6 @@ static void reap(struct supervisor *s)
 			}
 		}
 	publish(s);
-}
-
-/* What roles take over while they serve. */
-static bool is_live(struct slice option)
-{
-	return (slice_starts(option, SLICE("tls.")) && !slice_starts(option, SLICE("tls.acme"))) ||
-	       slice_eq(option, SLICE("log.level"));
-}
-
-/* Moves those options of `now` that are not taken over to `later`. */
-static void sort_options(struct buf *now, struct buf *later)
-{
-	AUTO(buf_free) struct buf all = BUF(4096);
-	buf_add_slice(&all, buf_slice(now));
-	buf_clear(now);
-	for (struct slice rest = buf_slice(&all); rest.len > 0;) {
-		struct slice option = slice_trim(slice_cut(&rest, ','));
-		struct buf *to = is_live(option) ? now : later;
-		buf_printf(to, "%s%.*s", to->len ? ", " : "", SLICE_ARG(option));
-	}
-}
-
-static void reload(struct supervisor *s)
-{
-	const struct conf_settings *fresh;
-	AUTO(buf_free) struct buf report = BUF(CONF_REPORT_MAX), now = BUF(4096), later = BUF(4096);
-	json_t *certificates;
-	struct err err;
-	if (conf_settings_load(s->config, &report, &fresh, &err) < 0 ||
-		certificates_load(fresh, s->settings, &certificates, &err) < 0) {
-		log_error(NULL, "not reloaded, everything stays as it is", F_ERR(&err));
-		return;
-	}
-	(void)conf_settings_diff(s->settings, fresh, &now, &later);
-	sort_options(&now, &later);
-	if (later.len > 0)
-		log_warn(NULL, "some changed options need a restart",
-			F_SLICE("options", buf_slice(&later)));
-	log_set_level(fresh->log.level);
-	hand_out(s, certificates, &fresh->log);
-	log_info(NULL, "reloaded", F_SLICE("changed", buf_slice(&now)));
-	conf_settings_free(s->latest);
-	s->latest = fresh;
 }
 
 static void take_signals(struct supervisor *s)
@@ -400,6 +422,9 @@ int supervisor_serve(const struct conf_settings *settings, const char *program, 
 		fprintf(stderr, "rookery: can't serve: %s\n", err.text);
 		return 1;
 	}
+	if (settings->common_fault[0])
+		log_error(NULL, "common options are not gone by",
+			F_STR("reason", settings->common_fault));
 	log_info(NULL, "starting", F_STR("version", ROOKERY_VERSION), F_STR("config", config));
 	for (size_t i = 0; i < s.child_count; i++)
 		start_child(&s, &s.children[i]);

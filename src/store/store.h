@@ -53,6 +53,7 @@ enum store_kind {
 	STORE_ALIASES = 12,
 	STORE_DKIM = 13,     /* private keys of domains */
 	STORE_ACME = 14,     /* certificates, and how they are had */
+	STORE_COMMON = 15,   /* options of the config that two nodes share */
 	STORE_SRS = 16,      /* secrets of rewritten senders */
 	STORE_MOVES = 17,    /* users on their way between nodes */
 	STORE_QUEUE = 20,    /* in accounts of the mx's own store */

@@ -14,6 +14,7 @@
 #include "pop3/pop3.h"
 #include "roles/acme/host.h"
 #include "roles/store/authmod.h"
+#include "roles/store/common.h"
 #include "roles/store/delivery.h"
 #include "roles/store/directory.h"
 #include "roles/store/homes.h"
@@ -35,6 +36,7 @@ struct state {
 	struct role *role;
 	struct mirrored_house house;
 	struct learner learner;
+	struct common common;
 	struct floors floors;
 	struct pop3_locks *locks;
 	struct directory_throttle *throttle;
@@ -323,6 +325,7 @@ static int open_role(struct role *role, struct err *err)
 	net_loop_every(role->loop, HOUSEKEEPING_LOOK_MS, keep_house, s);
 	if (s->launcher)
 		net_loop_every(role->loop, HOUSEKEEPING_LOOK_MS, watch_launcher, s);
+	common_start(&s->common, role, s->floors.store);
 	if (role->settings->store.learn.on)
 		learner_start(&s->learner, role, s->floors.mail);
 	return 0;
@@ -382,6 +385,7 @@ static void close_role(struct role *role)
 	net_trusted_free(&s->delivery.believed);
 	learner_deinit(&s->learner);
 	store_move_close(&s->move);
+	common_stop(&s->common);
 	floors_close(&s->floors);
 	store_authmod_deinit(&s->authmod_remote);
 	free(s);
