@@ -3,18 +3,30 @@
 
 #include "move/wire.h"
 
-#include "base/alloc.h"
+#include "base/bytes.h"
 #include "mirror/frame.h"
 #include "store/digest.h"
+#include "store/row.h"
 
 enum { PIECE_BYTES = 256 * 1024, PIECE_ROWS = 2000 };
+
+void move_account_drop_references(struct mirror_rows *rows)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < rows->count; i++)
+		if (rows->list[i].key.ptr[0] != KEY_REF)
+			rows->list[kept++] = rows->list[i];
+	rows->count = kept;
+}
 
 int move_account_rows(struct store *store, struct store_txn *txn, struct id account,
 	struct mirror_rows *to, struct err *err)
 {
 	struct store_db *db;
 	const struct store_driver *driver = store_driver_of(store, &db);
-	return mirror_rows_load(driver, db, txn, account, to, err);
+	int r = mirror_rows_load(driver, db, txn, account, to, err);
+	move_account_drop_references(to);
+	return r;
 }
 
 uint64_t move_account_digest(const struct mirror_rows *rows)
@@ -26,93 +38,165 @@ uint64_t move_account_digest(const struct mirror_rows *rows)
 	return sum;
 }
 
-static int add_if_absent(const struct store_driver *driver, struct store_db *db, struct slice ref,
-	struct buf *to, struct err *err)
+struct id move_account_body_of(const struct mirror_row *row)
 {
-	struct id blob = key_id_at(ref, 1);
-	uint64_t len;
-	int r = driver->blob_len(db, blob, &len, err);
-	if (r == STORE_ABSENT)
-		buf_add_slice(to, id_slice(&blob));
-	return r < 0 ? r : 0;
+	struct store_object object;
+	return row->key.ptr[0] == KEY_OBJECT && row_get_object(row->value, &object) ? object.blob
+										    : ID_NONE;
 }
 
-int move_account_absent(
-	struct store *store, const struct mirror_rows *rows, struct buf *to, struct err *err)
+/* What keeps the body alive. */
+static void reference_of(struct slice object, struct id blob, struct key *ret_ref)
+{
+	key_of_ref(ret_ref, blob, key_account(object), key_collection(object), key_number(object));
+}
+
+static int look_for_reference(const struct store_driver *driver, struct store_db *db,
+	struct slice object, struct id blob, struct err *err)
+{
+	AUTO(buf_free) struct buf value = BUF(ROW_MAX);
+	struct key ref;
+	reference_of(object, blob, &ref);
+	int r = driver->get(db, NULL, key_slice(&ref), &value, err);
+	return r == STORE_ABSENT
+		       ? err_temporary(err, ERR_DAMAGED, "an object does not keep its body alive")
+		       : r;
+}
+
+int move_account_absent(struct store *store, const struct mirror_rows *rows, bool referred,
+	struct buf *to, struct err *err)
 {
 	struct store_db *db;
 	const struct store_driver *driver = store_driver_of(store, &db);
-	int r = 0;
-	for (size_t i = 0; r == 0 && i < rows->count; i++)
-		if (rows->list[i].key.ptr[0] == KEY_REF)
-			r = add_if_absent(driver, db, rows->list[i].key, to, err);
-	return r;
+	for (size_t i = 0; i < rows->count; i++) {
+		struct id blob = move_account_body_of(&rows->list[i]);
+		uint64_t len;
+		if (id_is_none(blob))
+			continue;
+		int r = driver->blob_len(db, blob, &len, err);
+		if (r == STORE_ABSENT)
+			buf_add_slice(to, id_slice(&blob));
+		else if (r == 0 && referred)
+			r = look_for_reference(driver, db, rows->list[i].key, blob, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
-/* A row of the account, and no note of a mirror's node. */
+/* A row of the account: no note of a mirror's node, and no reference. */
 static bool is_of(struct slice key, struct id account)
 {
 	struct id whose;
-	return mirror_account_of(key, &whose) && id_eq(whose, account) && !mirror_is_note(key);
+	return mirror_account_of(key, &whose) && id_eq(whose, account) && !mirror_is_note(key) &&
+	       key.ptr[0] != KEY_REF;
 }
 
-static bool read_batch(const struct move_change *change, struct store_batch *to)
+/* A change on its way into a commit. */
+struct changing {
+	const struct store_driver *driver;
+	struct store_db *db;
+	struct store_batch batch;
+	struct buf bodies; /* ids that it newly refers to */
+	struct err *err;
+};
+
+/* The body that the object had, which nobody else changes meanwhile. */
+static int old_body(struct changing *c, struct slice key, struct id *ret_blob)
+{
+	AUTO(buf_free) struct buf row = BUF(ROW_MAX);
+	struct store_object object;
+	*ret_blob = ID_NONE;
+	int r = c->driver->get(c->db, NULL, key, &row, c->err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (!row_get_object(buf_slice(&row), &object))
+		return err_temporary(c->err, ERR_DAMAGED, "damaged: an object's row");
+	*ret_blob = object.blob;
+	return 0;
+}
+
+/* A value of ptr NULL: the object goes. */
+static int change_object(struct changing *c, struct slice key, struct slice value)
+{
+	struct store_object object = {.blob = ID_NONE};
+	struct id old;
+	struct key ref;
+	if (key.len != KEY_OBJECT_LEN || (value.ptr && !row_get_object(value, &object)))
+		return err_permanent(c->err, ERR_BAD_INPUT, "this is no object");
+	if (old_body(c, key, &old) < 0)
+		return -1;
+	if (!id_is_none(old) && !id_eq(old, object.blob)) {
+		reference_of(key, old, &ref);
+		store_batch_delete(&c->batch, key_slice(&ref));
+		store_batch_release(&c->batch, old);
+	}
+	if (!id_is_none(object.blob)) {
+		reference_of(key, object.blob, &ref);
+		store_batch_put(&c->batch, key_slice(&ref), SLICE_NONE);
+		buf_add_slice(&c->bodies, id_slice(&object.blob));
+	}
+	return 0;
+}
+
+static int read_batch(const struct move_change *change, struct changing *c)
 {
 	struct slice rest = change->batch, key, value;
 	enum store_op op;
 	bool bad = false;
 	while (store_batch_next(&rest, &op, &key, &value, &bad)) {
 		if (!is_of(key, change->account))
-			return false;
-		if (op == STORE_PUT) {
-			store_batch_put(to, key, value);
-			continue;
-		}
-		store_batch_delete(to, key);
-		if (key.ptr[0] == KEY_REF)
-			store_batch_release(to, key_id_at(key, 1));
+			return err_permanent(
+				c->err, ERR_BAD_INPUT, "these are no rows of the account");
+		if (op == STORE_PUT)
+			store_batch_put(&c->batch, key, value);
+		else
+			store_batch_delete(&c->batch, key);
+		if (key.ptr[0] == KEY_OBJECT &&
+			change_object(c, key, op == STORE_PUT ? value : SLICE_NONE) < 0)
+			return -1;
 	}
-	return !bad && !to->bytes.failed && !to->released.failed;
+	return bad || c->batch.bytes.failed || c->batch.released.failed || c->bodies.failed
+		       ? err_permanent(c->err, ERR_BAD_INPUT, "these are no rows")
+		       : 0;
 }
 
 /* Of bodies that were here before the commit, none can go any more. */
-static int look_for_bodies(
-	struct store *store, const struct store_batch *batch, struct buf *to, struct err *err)
+static int look_for_bodies(struct changing *c, struct buf *to)
 {
-	struct store_db *db;
-	const struct store_driver *driver = store_driver_of(store, &db);
-	struct slice rest = buf_slice(&batch->bytes), key, value;
-	enum store_op op;
-	bool bad = false;
+	struct slice rest = buf_slice(&c->bodies), bytes;
 	int r = 0;
-	while (r == 0 && store_batch_next(&rest, &op, &key, &value, &bad))
-		if (op == STORE_PUT && key.ptr[0] == KEY_REF)
-			r = add_if_absent(driver, db, key, to, err);
-	return r;
+	while (r >= 0 && bytes_cut(&rest, ID_SIZE, &bytes)) {
+		struct id blob;
+		uint64_t len;
+		memcpy(blob.bytes, bytes.ptr, ID_SIZE);
+		r = c->driver->blob_len(c->db, blob, &len, c->err);
+		if (r == STORE_ABSENT)
+			buf_add_slice(to, bytes);
+	}
+	return r < 0 ? r : 0;
 }
 
 int move_account_apply(
 	struct store *store, const struct move_change *change, struct buf *to, struct err *err)
 {
-	struct store_db *db;
-	const struct store_driver *driver = store_driver_of(store, &db);
-	struct store_batch batch;
-	store_batch_init(&batch);
+	struct changing c = {.bodies = BUF(MOVE_MESSAGE_MAX), .err = err};
+	c.driver = store_driver_of(store, &c.db);
+	store_batch_init(&c.batch);
 	const struct store_apply apply = {
 		.accounts = &change->account,
 		.account_count = 1,
-		.batch = &batch,
+		.batch = &c.batch,
 		.may = change->may,
 		.context = change->context,
 	};
-	int r = read_batch(change, &batch)
-			? 0
-			: err_permanent(err, ERR_BAD_INPUT, "these are no rows of the account");
-	if (r == 0 && batch.bytes.len > 0)
-		r = store_apply(store, driver, db, &apply, err);
+	int r = read_batch(change, &c);
+	if (r == 0 && c.batch.bytes.len > 0)
+		r = store_apply(store, c.driver, c.db, &apply, err);
 	if (r == 0)
-		r = look_for_bodies(store, &batch, to, err);
-	store_batch_free(&batch);
+		r = look_for_bodies(&c, to);
+	store_batch_free(&c.batch);
+	buf_free(&c.bodies);
 	return r;
 }
 

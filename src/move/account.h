@@ -1,19 +1,27 @@
 /* The rows and bodies of one account, as both sides of a move see them: by the store's driver, past
- * the gate that keeps everybody else from writing. */
+ * the gate that keeps everybody else from writing.
+ *
+ * References to bodies are no rows here: they follow from objects, and whoever changes an object
+ * changes them in the same commit. */
 #ifndef MOVE_ACCOUNT_H
 #define MOVE_ACCOUNT_H
 
 #include "mirror/rows.h"
 #include "store/store.h"
 
-/* All rows; `txn` as mirror_rows_load(). */
+/* All rows, sorted; `txn` as mirror_rows_load(). */
 int move_account_rows(struct store *store, struct store_txn *txn, struct id account,
 	struct mirror_rows *to, struct err *err) WARN_UNUSED;
+/* Takes references out of rows that were read otherwise. */
+void move_account_drop_references(struct mirror_rows *rows);
+/* The body of an object's row; ID_NONE: it has none, or this is another row. */
+struct id move_account_body_of(const struct mirror_row *row);
 /* Their sum, without facets, which are a cache: equal where rows are. */
 uint64_t move_account_digest(const struct mirror_rows *rows);
-/* Appends the ids of bodies that rows refer to and that are not here. */
-int move_account_absent(struct store *store, const struct mirror_rows *rows, struct buf *to,
-	struct err *err) WARN_UNUSED;
+/* Appends the ids of bodies that objects have and that are not here. ERR_DAMAGED when `referred`
+ * and a body that is here is not kept alive by its object. */
+int move_account_absent(struct store *store, const struct mirror_rows *rows, bool referred,
+	struct buf *to, struct err *err) WARN_UNUSED;
 
 /* Changes of the account's rows as they cross the wire: a batch (docs/formats/batch.md). Commits
  * them if `may` says so once the account is locked (NULL: it may), and appends the ids of bodies

@@ -105,9 +105,9 @@ static int send_rows(
 	return r;
 }
 
+/* The other side says which it needs. */
 static void no_body(void *context, struct id blob)
 {
-	++*(uint64_t *)context;
 }
 
 static void replace(struct move_copy *c, struct mirror_rows *rows)
@@ -126,6 +126,7 @@ static int take_rows(
 	bool good = bytes_cut_varint(&answer, &count) && count <= answer.len / ID_SIZE &&
 		    bytes_cut(&answer, count * ID_SIZE, ret_absent) &&
 		    mirror_rows_read(answer, c->account, &rows, &notes);
+	move_account_drop_references(&rows);
 	if (good)
 		replace(c, &rows);
 	mirror_rows_free(&rows);
@@ -148,9 +149,9 @@ static int send_difference(struct move_copy *c, struct mirror_rows *want, const 
 	uint64_t *ret_bytes, struct err *err)
 {
 	struct store_batch batch;
-	uint64_t bodies = 0, before = c->outcome->sent_bytes;
+	uint64_t before = c->outcome->sent_bytes;
 	store_batch_init(&batch);
-	mirror_rows_diff(c->have, want, &batch, no_body, &bodies);
+	mirror_rows_diff(c->have, want, &batch, no_body, NULL);
 	int r = batch.bytes.failed ? err_permanent(err, ERR_LIMIT, "the account is too large")
 				   : send_rows(c, &batch, what, err);
 	store_batch_free(&batch);
@@ -172,17 +173,24 @@ int move_copy_round(struct move_copy *c, const char *what, uint64_t *ret_bytes, 
 	return r;
 }
 
+static bool has_body(const struct mirror_rows *rows, struct slice id)
+{
+	for (size_t i = 0; i < rows->count; i++) {
+		struct id blob = move_account_body_of(&rows->list[i]);
+		if (slice_eq(id_slice(&blob), id))
+			return true;
+	}
+	return false;
+}
+
 /* Of bodies that had gone: has anything that is still there one of them? */
 static int look_at_missed(struct move_copy *c, struct err *err)
 {
 	struct slice rest = buf_slice(&c->missed), bytes;
 	while (bytes_cut(&rest, ID_SIZE, &bytes))
-		for (size_t i = 0; i < c->have->count; i++) {
-			struct slice key = c->have->list[i].key;
-			if (key.ptr[0] == KEY_REF && memcmp(key.ptr + 1, bytes.ptr, ID_SIZE) == 0)
-				return err_temporary(err, ERR_DAMAGED,
-					"a body of his is missing here: see rookery store check");
-		}
+		if (has_body(c->have, bytes))
+			return err_temporary(err, ERR_DAMAGED,
+				"a body of his is missing here: see rookery store check");
 	return 0;
 }
 

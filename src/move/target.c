@@ -154,7 +154,7 @@ static int rows(struct serving *s)
 		return not_ours(s);
 	int r = move_account_rows(options(s)->store, NULL, s->q->account, &rows, s->err);
 	if (r == 0)
-		r = move_account_absent(options(s)->store, &rows, &absent, s->err);
+		r = move_account_absent(options(s)->store, &rows, false, &absent, s->err);
 	if (r == 0) {
 		bytes_add_varint(s->answer, absent.len / ID_SIZE);
 		buf_add_slice(s->answer, buf_slice(&absent));
@@ -202,7 +202,7 @@ static int compare(struct serving *s, bool *ret_same)
 		r == 0 && rows.count == s->q->rows && move_account_digest(&rows) == s->q->digest;
 	buf_add_byte(s->answer, *ret_same ? 1 : 0);
 	if (*ret_same)
-		r = move_account_absent(options(s)->store, &rows, s->answer, s->err);
+		r = move_account_absent(options(s)->store, &rows, true, s->answer, s->err);
 	mirror_rows_free(&rows);
 	return r;
 }

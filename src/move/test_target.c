@@ -53,21 +53,13 @@ static void nothing(void *context, struct id blob)
 {
 }
 
-/* What differs goes over, as the driver of a move does it. */
-static void copy(struct fixture_pair *f)
+static void send_bodies(struct fixture_pair *f, struct slice ids)
 {
-	struct mirror_rows have = MIRROR_ROWS_NONE, want = MIRROR_ROWS_NONE;
-	struct store_batch batch;
+	AUTO(buf_free) struct buf bodies = BUF(1 << 20);
 	struct store_db *db;
 	const struct store_driver *driver = store_driver_of(f->from.store, &db);
-	AUTO(buf_free) struct buf bodies = BUF(1 << 20);
-	store_batch_init(&batch);
-	done(move_account_rows(f->to.store, NULL, f->account, &have, &f->err));
-	done(move_account_rows(f->from.store, NULL, f->account, &want, &f->err));
-	mirror_rows_diff(&have, &want, &batch, nothing, NULL);
-	done(ask(f, (struct move_request){.type = MOVE_APPLY, .rest = buf_slice(&batch.bytes)}));
-	struct slice absent = buf_slice(&f->answer), bytes;
-	while (bytes_cut(&absent, ID_SIZE, &bytes)) {
+	struct slice bytes;
+	while (bytes_cut(&ids, ID_SIZE, &bytes)) {
 		struct id blob;
 		uint64_t len;
 		memcpy(blob.bytes, bytes.ptr, ID_SIZE);
@@ -76,6 +68,21 @@ static void copy(struct fixture_pair *f)
 		done(driver->blob_read(db, blob, 0, len, &bodies, &f->err));
 	}
 	done(ask(f, (struct move_request){.type = MOVE_BODIES, .rest = buf_slice(&bodies)}));
+}
+
+/* What differs goes over, as the driver of a move does it. */
+static void copy(struct fixture_pair *f)
+{
+	struct mirror_rows have = MIRROR_ROWS_NONE, want = MIRROR_ROWS_NONE;
+	struct store_batch batch;
+	AUTO(buf_free) struct buf absent = BUF(1 << 16);
+	store_batch_init(&batch);
+	done(move_account_rows(f->to.store, NULL, f->account, &have, &f->err));
+	done(move_account_rows(f->from.store, NULL, f->account, &want, &f->err));
+	mirror_rows_diff(&have, &want, &batch, nothing, NULL);
+	done(ask(f, (struct move_request){.type = MOVE_APPLY, .rest = buf_slice(&batch.bytes)}));
+	buf_add_slice(&absent, buf_slice(&f->answer));
+	send_bodies(f, buf_slice(&absent));
 	store_batch_free(&batch);
 	mirror_rows_free(&have);
 	mirror_rows_free(&want);
@@ -167,6 +174,79 @@ static void bodies_that_are_missing_are_asked_for_before_the_end(void **state)
 	store_batch_free(&batch);
 	mirror_rows_free(&want);
 	buf_free(&rows);
+	end_test(&f);
+}
+
+/* As far as any row may have come when a node dies. */
+static void a_copy_that_broke_off_anywhere_is_gone_on_with(void **state)
+{
+	size_t total = SIZE_MAX;
+	for (size_t most = 0; most < total; most++) {
+		struct fixture_pair f;
+		struct mirror_rows none = MIRROR_ROWS_NONE, want = MIRROR_ROWS_NONE;
+		struct store_batch batch;
+		struct slice key, value;
+		enum store_op op;
+		bool bad;
+		begin_test(&f);
+		done(ask_plain(&f, MOVE_BEGIN));
+		store_batch_init(&batch);
+		done(move_account_rows(f.from.store, NULL, f.account, &want, &f.err));
+		mirror_rows_diff(&none, &want, &batch, nothing, NULL);
+		total = want.count;
+		struct slice rest = buf_slice(&batch.bytes);
+		for (size_t i = 0; i < most; i++) {
+			struct slice before = rest;
+			assert_true(store_batch_next(&rest, &op, &key, &value, &bad));
+			before.len -= rest.len;
+			done(ask(&f, (struct move_request){.type = MOVE_APPLY, .rest = before}));
+		}
+		f.run = id_new();
+		done(ask_plain(&f, MOVE_BEGIN));
+		copy(&f);
+		done(finish(&f));
+		assert_int_equal(f.answer.data[0], 1);
+		if (f.answer.len > 1) { /* bodies of rows that were there before */
+			struct slice absent = slice_from(buf_slice(&f.answer), 1);
+			AUTO(buf_free) struct buf ids = BUF(1 << 16);
+			buf_add_slice(&ids, absent);
+			send_bodies(&f, buf_slice(&ids));
+			done(finish(&f));
+		}
+		assert_int_equal(f.answer.len, 1);
+		done(ask_plain(&f, MOVE_OPEN));
+		store_batch_free(&batch);
+		mirror_rows_free(&want);
+		end_test(&f); /* looks whether each body is kept alive, and no other */
+	}
+}
+
+static void an_object_that_gets_another_body_lets_the_old_one_go(void **state)
+{
+	struct fixture_pair f;
+	struct store_write *w;
+	struct store_collection *c;
+	struct store_object o;
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct store_collection inbox;
+	begin_test(&f);
+	done(ask_plain(&f, MOVE_BEGIN));
+	copy(&f);
+	done(store_find_collection(
+		f.from.store, f.account, STORE_MAILBOX, SLICE("INBOX"), &arena, &inbox, &f.err));
+	done(store_write_begin(f.from.store, &f.account, 1, &w, &f.err));
+	done(store_write_collection(w, f.account, inbox.id, &c, &f.err));
+	done(store_write_get_object(w, c, 1, &o, &f.err));
+	o.blob = store_write_blob(w, SLICE("a new body"));
+	done(store_write_object(w, c, &o, SLICE_NONE, &f.err));
+	done(store_write_get_object(w, c, 2, &o, &f.err));
+	done(store_write_object_gone(w, c, &o, &f.err));
+	done(store_write_commit(w, &f.err));
+	copy(&f);
+	done(finish(&f));
+	assert_int_equal(f.answer.data[0], 1);
+	assert_int_equal(f.answer.len, 1);
+	done(ask_plain(&f, MOVE_OPEN));
 	end_test(&f);
 }
 
@@ -288,6 +368,8 @@ int main(void)
 		cmocka_unit_test(who_arrives_is_let_in_at_the_end),
 		cmocka_unit_test(what_differs_is_told_and_opens_nothing),
 		cmocka_unit_test(bodies_that_are_missing_are_asked_for_before_the_end),
+		cmocka_unit_test(a_copy_that_broke_off_anywhere_is_gone_on_with),
+		cmocka_unit_test(an_object_that_gets_another_body_lets_the_old_one_go),
 		cmocka_unit_test(another_run_changes_nothing),
 		cmocka_unit_test(who_does_not_come_leaves_nothing),
 		cmocka_unit_test(rows_of_others_are_not_taken),
