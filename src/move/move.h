@@ -26,6 +26,8 @@ struct move_options {
 	const atomic_bool *stopping;
 	/* Somebody who came lives here from now on. */
 	void (*opened)(void *context, const struct directory_user *user);
+	/* Somebody lives elsewhere from now on. */
+	void (*left)(void *context, struct id account);
 	void *context;
 };
 struct move_node *move_node_new(const struct move_options *options);
@@ -59,7 +61,8 @@ struct move_outcome {
 /* Moves him, or goes on with a move that was cut short. Negative: `err` says where he is now. */
 int move_user(struct move_node *node, const struct move_order *order,
 	struct move_outcome *ret_outcome, struct err *err) WARN_UNUSED;
-/* Ends a move that has not opened at the other side: he works here again. */
+/* Ends a move that has not opened at the other side: he works here again. At the node that takes
+ * him in, only as long as part of him is there: then that goes. */
 int move_undo(struct move_node *node, struct slice user, struct err *err) WARN_UNUSED;
 /* Who has left: what lies here of him goes. */
 int move_forget(struct move_node *node, struct slice user, struct err *err) WARN_UNUSED;

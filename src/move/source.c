@@ -1,9 +1,8 @@
 /* The node that has the user drives: docs/move.md has the steps, and what a crash in each leaves.
  */
-#include "move/node_internal.h"
+#include "move/target_internal.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/wait.h"
 #include "move/account.h"
 
@@ -204,17 +203,19 @@ static int bring_all(struct moving *m)
 	return r;
 }
 
-/* Before the flip: he works here, as if nothing had been. */
+/* Nothing was flipped: he works here, as if nothing had been. A mark may be on the disk though
+ * setting it has failed. */
 static int let_in_again(struct moving *m)
 {
+	const unsigned may = STATE(MOVE_COPYING) | STATE(MOVE_HELD) | STATE(MOVE_FLIPPING);
 	struct err why = *m->err;
-	if (m->mark.state == MOVE_HELD) {
-		if (set_state(m, MOVE_COPYING, STATE(MOVE_HELD), m->mark.run) < 0)
-			log_error(NULL, "a user is still held", F_SLICE("user", m->mark.user),
-				F_ERR(m->err));
-		*m->err = why;
-	}
-	return fail(m, "not moved, he works here as before");
+	int r = set_state(m, MOVE_COPYING, may, m->mark.run);
+	if (r < 0)
+		log_error(
+			NULL, "a user is still held", F_SLICE("user", m->mark.user), F_ERR(m->err));
+	*m->err = why;
+	return fail(m, r < 0 ? "not moved, and still held: give the same command again"
+			     : "not moved, he works here as before");
 }
 
 /* --- from the flip on */
@@ -290,13 +291,8 @@ static int open_there(struct moving *m)
 static int end_move(struct moving *m)
 {
 	int r = flip(m);
-	if (r < 0 && m->err->class == ERR_PERMANENT && !m->mark.flipped_by_other) {
-		struct err why = *m->err;
-		if (set_state(m, MOVE_COPYING, STATE(MOVE_FLIPPING), m->mark.run) == 0) {
-			*m->err = why;
-			return let_in_again(m);
-		}
-	}
+	if (r < 0 && m->err->class == ERR_PERMANENT && !m->mark.flipped_by_other)
+		return let_in_again(m);
 	if (r == 0)
 		r = open_there(m);
 	if (r < 0)
@@ -306,6 +302,8 @@ static int end_move(struct moving *m)
 		m->outcome->held_ms = clock_mono_ms() - m->held_since_ms;
 	directory_flush(options(m)->directory, m->mark.user);
 	r = set_state(m, MOVE_LEFT, STATE(MOVE_FLIPPING), m->mark.run);
+	if (r == 0 && options(m)->left)
+		options(m)->left(options(m)->context, m->mark.account);
 	return r < 0 ? fail(m, "he has moved; give the same command again to note that here") : 0;
 }
 
@@ -403,6 +401,14 @@ static int undo_flipping(struct moving *m)
 	return r < 0 ? r : set_state(m, MOVE_NONE, STATE(MOVE_FLIPPING), m->mark.run);
 }
 
+static int drop_here(struct moving *m)
+{
+	AUTO(buf_free) struct buf answer = BUF(MOVE_GREETING_MAX);
+	const struct move_request q = {
+		.type = MOVE_DROP, .account = m->mark.account, .run = m->mark.run};
+	return move_target_serve(m->node, &q, &answer, m->err);
+}
+
 static int undo(struct moving *m)
 {
 	switch (m->mark.state) {
@@ -416,10 +422,12 @@ static int undo(struct moving *m)
 	case MOVE_FORGOTTEN:
 		return err_permanent(m->err, ERR_IN_USE,
 			"he lives at %.*s: move him back from there", SLICE_ARG(m->mark.to));
-	case MOVE_ARRIVING:
+	case MOVE_ARRIVING: /* who brought him may be lost; if he is not, he hears of it */
+		return drop_here(m);
 	case MOVE_ARRIVED:
 		return err_permanent(m->err, ERR_IN_USE,
-			"he is on his way to this node: undo it at %.*s", SLICE_ARG(m->mark.from));
+			"all of him is here, and the directory may say so: undo it at %.*s",
+			SLICE_ARG(m->mark.from));
 	default:
 		return err_permanent(m->err, ERR_ABSENT, "there is no move to be undone");
 	}

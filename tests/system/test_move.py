@@ -402,6 +402,34 @@ def test_kills_under_load_lose_nothing(world: World) -> None:
         assert node.run("store", "check")["damage"] == 0
 
 
+def test_what_came_of_him_may_be_dropped_where_the_other_node_is_lost(world: World) -> None:
+    user = world.user(20)
+    a, b = world.a, world.b
+    assert "is not being moved" in refusal(a, "user", "move", user, "--undo")
+    (target,) = b.roles()
+    going = a.begin(*a.move_words(user, b, "--no-flip"))
+    await_mark(b, user, "arrived")
+    assert "undo it at" in refusal(b, "user", "move", user, "--undo")
+    a.kill()
+    a.start()
+    going.wait(PATIENCE)
+    a.run("user", "move", user, "--undo")
+    assert_he_works(a, user)
+    # half of him
+    os.kill(target, signal.SIGSTOP)
+    going = a.begin(*a.move_words(user, b))
+    time.sleep(0.5)
+    a.kill()
+    os.kill(target, signal.SIGCONT)
+    going.wait(PATIENCE)
+    a.start()
+    assert_he_works(a, user)
+    if b.marks().get(user) == "arriving":
+        b.run("user", "move", user, "--undo")
+    assert user not in b.marks()
+    a.move(user, b)
+
+
 class Mirrored:
     """A node alone, and two that are each the other's mirror."""
 

@@ -19,6 +19,11 @@ static void opened(void *context, const struct directory_user *user)
 			F_ERR(&err));
 }
 
+static void left(void *context, struct id account)
+{
+	mail_domain_leave(((const struct store_move *)context)->mail, account);
+}
+
 static int read_secret(const char *file, struct store_move *m, struct err *err)
 {
 	if (!file[0])
@@ -45,6 +50,7 @@ int store_move_open(const struct conf_settings *settings, const struct move_opti
 	o.secret = m->secret;
 	o.authorities = settings->store.move_authorities;
 	o.opened = opened;
+	o.left = left;
 	o.context = m;
 	m->node = move_node_new(&o);
 	m->barred = move_barred_new(o.directory, m->marks);

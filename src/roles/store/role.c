@@ -214,6 +214,7 @@ static int serve(struct role *role, struct state *s, const struct role_listener 
 /* Accounts of domains that have a limit are counted together, from the start on. */
 struct joining {
 	struct mail *mail;
+	struct move_marks *marks; /* who lives elsewhere counts there */
 	struct err *err;
 	int result;
 };
@@ -230,7 +231,7 @@ static int unless_damaged(int r, const struct err *err)
 static bool join(void *context, const struct directory_user *u)
 {
 	struct joining *j = context;
-	if (!id_is_none(u->domain_id))
+	if (!id_is_none(u->domain_id) && !move_marks_is_barred(j->marks, u->account))
 		j->result = unless_damaged(
 			mail_domain_join(j->mail, u->account, u->domain_id, j->err), j->err);
 	return j->result == 0;
@@ -238,7 +239,7 @@ static bool join(void *context, const struct directory_user *u)
 
 static int join_all(struct state *s, struct err *err)
 {
-	struct joining joining = {.mail = s->floors.mail, .err = err};
+	struct joining joining = {.mail = s->floors.mail, .marks = s->move.marks, .err = err};
 	if (store_directory_is_elsewhere(s->role->settings)) /* which has no limits of domains */
 		return 0;
 	int r = directory_user_scan(s->floors.directory, SLICE(""), SLICE(""), join, &joining, err);
@@ -305,7 +306,7 @@ static int open_role(struct role *role, struct err *err)
 	s->locks = pop3_locks_new();
 	s->throttle = role_throttle_new(role);
 	s->sessions = directory_sessions_new();
-	if (join_all(s, err) < 0 || open_moves(role, s, err) < 0)
+	if (open_moves(role, s, err) < 0 || join_all(s, err) < 0)
 		return -1;
 	make_services(role, s);
 	const struct conf_list *trusted = &role->settings->store.junk_trusted;
