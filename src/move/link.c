@@ -17,17 +17,20 @@ struct move_link {
 	char host[HOST_MAX], port[PORT_MAX];
 };
 
+struct slice move_host_alone(struct slice host)
+{
+	ssize_t colon = slice_find(host, ':'), end = slice_find(host, ']');
+	if (slice_starts(host, SLICE("[")) && end > 0)
+		return slice_sub(host, 0, (size_t)end + 1);
+	bool has_port = colon >= 0 && slice_find(slice_from(host, (size_t)colon + 1), ':') < 0;
+	return has_port ? slice_sub(host, 0, (size_t)colon) : host;
+}
+
 static bool split(struct move_link *link, struct slice text)
 {
-	struct slice host = text, port = SLICE_NONE;
-	ssize_t colon = slice_find(text, ':'), end = slice_find(text, ']');
-	if (slice_starts(text, SLICE("[")) && end > 0) {
-		host = slice_sub(text, 1, (size_t)end - 1);
-		port = slice_from(text, (size_t)end + 1);
-	} else if (colon >= 0 && slice_find(slice_from(text, (size_t)colon + 1), ':') < 0) {
-		host = slice_sub(text, 0, (size_t)colon);
-		port = slice_from(text, (size_t)colon);
-	}
+	struct slice host = move_host_alone(text), port = slice_from(text, host.len);
+	if (slice_starts(host, SLICE("[")))
+		host = slice_sub(host, 1, host.len - 2);
 	uint64_t number = MOVE_PORT;
 	if (port.len > 0 &&
 		(port.ptr[0] != ':' || !slice_to_u64(slice_from(port, 1), UINT16_MAX, &number) ||

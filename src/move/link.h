@@ -7,6 +7,9 @@
 
 enum { MOVE_PORT = 8130 };
 
+/* Of "host:143" only "host": where it listens for moves unless it is told. */
+struct slice move_host_alone(struct slice host);
+
 struct move_link;
 struct move_link_options {
 	struct slice host;       /* "host", "host:port", "[v6]:port" */

@@ -123,7 +123,7 @@ static void new_mark(struct moving *m)
 		.user = m->user.name,
 		.from = m->order->from,
 		.to = m->order->to,
-		.at = m->order->at.len > 0 ? m->order->at : m->order->to,
+		.at = m->order->at.len > 0 ? m->order->at : move_host_alone(m->order->to),
 		.since = clock_wall(),
 		.flipped_by_other = m->order->no_flip,
 	};

@@ -1,10 +1,12 @@
-"""Two store nodes on loopback between which users move, and clients that compare what they see there."""
+"""Store nodes on loopback between which users move, and clients that compare what they see there."""
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -136,3 +138,20 @@ def seen_by_client(node: Backend, user: str) -> dict[str, Any]:
         seen[f"{text} since"] = told(later.of("FETCH") + later.of("VANISHED"))
     client.close()
     return seen
+
+
+def refusal(node: Backend, *words: str) -> str:
+    done = node.command(*words)
+    assert done.returncode != 0, done.stdout
+    return str(json.loads(done.stdout)["error"])
+
+
+def assert_he_works(node: Backend, user: str) -> None:
+    assert node.login(user) == "" and node.deliver(user, message("works")) == 250
+
+
+def await_mark(node: Backend, user: str, state: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while node.marks().get(user) != state:
+        assert time.monotonic() < end
+        time.sleep(0.002)

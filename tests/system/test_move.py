@@ -1,29 +1,21 @@
 """A user moves from one store node to another while he works."""
 
-import itertools
-import json
 import os
 import random
 import shutil
 import signal
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from backends import DOMAIN, ROOT, Backend, certificate, message, ports, seen_by_client
+from backends import DOMAIN, Backend, assert_he_works, await_mark, message, refusal, seen_by_client
 from faults import FULL, Faults
 from halves import PASSWORD
-from imap_client import Imap
-from postgresql import Postgresql
-from postgresql import why_not as postgresql_why_not
+from move_load import run_load
 from shape import PATIENCE
-from slapd import BASE, Slapd
-from slapd import why_not as slapd_why_not
 
-LDAP_DOMAIN = "halves.test"
 KILLS = int(os.environ.get("MOVE_KILLS", "8"))
 
 
@@ -121,129 +113,6 @@ def test_he_may_move_back_and_only_what_is_new_goes_over(world: World) -> None:
     assert seen_by_client(world.b, user) == before
 
 
-class Proxy:
-    """Goes where the user was last; told to try again, it asks the directory."""
-
-    def __init__(self, world: World, user: str) -> None:
-        self.world, self.user = world, user
-        self.node = world.a
-        self.turn()
-
-    def turn(self) -> None:
-        done = self.world.a.command("user", "show", self.user)
-        if done.returncode == 0:
-            there = json.loads(done.stdout)["to_host"] == self.world.b.where
-            self.node = self.world.b if there else self.world.a
-
-
-class Deliverer(threading.Thread):
-    def __init__(self, world: World, user: str, name: str) -> None:
-        super().__init__()
-        self.proxy, self.user, self.label = Proxy(world, user), user, name
-        self.taken: list[str] = []
-        self.unsure: list[str] = []  # nobody said whether they were taken
-        self.refused: list[int] = []
-        self.stopping = threading.Event()
-        self.ended = False  # in order
-
-    def run(self) -> None:
-        for i in itertools.count():
-            if self.stopping.is_set():
-                self.ended = True
-                return
-            name = f"{self.label}-{i}"
-            while (code := self.proxy.node.deliver(self.user, message(name, i % 7 * 300))) != 250:
-                if code == 0:
-                    self.unsure.append(name)
-                elif code != 451:
-                    self.refused.append(code)
-                    return
-                self.proxy.turn()
-            self.taken.append(name)
-
-
-class Flagger(threading.Thread):
-    """Sets keywords of its own on the first messages, one after the other."""
-
-    def __init__(self, world: World, user: str, label: str) -> None:
-        super().__init__()
-        self.proxy, self.user, self.label = Proxy(world, user), user, label
-        self.done: list[tuple[int, str]] = []
-        self.refused: list[str] = []
-        self.stopping = threading.Event()
-        self.ended = False  # in order
-
-    def run(self) -> None:
-        client: Imap | None = None
-        for i in itertools.count():
-            if self.stopping.is_set():
-                self.ended = True
-                return
-            uid, keyword = i % 20 + 1, f"{self.label}{i // 20 % 20}"
-            while True:
-                try:
-                    if client is None:
-                        client = Imap(self.proxy.node.node)
-                        answer = client.command(f'LOGIN "{self.user}" {PASSWORD}')
-                        if answer.status == "OK":
-                            answer = client.command("SELECT INBOX")
-                    else:
-                        answer = client.command(f"UID STORE {uid} +FLAGS ({keyword})")
-                        if answer.status == "OK":
-                            self.done.append((uid, keyword))
-                            break
-                    if answer.status == "OK":
-                        continue
-                    if answer.code != "UNAVAILABLE":
-                        self.refused.append(f"{answer.status} {answer.code}")
-                        return
-                except (EOFError, OSError):
-                    pass
-                except AssertionError as error:  # "* BYE" in place of an answer is read as untagged
-                    self.refused.append(str(error))
-                    return
-                if client:
-                    client.close()
-                client = None
-                self.proxy.turn()
-
-
-def run_load(world: World, user: str, move: Callable[[], None]) -> None:
-    """Nothing that was answered is lost, nothing is there twice."""
-    deliverers = [Deliverer(world, user, f"d{n}") for n in range(3)]
-    flaggers = [Flagger(world, user, f"k{n}x") for n in range(2)]
-    threads = [*deliverers, *flaggers]
-    for thread in threads:
-        thread.start()
-    try:
-        move()
-    finally:
-        for thread in threads:
-            thread.stopping.set()
-        for thread in threads:
-            thread.join(PATIENCE)
-    for thread in threads:
-        assert thread.ended and not thread.refused
-    node = next(node for node in (world.a, world.b) if node.login(user) == "")
-    client = node.imap(user)
-    client.ok("SELECT INBOX")
-    fetched = client.ok("UID FETCH 1:* (UID FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])").of("FETCH")
-    client.close()
-    subjects: Counter[str] = Counter()
-    flags: dict[int, set[str]] = {}
-    for _, values in fetched:
-        pairs = dict(zip(values[::2], values[1::2], strict=True))
-        flags[pairs["UID"]] = set(pairs["FLAGS"])
-        subjects[next(bytes(v) for v in values if isinstance(v, bytes)).decode().split()[1]] += 1
-    for deliverer in deliverers:
-        assert len(deliverer.taken) > 3
-        sure = set(deliverer.taken) - set(deliverer.unsure)
-        assert {name: subjects[name] for name in sure if subjects[name] != 1} == {}
-        assert {name for name in deliverer.taken if subjects[name] < 1} == set()
-    for flagger in flaggers:
-        assert flagger.done and {(uid, key) for uid, key in flagger.done if key not in flags[uid]} == set()
-
-
 def test_under_load_nothing_is_lost_and_nothing_doubled(world: World) -> None:
     user = world.user(300)
 
@@ -256,16 +125,6 @@ def test_under_load_nothing_is_lost_and_nothing_doubled(world: World) -> None:
     run_load(world, user, there_and_back)
     for node in (world.a, world.b):
         assert node.run("store", "check")["damage"] == 0
-
-
-def refusal(node: Backend, *words: str) -> str:
-    done = node.command(*words)
-    assert done.returncode != 0, done.stdout
-    return str(json.loads(done.stdout)["error"])
-
-
-def assert_he_works(node: Backend, user: str) -> None:
-    assert node.login(user) == "" and node.deliver(user, message("works")) == 250
 
 
 def test_what_can_not_be_is_refused_and_he_works_on(world: World, tmp_path: Path) -> None:
@@ -319,13 +178,6 @@ def test_who_tells_the_directory_himself_is_waited_for(world: World) -> None:
     a.run("user", "set", user, "--to-host", b.where)
     assert going.wait(PATIENCE) == 0
     assert_he_works(b, user)
-
-
-def await_mark(node: Backend, user: str, state: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while node.marks().get(user) != state:
-        assert time.monotonic() < end
-        time.sleep(0.002)
 
 
 def test_a_move_that_waits_at_the_flip_survives_both_nodes_and_may_be_undone(world: World) -> None:
@@ -430,55 +282,6 @@ def test_what_came_of_him_may_be_dropped_where_the_other_node_is_lost(world: Wor
     a.move(user, b)
 
 
-class Mirrored:
-    """A node alone, and two that are each the other's mirror."""
-
-    def __init__(self, folder: Path) -> None:
-        self.a = Backend(folder, "a", "")
-        self.b, self.c = (Backend(folder, name, "", mirrored=True) for name in ("b", "c"))
-        for node in (self.a, self.b, self.c):
-            node.start()
-        made = self.b.run("mirror", "pair", f"127.0.0.1:{self.c.mirror}")
-        self.c.run("mirror", "pair", f"127.0.0.1:{self.b.mirror}", made["key"])
-        end = time.monotonic() + PATIENCE
-        while {node.run("mirror", "status")["state"] for node in (self.b, self.c)} != {"in sync"}:
-            assert time.monotonic() < end
-            time.sleep(0.02)
-        for node in (self.a, self.b):
-            node.run("domain", "add", DOMAIN)
-
-
-def test_a_mirror_takes_him_in_and_gives_him_back_at_either_node(tmp_path: Path) -> None:
-    world = Mirrored(tmp_path)
-    a, b, c = world.a, world.b, world.c
-    user = f"ann@{DOMAIN}"
-    try:
-        a.run("user", "add", user, text=f"{PASSWORD}\n")
-        for i in range(50):
-            assert a.deliver(user, message(f"m{i}")) == 250
-        before = seen_by_client(a, user)
-        a.move(user, b)
-        for node in (b, c):
-            assert seen_by_client(node, user) == before
-            assert node.marks()[user] == "lives here"
-        assert c.deliver(user, message("by the other one")) == 250
-        before = seen_by_client(b, user)
-        going = c.begin("user", "move", user, b.where, a.where, "--at", f"127.0.0.1:{a.moves}", "--no-flip")
-        await_mark(c, user, "flipping")
-        for node in (b, c):
-            assert node.login(user) == "UNAVAILABLE" and node.deliver(user, message("now")) == 451
-        c.run("user", "set", user, "--to-host", a.where)
-        assert going.wait(PATIENCE) == 0
-        assert seen_by_client(a, user) == before
-        b.run("user", "move", user, "--forget")
-        assert b.run("mirror", "verify")["damage"] == 0
-        for node in (a, b, c):
-            assert node.run("store", "check")["damage"] == 0
-    finally:
-        for node in (a, b, c):
-            node.remove()
-
-
 def test_a_kill_at_any_moment_leaves_him_whole_on_one_side(world: World) -> None:
     user = world.user(400)
     here, there = world.a, world.b
@@ -505,156 +308,3 @@ def test_a_kill_at_any_moment_leaves_him_whole_on_one_side(world: World) -> None
     print("a kill found him:", dict(states))
     for node in (here, there):
         assert node.run("store", "check")["damage"] == 0
-
-
-class Elsewhere:
-    """Two back ends with a directory that both ask."""
-
-    def __init__(self, folder: Path, block: Callable[[Backend], str]) -> None:
-        self.a, self.b = Backend(folder, "a", ""), Backend(folder, "b", "")
-        for node in (self.a, self.b):
-            node.config.write_text(node.config.read_text() + block(node))
-            node.start()
-
-    def remove(self) -> None:
-        self.a.remove()
-        self.b.remove()
-
-    def host(self, user: str) -> str | None:
-        self.a.run("directory", "flush", user)
-        return str(self.a.run("directory", "test", user)["to_host"])
-
-    def move_there_and_back(self, user: str) -> None:
-        for i in range(10):
-            assert self.a.deliver(user, message(f"m{i}")) == 250
-        before = seen_by_client(self.a, user)
-        for here, there in ((self.a, self.b), (self.b, self.a), (self.a, self.b)):
-            assert here.login(user) == ""
-            here.move(user, there)
-            assert self.host(user) == there.where
-            assert seen_by_client(there, user) == before
-            # asked as a directory, the node that he has left tells of him as before
-            assert here.run("directory", "test", user, "--service", "imap")["login"] == "allowed"
-            assert here.login(user) == "UNAVAILABLE" and here.deliver(user, message("late")) == 451
-        self.a.run("user", "move", user, "--forget")
-        assert self.a.run("directory", "test", user, "--service", "imap")["login"] == "allowed"
-        assert self.a.login(user) == "UNAVAILABLE" and self.a.deliver(user, message("late")) == 451
-        assert_he_works(self.b, user)
-
-
-def person(name: str, number: int) -> str:
-    return (f"dn: uid={name},{BASE}\nobjectClass: inetOrgPerson\nobjectClass: rookeryUser\nuid: {name}\ncn: {name}\n"
-            f"sn: {name}\nuserPassword: {PASSWORD}\nmail: {name}@{LDAP_DOMAIN}\n"
-            f"entryUUID: 00000000-0000-4000-8000-{number:012d}\n\n")  # fmt: skip
-
-
-class Ldap(Elsewhere):
-    def __init__(self, folder: Path) -> None:
-        certificate.authority(folder)
-        chain, key = certificate.issue(folder, folder / "ldap")
-        people = "".join(person(name, n) for n, name in enumerate(("ann", "bob", "sue", "tom")))
-        self.server = Slapd(folder / "slapd", f"dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\ndc: halves\n"
-                            f"o: Halves\n\n{people}", chain, key)  # fmt: skip
-        super().__init__(folder, self.block)
-
-    def block(self, node: Backend, writer: str = f"cn=admin,{BASE}", password: str = "admin") -> str:
-        (node.place / "reader").write_text("admin\n")
-        (node.place / "writer").write_text(f"{password}\n")
-        return (f'directory {{\n    driver ldap;\n    ldap {{\n        servers "{self.server.plain}";\n        base "{BASE}";\n'
-                f'        bind_dn "cn=admin,{BASE}";\n        password_file {node.place}/reader;\n'
-                f'        domains {LDAP_DOMAIN};\n        timeout 2s;\n'
-                f'        write_bind_dn "{writer}";\n        write_password_file {node.place}/writer;\n    }}\n}}\n')  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def ldap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ldap]:
-    if reason := slapd_why_not():
-        pytest.skip(reason)
-    world = Ldap(tmp_path_factory.mktemp("ldap"))
-    yield world
-    world.remove()
-    world.server.stop()
-
-
-def test_ldap_is_told_where_he_lives(ldap: Ldap) -> None:
-    ldap.move_there_and_back(f"ann@{LDAP_DOMAIN}")
-
-
-def test_mail_that_lies_there_without_a_move_is_not_taken_for_his(ldap: Ldap) -> None:
-    user = f"bob@{LDAP_DOMAIN}"
-    assert ldap.a.deliver(user, message("here")) == 250
-    assert ldap.b.deliver(user, message("there")) == 250
-    assert "has 1 messages there" in refusal(ldap.a, *ldap.a.move_words(user, ldap.b))
-    for node in (ldap.a, ldap.b):
-        assert_he_works(node, user)
-    client = ldap.b.imap(user)
-    client.ok("SELECT INBOX")
-    client.ok("UID STORE 1:* +FLAGS (\\Deleted)")
-    client.ok("EXPUNGE")
-    assert ldap.a.move(user, ldap.b)["messages"] == 2
-    assert client.wait_for("BYE")[1] == "UNAVAILABLE"  # what he had open there was another mailbox
-    assert_he_works(ldap.b, user)
-
-
-def test_a_directory_that_may_not_be_written_is_heard_of_before_he_is_held(ldap: Ldap) -> None:
-    user = f"sue@{LDAP_DOMAIN}"
-    assert ldap.a.deliver(user, message("here")) == 250
-    text = ldap.a.config.read_text()
-    ldap.a.config.write_text(text.replace(f'write_bind_dn "cn=admin,{BASE}"', f'write_bind_dn "uid=tom,{BASE}"'))
-    (ldap.a.place / "writer").write_text(f"{PASSWORD}\n")
-    ldap.a.stop()
-    ldap.a.start()
-    try:
-        assert "can't be told" in refusal(ldap.a, *ldap.a.move_words(user, ldap.b))
-        assert_he_works(ldap.a, user)
-        assert user not in ldap.a.marks()
-    finally:
-        ldap.a.stop()
-        ldap.a.config.write_text(text)
-        (ldap.a.place / "writer").write_text("admin\n")
-        ldap.a.start()
-
-
-def test_a_directory_that_hangs_at_the_flip_is_asked_again(ldap: Ldap) -> None:
-    user = f"tom@{LDAP_DOMAIN}"
-    for i in range(400):  # so that the copy takes a while
-        assert ldap.a.deliver(user, message(f"m{i}", 60000)) == 250
-    before = seen_by_client(ldap.a, user)
-    going = ldap.a.begin(*ldap.a.move_words(user, ldap.b))
-    await_mark(ldap.a, user, "copying")
-    ldap.server.process.send_signal(signal.SIGSTOP)
-    try:
-        await_mark(ldap.a, user, "flipping")
-        time.sleep(1)
-        ldap.a.kill()
-        assert going.wait(PATIENCE) != 0
-    finally:
-        ldap.server.process.send_signal(signal.SIGCONT)
-    ldap.a.start()
-    assert ldap.a.login(user) == "UNAVAILABLE"
-    assert ldap.a.move(user, ldap.b)["resumed"]
-    assert ldap.host(user) == ldap.b.where
-    assert seen_by_client(ldap.b, user) == before
-
-
-@pytest.mark.skipif(bool(postgresql_why_not()), reason=postgresql_why_not())
-def test_postgresql_is_told_where_he_lives(tmp_path: Path) -> None:
-    (port,) = ports.free(1)
-    database = Postgresql(port)
-    database.start()
-    database.sql("CREATE DATABASE rookery;", "postgres")
-    database.sql((ROOT / "deploy" / "directory.sql").read_text())
-    database.sql("CREATE EXTENSION pgcrypto; GRANT UPDATE (to_host) ON rookery_user TO rookery;")
-    database.sql(f"INSERT INTO rookery_domain VALUES ('{DOMAIN}'); INSERT INTO rookery_user (address, password) "
-                 f"VALUES ('ann@{DOMAIN}', crypt('{PASSWORD}', gen_salt('bf', 4)));")  # fmt: skip
-
-    def block(node: Backend) -> str:
-        return (f"directory {{\n    driver postgresql;\n    postgresql {{\n        servers 127.0.0.1:{port};\n"
-                '        move_query "UPDATE rookery_user SET to_host = :to WHERE address = :user";\n    }\n}\n')  # fmt: skip
-
-    world = Elsewhere(tmp_path, block)
-    try:
-        world.move_there_and_back(f"ann@{DOMAIN}")
-    finally:
-        world.remove()
-        database.remove()
