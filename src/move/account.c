@@ -19,12 +19,18 @@ void move_account_drop_references(struct mirror_rows *rows)
 	rows->count = kept;
 }
 
-int move_account_rows(struct store *store, struct store_txn *txn, struct id account,
-	struct mirror_rows *to, struct err *err)
+int move_account_rows(struct store *store, bool locked, struct id account, struct mirror_rows *to,
+	struct err *err)
 {
 	struct store_db *db;
 	const struct store_driver *driver = store_driver_of(store, &db);
-	int r = mirror_rows_load(driver, db, txn, account, to, err);
+	struct store_txn *txn = NULL;
+	int r = locked ? driver->begin(db, &account, 1, &txn, err) : 0;
+	if (r < 0)
+		return r;
+	r = mirror_rows_load(driver, db, txn, account, to, err);
+	if (txn)
+		driver->abort(txn);
 	move_account_drop_references(to);
 	return r;
 }
@@ -254,7 +260,7 @@ int move_account_clear(struct store *store, struct id account, struct err *err)
 	struct mirror_rows rows = MIRROR_ROWS_NONE, none = MIRROR_ROWS_NONE;
 	struct store_batch batch;
 	store_batch_init(&batch);
-	int r = move_account_rows(store, NULL, account, &rows, err);
+	int r = move_account_rows(store, true, account, &rows, err);
 	if (r == 0)
 		mirror_rows_diff(&rows, &none, &batch, no_body, NULL);
 	struct slice rest = buf_slice(&batch.bytes);

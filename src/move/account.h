@@ -9,9 +9,10 @@
 #include "mirror/rows.h"
 #include "store/store.h"
 
-/* All rows, sorted; `txn` as mirror_rows_load(). */
-int move_account_rows(struct store *store, struct store_txn *txn, struct id account,
-	struct mirror_rows *to, struct err *err) WARN_UNUSED;
+/* All rows, sorted. `locked`: as they are at one moment, under the account's lock; else each range
+ * of them as it is when it is read, so that what was just being changed may be there by half. */
+int move_account_rows(struct store *store, bool locked, struct id account, struct mirror_rows *to,
+	struct err *err) WARN_UNUSED;
 /* Takes references out of rows that were read otherwise. */
 void move_account_drop_references(struct mirror_rows *rows);
 /* The body of an object's row; ID_NONE: it has none, or this is another row. */

@@ -161,16 +161,22 @@ static int send_difference(struct move_copy *c, struct mirror_rows *want, const 
 	return r;
 }
 
-int move_copy_round(struct move_copy *c, const char *what, uint64_t *ret_bytes, struct err *err)
+static int copy_rows(
+	struct move_copy *c, const char *what, bool locked, uint64_t *ret_bytes, struct err *err)
 {
 	struct mirror_rows want = MIRROR_ROWS_NONE;
-	int r = move_account_rows(c->node->options.store, NULL, c->account, &want, err);
+	int r = move_account_rows(c->node->options.store, locked, c->account, &want, err);
 	if (r == 0)
 		r = send_difference(c, &want, what, ret_bytes, err);
 	mirror_rows_free(&want);
 	c->outcome->rounds++;
 	c->outcome->sent_rows = c->have->count;
 	return r;
+}
+
+int move_copy_round(struct move_copy *c, const char *what, uint64_t *ret_bytes, struct err *err)
+{
+	return copy_rows(c, what, false, ret_bytes, err);
 }
 
 static bool has_body(const struct mirror_rows *rows, struct slice id)
@@ -225,7 +231,7 @@ static int finish(struct move_copy *c, struct slice user_row, struct err *err)
 		if (answer.data[0] == SAME)
 			r = send_bodies(c, absent, err);
 		else if ((r = move_copy_begin(c, err)) == 0)
-			r = move_copy_round(c, "comparing", &bytes, err);
+			r = copy_rows(c, "comparing", true, &bytes, err);
 		if (r < 0)
 			return r;
 		if (look_at_missed(c, err) < 0)
@@ -239,7 +245,7 @@ int move_copy_finish(struct move_copy *c, struct slice user, struct err *err)
 	struct buf row = BUF(USER_ROW_MAX);
 	struct id account;
 	uint64_t bytes;
-	int r = move_copy_round(c, "the last difference", &bytes, err);
+	int r = copy_rows(c, "the last difference", true, &bytes, err);
 	if (r == 0)
 		r = look_at_missed(c, err);
 	if (r == 0 && c->node->options.internal)

@@ -152,7 +152,7 @@ static int rows(struct serving *s)
 	struct mirror_rows rows = MIRROR_ROWS_NONE;
 	if (!is_ours(s, STATE(MOVE_ARRIVING)))
 		return not_ours(s);
-	int r = move_account_rows(options(s)->store, NULL, s->q->account, &rows, s->err);
+	int r = move_account_rows(options(s)->store, true, s->q->account, &rows, s->err);
 	if (r == 0)
 		r = move_account_absent(options(s)->store, &rows, false, &absent, s->err);
 	if (r == 0) {
@@ -186,18 +186,10 @@ static int bodies(struct serving *s)
 	return move_account_add_bodies(options(s)->store, &change, s->err);
 }
 
-/* Under the account's lock, which the store's own upkeep takes, too. */
 static int compare(struct serving *s, bool *ret_same)
 {
 	struct mirror_rows rows = MIRROR_ROWS_NONE;
-	struct store_db *db;
-	const struct store_driver *driver = store_driver_of(options(s)->store, &db);
-	struct store_txn *txn;
-	int r = driver->begin(db, &s->q->account, 1, &txn, s->err);
-	if (r < 0)
-		return r;
-	r = move_account_rows(options(s)->store, txn, s->q->account, &rows, s->err);
-	driver->abort(txn);
+	int r = move_account_rows(options(s)->store, true, s->q->account, &rows, s->err);
 	*ret_same =
 		r == 0 && rows.count == s->q->rows && move_account_digest(&rows) == s->q->digest;
 	buf_add_byte(s->answer, *ret_same ? 1 : 0);

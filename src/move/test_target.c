@@ -77,8 +77,8 @@ static void copy(struct fixture_pair *f)
 	struct store_batch batch;
 	AUTO(buf_free) struct buf absent = BUF(1 << 16);
 	store_batch_init(&batch);
-	done(move_account_rows(f->to.store, NULL, f->account, &have, &f->err));
-	done(move_account_rows(f->from.store, NULL, f->account, &want, &f->err));
+	done(move_account_rows(f->to.store, false, f->account, &have, &f->err));
+	done(move_account_rows(f->from.store, false, f->account, &want, &f->err));
 	mirror_rows_diff(&have, &want, &batch, nothing, NULL);
 	done(ask(f, (struct move_request){.type = MOVE_APPLY, .rest = buf_slice(&batch.bytes)}));
 	buf_add_slice(&absent, buf_slice(&f->answer));
@@ -95,7 +95,7 @@ static int finish(struct fixture_pair *f)
 	struct id account;
 	done(directory_user_export(f->from.directory, USER, &row, &account, &f->err));
 	assert_true(id_eq(account, f->account));
-	done(move_account_rows(f->from.store, NULL, f->account, &rows, &f->err));
+	done(move_account_rows(f->from.store, false, f->account, &rows, &f->err));
 	int r = ask(f, (struct move_request){.type = MOVE_FINISH,
 			       .digest = move_account_digest(&rows),
 			       .rows = rows.count,
@@ -157,7 +157,7 @@ static void bodies_that_are_missing_are_asked_for_before_the_end(void **state)
 	struct buf rows = BUF(1 << 20);
 	begin_test(&f);
 	done(ask_plain(&f, MOVE_BEGIN));
-	done(move_account_rows(f.from.store, NULL, f.account, &want, &f.err));
+	done(move_account_rows(f.from.store, false, f.account, &want, &f.err));
 	struct mirror_rows none = MIRROR_ROWS_NONE;
 	struct store_batch batch;
 	store_batch_init(&batch);
@@ -191,7 +191,7 @@ static void a_copy_that_broke_off_anywhere_is_gone_on_with(void **state)
 		begin_test(&f);
 		done(ask_plain(&f, MOVE_BEGIN));
 		store_batch_init(&batch);
-		done(move_account_rows(f.from.store, NULL, f.account, &want, &f.err));
+		done(move_account_rows(f.from.store, false, f.account, &want, &f.err));
 		mirror_rows_diff(&none, &want, &batch, nothing, NULL);
 		total = want.count;
 		struct slice rest = buf_slice(&batch.bytes);
