@@ -25,7 +25,7 @@ __attribute__((noinline)) void wait_use(struct waiter *waiter)
 	here = waiter;
 }
 
-static __attribute__((noinline)) struct waiter *waiter_here(void)
+__attribute__((noinline)) struct waiter *wait_here(void)
 {
 	return here;
 }
@@ -50,14 +50,18 @@ bool wait_is_done(const struct wait *wait)
 	return atomic_load(&wait->state) == WAIT_DONE;
 }
 
-void wait_done(struct wait *wait)
+struct waiter *wait_done_by(struct wait *wait)
 {
 	uintptr_t was = atomic_exchange(&wait->state, WAIT_DONE);
 	must(was != WAIT_DONE);
-	if (was) {
-		struct waiter *waiter = (struct waiter *)was;
+	return (struct waiter *)was;
+}
+
+void wait_done(struct wait *wait)
+{
+	struct waiter *waiter = wait_done_by(wait);
+	if (waiter)
 		waiter->resume(waiter);
-	}
 }
 
 /* The sleeper may be gone when the kernel is called: then some other futex gets a wake-up too many,
@@ -101,7 +105,7 @@ bool wait_until(struct wait *wait, int64_t deadline)
 {
 	if (wait_is_done(wait))
 		return true;
-	struct waiter *waiter = waiter_here();
+	struct waiter *waiter = wait_here();
 	return waiter ? waiter->wait(waiter, wait, deadline) : sleep_on(wait, deadline);
 }
 
@@ -118,21 +122,21 @@ void wait_pause(int64_t until)
 
 void wait_give_way(void)
 {
-	struct waiter *waiter = waiter_here();
+	struct waiter *waiter = wait_here();
 	if (waiter)
 		waiter->give_way(waiter);
 }
 
 void wait_block_begin(void)
 {
-	struct waiter *waiter = waiter_here();
+	struct waiter *waiter = wait_here();
 	if (waiter)
 		waiter->block(waiter, true);
 }
 
 void wait_block_end(void)
 {
-	struct waiter *waiter = waiter_here();
+	struct waiter *waiter = wait_here();
 	if (waiter)
 		waiter->block(waiter, false);
 }

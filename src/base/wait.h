@@ -27,6 +27,8 @@ void wait_for(struct wait *wait);
 WARN_UNUSED bool wait_until(struct wait *wait, int64_t deadline);
 /* Any thread, once. The wait's memory is not touched after the waiter may go on. */
 void wait_done(struct wait *wait);
+/* As wait_done(), but the caller resumes who waits, which is returned; NULL: nobody does yet. */
+WARN_UNUSED struct waiter *wait_done_by(struct wait *wait);
 
 /* Until then, clock_mono_ms(), nothing is waited for but the time. */
 void wait_pause(int64_t until);
@@ -59,6 +61,8 @@ struct waiter {
 
 /* Of this thread, from now on; NULL: it sleeps. */
 void wait_use(struct waiter *waiter);
+/* What was set so. */
+struct waiter *wait_here(void);
 /* From now on wait_done() will resume `waiter`. False when it was called already. */
 WARN_UNUSED bool wait_offer(struct wait *wait, struct waiter *waiter);
 /* Takes the offer back: true when wait_done() will not resume the waiter. */

@@ -1,5 +1,7 @@
-/* A blocking client: the same layers as a session, on a socket that is waited for with poll(). */
+/* A client that waits: the same layers as a session, on a socket that is waited for by the epoll
+ * set of the loop that it runs on (awaited.h), or with poll(). */
 #include "net/client_internal.h"
+#include "net/loop_internal.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -10,6 +12,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 enum {
@@ -29,11 +32,21 @@ struct net_client {
 	bool trust_lent;
 	struct buf in, out;
 	size_t in_at;
+	struct net_loop *loop;  /* in whose epoll set it is, with a reference; NULL: none */
+	net_awaited_id awaited; /* its place there */
+	bool watches_output;
 	bool failed;          /* the stream's state is not known: not to be used again */
 	struct err write_err; /* of a write that sent by itself; told by the next flush */
 };
 
-static int wait_ready(struct net_client *client, short events, int64_t until, struct err *err)
+static int too_late(const struct net_client *client, struct err *err)
+{
+	char peer[NET_ADDRESS_TEXT];
+	net_address_text(&client->options.address, peer);
+	return err_temporary(err, ERR_UNAVAILABLE, "%s does not answer in time", peer);
+}
+
+static int poll_for(struct net_client *client, short events, int64_t until, struct err *err)
 {
 	for (;;) {
 		struct pollfd fd = {.fd = client->socket.fd, .events = events};
@@ -47,12 +60,83 @@ static int wait_ready(struct net_client *client, short events, int64_t until, st
 		}
 		if (got < 0 && errno == EINTR)
 			continue;
+		if (got == 0)
+			return too_late(client, err);
 		char peer[NET_ADDRESS_TEXT];
 		net_address_text(&client->options.address, peer);
-		if (got < 0)
-			return err_errno(err, errno, "cannot wait for %s", peer);
-		return err_temporary(err, ERR_UNAVAILABLE, "%s does not answer in time", peer);
+		return err_errno(err, errno, "cannot wait for %s", peer);
 	}
+}
+
+/* Gives its place up; events that are under way find nobody. */
+static void forget_loop(struct net_client *client)
+{
+	if (!client->loop)
+		return;
+	net_awaiteds_release(&client->loop->awaiteds, client->awaited);
+	net_loop_unref(client->loop);
+	client->loop = NULL;
+	client->watches_output = false;
+}
+
+static void leave_loop(struct net_client *client)
+{
+	if (!client->loop)
+		return;
+	(void)epoll_ctl(client->loop->epoll, EPOLL_CTL_DEL, client->socket.fd, NULL);
+	forget_loop(client);
+}
+
+/* Into the epoll set of the loop that this code runs on, and of output too when that is asked for:
+ * at most one call each. False: it runs on none, or there is no room. */
+static bool enter_loop(struct net_client *client, bool output)
+{
+	struct net_runner *runner = net_runner_here();
+	struct net_loop *loop = runner ? runner->loop : NULL;
+	int fd = client->socket.fd;
+	if (client->loop && client->loop != loop)
+		leave_loop(client);
+	if (!loop)
+		return false;
+	if (client->loop == loop && (client->watches_output || !output))
+		return true;
+	bool is_new = !client->loop;
+	if (is_new && !net_awaiteds_take(&loop->awaiteds, &client->awaited))
+		return false;
+	uint64_t about = client->awaited + NET_ABOUT_AWAITED;
+	client->watches_output = output;
+	if (!is_new) {
+		net_loop_watch_output(loop, fd, about);
+		return true;
+	}
+	uint32_t events = EPOLLIN | EPOLLRDHUP | (output ? EPOLLOUT : 0);
+	if (net_loop_watch(loop, fd, events, about) != 0) {
+		net_awaiteds_release(&loop->awaiteds, client->awaited);
+		return false;
+	}
+	(void)atomic_fetch_add(&loop->refs, 1);
+	client->loop = loop;
+	return true;
+}
+
+static int wait_ready(struct net_client *client, short events, int64_t until, struct err *err)
+{
+	bool output = events & POLLOUT;
+	unsigned heard, bits = output ? NET_SLOT_WRITABLE : NET_SLOT_READABLE;
+	if (!enter_loop(client, output))
+		return poll_for(client, events, until, err);
+	switch (net_awaiteds_wait(&client->loop->awaiteds, client->awaited, bits | NET_SLOT_ENDED,
+		client->options.ends_early, until, &heard)) {
+	case NET_AWAITED_TOO_LATE:
+		return too_late(client, err);
+	case NET_AWAITED_STOPPED:
+		return err_temporary(err, ERR_UNAVAILABLE, "the server stops");
+	case NET_AWAITED_HEARD:
+		break;
+	}
+	client->socket.dry = false;
+	client->socket.ended = client->socket.ended || (heard & NET_SLOT_ENDED);
+	return 0;
 }
 
 /* After a layer said WANT_. */
@@ -359,17 +443,8 @@ int net_client_read_bytes(struct net_client *client, size_t len, struct buf *to,
 	return 0;
 }
 
-void net_client_close(struct net_client *client)
+static void free_client(struct net_client *client)
 {
-	if (!client)
-		return;
-	if (client->top) {
-		if (!client->failed)
-			client->top->ops->finish(client->top);
-		client->top->ops->free(client->top);
-	}
-	if (client->socket.fd >= 0)
-		(void)close(client->socket.fd);
 	if (!client->trust_lent)
 		net_tls_client_free(client->trust);
 	buf_free(&client->in);
@@ -377,6 +452,36 @@ void net_client_close(struct net_client *client)
 	free(client->tls_name);
 	free(client->ca_file);
 	free(client);
+}
+
+void net_client_close(struct net_client *client)
+{
+	if (!client)
+		return;
+	if (client->top) {
+		if (!client->failed)
+			(void)client->top->ops->finish(client->top);
+		client->top->ops->free(client->top);
+	}
+	forget_loop(client); /* closing takes it out of the epoll set */
+	if (client->socket.fd >= 0)
+		(void)close(client->socket.fd);
+	free_client(client);
+}
+
+void net_client_release(struct net_client *client, struct net_end *end, struct buf *input)
+{
+	leave_loop(client);
+	end->socket = client->socket;
+	end->top = client->top;
+	end->broken = client->failed || client->out.failed;
+	struct net_layer **lowest = &end->top;
+	while (*lowest != &client->socket.layer)
+		lowest = &(*lowest)->below;
+	*lowest = &end->socket.layer;
+	buf_add_slice(&end->out, buf_slice(&client->out));
+	buf_add_slice(input, slice_from(buf_slice(&client->in), client->in_at));
+	free_client(client);
 }
 
 bool net_client_is_quiet(struct net_client *client)

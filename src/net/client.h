@@ -1,5 +1,9 @@
-/* A blocking connection to a server, for worker threads that talk to another role or a peer: lines
- * and bytes with time-outs, TLS if asked for; and a pool that keeps idle ones. */
+/* A connection to a server, for sequential code that talks to another role or a peer: lines and
+ * bytes with time-outs, TLS if asked for; and a pool that keeps idle ones.
+ *
+ * The calls wait. What runs on a loop (a session, a job, what was spawned) waits for the socket as
+ * it does for all else, by base/wait.h: it keeps its stack and gives its thread back, and the rules
+ * there hold. A plain thread blocks. Any of them may use a client, one at a time. */
 #ifndef NET_CLIENT_H
 #define NET_CLIENT_H
 
@@ -26,6 +30,9 @@ struct net_client_options {
 	 * net_tls_client_new(), borrowed until TLS stands. NULL: it makes its own. */
 	struct net_tls_client *trust;
 	unsigned timeout_ms; /* for connecting, and for each read and write; 0 means 30 s */
+	/* On a loop that stops, what waits fails with ERR_UNAVAILABLE, when its grace time is over
+	 * (net_loop_stop()). True: as soon as it begins to stop. */
+	bool ends_early;
 };
 
 int net_client_connect(const struct net_client_options *options, struct net_client **ret_client,

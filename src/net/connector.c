@@ -77,7 +77,8 @@ int net_connector_connect(struct net_connector *connector, const struct net_addr
 	s->outgoing = true;
 	s->stage = NET_STAGE_CONNECT;
 	s->stage_ends = clock_mono_ms() + connector->timeout_ms;
-	if ((tls && net_tls_connect(tls, NULL, s->top, &s->top, err) != 0) || begin(s, err) != 0) {
+	if ((tls && net_tls_connect(tls, NULL, s->near.top, &s->near.top, err) != 0) ||
+		begin(s, err) != 0) {
 		net_session_drop(s);
 		return -1;
 	}

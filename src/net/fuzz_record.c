@@ -48,11 +48,16 @@ static const struct net_layer_ops WIRE_OPS = {
 	.read = wire_read, .may_read = wire_may_read, .write = wire_write, .free = wire_free};
 
 /* Everything that comes out, and how it ends. */
-static ssize_t read_all(struct slice bytes, size_t step, size_t room, struct buf *to)
+static ssize_t read_all(
+	struct slice bytes, bool is_client, size_t step, size_t room, struct buf *to)
 {
 	struct wire wire = {.layer = {.ops = &WIRE_OPS}, .rest = bytes, .step = step};
 	struct net_records_start start = {
-		.suite = SUITE, .in_secret = SECRET, .out_secret = SECRET};
+		.suite = SUITE,
+		.in_secret = SECRET,
+		.out_secret = SECRET,
+		.is_client = is_client,
+	};
 	struct net_layer *layer = net_records_new(&start, &wire.layer);
 	must(layer);
 	ssize_t got;
@@ -64,17 +69,19 @@ static ssize_t read_all(struct slice bytes, size_t step, size_t room, struct buf
 		if (got > 0)
 			must(layer->ops->write(layer, at, (size_t)got) != 0);
 	} while (got > 0);
-	layer->ops->finish(layer);
+	(void)layer->ops->finish(layer);
 	layer->ops->free(layer);
 	return got;
 }
 
 static void check(struct slice bytes)
 {
-	AUTO(buf_free) struct buf whole = BUF(2 * INPUT_MAX), pieces = BUF(2 * INPUT_MAX);
-	ssize_t end = read_all(bytes, INPUT_MAX, 1 << 14, &whole);
-	must(read_all(bytes, bytes.len < SOME ? 1 : 97, 13, &pieces) == end);
-	must(slice_eq(buf_slice(&whole), buf_slice(&pieces)));
+	for (int client = 0; client < 2; client++) {
+		AUTO(buf_free) struct buf whole = BUF(2 * INPUT_MAX), pieces = BUF(2 * INPUT_MAX);
+		ssize_t end = read_all(bytes, client, INPUT_MAX, 1 << 14, &whole);
+		must(read_all(bytes, client, bytes.len < SOME ? 1 : 97, 13, &pieces) == end);
+		must(slice_eq(buf_slice(&whole), buf_slice(&pieces)));
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -26,8 +26,9 @@ struct net_layer_ops {
 	bool (*may_read)(struct net_layer *layer);
 	/* Count taken, at least 1. After WANT_WRITE the same bytes are offered again, or more. */
 	ssize_t (*write)(struct net_layer *layer, const void *from, size_t len);
-	/* Says goodbye in the layer's own way (close_notify); as far as the socket takes it. */
-	void (*finish)(struct net_layer *layer);
+	/* Says goodbye in the layer's own way (close_notify). 0, or WANT_WRITE: it is to be called
+	 * again. Nothing may be written after it; reading goes on. */
+	int (*finish)(struct net_layer *layer);
 	void (*free)(struct net_layer *layer);
 	/* What the handshake came to; borrowed from the layer. NULL: it is no TLS layer. */
 	const struct net_tls_info *(*tls_info)(struct net_layer *layer);

@@ -14,8 +14,11 @@ enum {
 	SEALED_AT_ONCE = 2, /* records in one write to the socket */
 	SEALED_MAX = TLS_RECORD_PLAIN_MAX + TLS_RECORD_OVERHEAD,
 	IN_VAIN_MAX = 32, /* records in a row that carry no data */
-	KEY_UPDATE = 24,  /* RFC 8446 section 4.6.3 */
+	NEW_TICKET = 4,   /* RFC 8446 section 4.6.1 */
+	KEY_UPDATE = 24,  /* section 4.6.3 */
 	KEY_UPDATE_LEN = 5,
+	MESSAGE_HEADER = 4, /* of a handshake message: its type, and its length in 3 bytes */
+	TICKET_MAX = 8 + 1 + 255 + 2 + 65535 + 2 + 65535,
 	ALERT_LEN = 2,
 	USER_CANCELED = 90,
 };
@@ -32,6 +35,12 @@ struct record_layer {
 				*/
 	unsigned in_vain;
 	bool ended, broken;
+	bool finished; /* close_notify was said */
+	bool is_client;
+	/* A handshake message that goes on in the next record: its header's bytes so far, and how
+	 * much is to be dropped. */
+	uint8_t header[MESSAGE_HEADER], header_len;
+	uint32_t drop;
 };
 
 /* 0 when nothing is left in `out`; else WANT_WRITE or BROKEN. */
@@ -75,19 +84,54 @@ static void say_key_update(struct record_layer *r)
 	tls_keys_update(&r->out_keys);
 }
 
-/* After the handshake a client has nothing else to say in a handshake record. Nor has a server with
- * a key, the only kind that is met here: it sends no tickets. */
+/* It ends its record, because what follows has other keys (section 5.1). */
 static ssize_t take_key_update(struct record_layer *r, struct slice message)
 {
 	const char *m = message.ptr;
-	if (message.len != KEY_UPDATE_LEN || m[0] != KEY_UPDATE || m[1] || m[2] || m[3] != 1)
+	if (message.len != KEY_UPDATE_LEN || m[1] || m[2] || m[3] != 1)
 		return refuse(r, TLS_UNEXPECTED_MESSAGE);
 	if (m[4] != 0 && m[4] != 1)
 		return refuse(r, TLS_ILLEGAL_PARAMETER);
 	bool wants_ours = m[4] == 1;
 	tls_keys_update(&r->in_keys);
-	if (wants_ours)
+	if (wants_ours && !r->finished)
 		say_key_update(r);
+	return 0;
+}
+
+static bool is_in_message(const struct record_layer *r)
+{
+	return r->header_len > 0 || r->drop > 0;
+}
+
+/* A ticket's header is whole: the rest will be dropped, because no session is resumed. */
+static bool begin_ticket(struct record_layer *r)
+{
+	uint32_t len = (uint32_t)r->header[1] << 16 | (uint32_t)r->header[2] << 8 | r->header[3];
+	r->header_len = 0;
+	r->drop = len;
+	return r->header[0] == NEW_TICKET && r->is_client && len <= TICKET_MAX;
+}
+
+/* After the handshake a client has key updates to say, a server tickets too, which may be cut by
+ * records anywhere. */
+static ssize_t take_handshake(struct record_layer *r, struct slice rest)
+{
+	if (rest.len == 0)
+		return refuse(r, TLS_UNEXPECTED_MESSAGE);
+	while (rest.len > 0) {
+		size_t dropped = MIN(r->drop, rest.len);
+		r->drop -= (uint32_t)dropped;
+		rest = slice_from(rest, dropped);
+		if (!is_in_message(r) && rest.len > 0 && rest.ptr[0] == KEY_UPDATE)
+			return take_key_update(r, rest);
+		while (r->header_len < MESSAGE_HEADER && rest.len > 0) {
+			r->header[r->header_len++] = (uint8_t)rest.ptr[0];
+			rest = slice_from(rest, 1);
+		}
+		if (r->header_len == MESSAGE_HEADER && !begin_ticket(r))
+			return refuse(r, TLS_UNEXPECTED_MESSAGE);
+	}
 	return 0;
 }
 
@@ -128,6 +172,8 @@ static ssize_t take_record(
 	int alert = tls_record_open(&r->in_keys, record, record_len, &content, &plain);
 	if (alert == 0 && ++r->in_vain > IN_VAIN_MAX)
 		alert = TLS_UNEXPECTED_MESSAGE;
+	if (alert == 0 && content == TLS_DATA && is_in_message(r))
+		alert = TLS_UNEXPECTED_MESSAGE; /* section 5.1 */
 	if (alert != 0)
 		return refuse(r, alert);
 	switch (content) {
@@ -136,7 +182,7 @@ static ssize_t take_record(
 	case TLS_ALERT:
 		return take_alert(r, plain);
 	case TLS_HANDSHAKE:
-		return take_key_update(r, plain);
+		return take_handshake(r, plain);
 	default:
 		return refuse(r, TLS_UNEXPECTED_MESSAGE);
 	}
@@ -266,12 +312,16 @@ static int record_handshake(struct net_layer **layer, struct err *err)
 	return 0;
 }
 
-static void record_finish(struct net_layer *layer)
+static int record_finish(struct net_layer *layer)
 {
 	static const char MESSAGE[ALERT_LEN] = {1, TLS_CLOSE_NOTIFY}; /* warning */
 	struct record_layer *r = (struct record_layer *)layer;
-	if (!r->broken && r->out.len == 0)
+	if (r->broken)
+		return 0;
+	if (!r->finished)
 		say(r, TLS_ALERT, slice(MESSAGE, sizeof(MESSAGE)));
+	r->finished = true;
+	return flush(r) == NET_LAYER_WANT_WRITE ? NET_LAYER_WANT_WRITE : 0;
 }
 
 static void record_free(struct net_layer *layer)
@@ -309,6 +359,7 @@ struct net_layer *net_records_new(const struct net_records_start *start, struct 
 	*r = (struct record_layer){
 		.layer = {.ops = &RECORD_OPS, .below = below},
 		.info = start->info,
+		.is_client = start->is_client,
 		.in = BUF(TLS_RECORD_MAX),
 		.plain = BUF(TLS_RECORD_PLAIN_MAX),
 		.out = BUF((SEALED_AT_ONCE + 1) * SEALED_MAX),

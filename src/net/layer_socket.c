@@ -51,8 +51,9 @@ static ssize_t socket_write(struct net_layer *layer, const void *from, size_t le
 	return sent;
 }
 
-static void socket_finish(struct net_layer *layer)
+static int socket_finish(struct net_layer *layer)
 {
+	return 0;
 }
 
 static void socket_free(struct net_layer *layer)

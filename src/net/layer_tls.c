@@ -1,12 +1,11 @@
 /* TLS as a layer. OpenSSL reads and writes through a BIO that calls the layer below.
  *
- * A server's connection leaves OpenSSL once a TLS 1.3 handshake is done: a layer of records
+ * A connection leaves OpenSSL once a TLS 1.3 handshake is done: a layer of records
  * (layer_record.c) takes this one's place, which spares 14 KiB for as long as the connection lasts.
  * It needs the two traffic secrets, which OpenSSL tells to whoever wants to write a key log, and
  * how many records went out under our own: a server's session tickets. Nothing that was read may
  * stay behind in OpenSSL, so during the handshake it gets no more than it asks for, and what came
- * together with the peer's last message waits here. A client does the same where a key takes the
- * place of certificates, as no tickets come then; any other stays with OpenSSL. */
+ * together with the peer's last message waits here: so do a server's tickets and first words. */
 #include "net/layer.h"
 #include "net/tls_internal.h"
 
@@ -250,14 +249,16 @@ static ssize_t tls_write(struct net_layer *layer, const void *from, size_t len)
 	return why == 0 ? NET_LAYER_BROKEN : why;
 }
 
-static void tls_finish(struct net_layer *layer)
+static int tls_finish(struct net_layer *layer)
 {
 	struct tls_layer *tls = (struct tls_layer *)layer;
 	if (tls->broken || SSL_in_init(tls->ssl))
-		return;
+		return 0;
 	ERR_clear_error();
-	(void)SSL_shutdown(tls->ssl);
+	int said = SSL_shutdown(tls->ssl);
+	bool again = said < 0 && SSL_get_error(tls->ssl, said) == SSL_ERROR_WANT_WRITE;
 	ERR_clear_error();
+	return again ? NET_LAYER_WANT_WRITE : 0;
 }
 
 static const struct net_tls_info *tls_info(struct net_layer *layer)
@@ -335,10 +336,7 @@ SSL *net_tls_begin(
 	struct tls_layer *tls = new_layer(context, below, err);
 	if (!tls)
 		return NULL;
-	if (tls->key)
-		prepare_handover(tls, true);
-	else
-		SSL_set_read_ahead(tls->ssl, 1); /* one recv() a record instead of two */
+	prepare_handover(tls, true);
 	*ret_layer = &tls->layer;
 	return tls->ssl;
 }

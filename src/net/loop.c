@@ -18,12 +18,20 @@ enum {
 	PER_ADDRESS_MAX = 1000,
 	HANDSHAKE_MS = 30 * 1000,
 	WRITE_MS = 300 * 1000,
+	LAST_WORDS_MS = 1000,
 };
 
 int net_loop_watch(struct net_loop *loop, int fd, uint32_t events, uint64_t about)
 {
 	struct epoll_event event = {.events = events | EPOLLET, .data.u64 = about};
 	return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+void net_loop_watch_output(struct net_loop *loop, int fd, uint64_t about)
+{
+	struct epoll_event event = {
+		.events = EPOLLIN | EPOLLRDHUP | EPOLLOUT | EPOLLET, .data.u64 = about};
+	must(epoll_ctl(loop->epoll, EPOLL_CTL_MOD, fd, &event) == 0);
 }
 
 unsigned net_cpu_count(void)
@@ -97,6 +105,7 @@ int net_loop_new(
 	atomic_init(&loop->refs, 1);
 	must(pthread_mutex_init(&loop->lock, NULL) == 0);
 	net_slots_init(&loop->slots, loop->options.max_connections);
+	net_awaiteds_init(&loop->awaiteds, loop->options.max_connections);
 	net_runners_init(&loop->runners, loop, loop->options.runners_max);
 	net_limits_init(&loop->limits, loop->options.max_per_address);
 	loop->workers = alloc_zero(loop->options.workers_max, sizeof(*loop->workers));
@@ -144,6 +153,7 @@ static void close_doors(struct net_loop *loop)
 	for (unsigned i = 0; i < loop->listener_count; i++)
 		net_listener_close(loop->listeners[i]);
 	(void)pthread_mutex_unlock(&loop->lock);
+	(void)net_awaiteds_stop(&loop->awaiteds, false);
 }
 
 /* Sessions are left, or a job waits, or what was spawned. Sessions are asked for first: the last
@@ -207,6 +217,9 @@ int net_loop_run(struct net_loop *loop, struct err *err)
 	}
 	close_doors(loop);
 	say_farewell(loop, &watch);
+	/* Who hears now that no answer will come has something to say to its client. */
+	if (net_awaiteds_stop(&loop->awaiteds, true) > 0)
+		serve_while(loop, has_work, &watch, clock_mono_ms() + LAST_WORDS_MS);
 	net_slots_post_all(&loop->slots, NET_SLOT_CUT, queue_claimed, NULL);
 	do {
 		serve_while(loop, has_work, &watch, INT64_MAX);
@@ -221,6 +234,7 @@ void net_loop_unref(struct net_loop *loop)
 	if (atomic_fetch_sub(&loop->refs, 1) != 1)
 		return;
 	net_slots_deinit(&loop->slots);
+	net_awaiteds_deinit(&loop->awaiteds);
 	free(loop);
 }
 
@@ -241,6 +255,7 @@ void net_loop_free(struct net_loop *loop)
 	net_ready_deinit(&loop->ready);
 	net_limits_deinit(&loop->limits);
 	(void)close(loop->epoll);
+	loop->epoll = -1; /* clients may hold the rest on */
 	(void)close(loop->end);
 	(void)close(loop->main);
 	(void)pthread_mutex_destroy(&loop->lock);

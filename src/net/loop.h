@@ -76,7 +76,8 @@ int net_connector_connect(struct net_connector *connector, const struct net_addr
 int net_loop_run(struct net_loop *loop, struct err *err) WARN_UNUSED;
 /* Async-signal-safe. Listeners close at once, who is connecting is dropped, parked sessions get
  * NET_SHUTDOWN (their chance to say BYE or 421), running commands end first; then those get it
- * whose protocol ends last; what is still there after grace_ms is cut. */
+ * whose protocol ends last; what is still there after grace_ms is cut. What then waits for another
+ * server (net/client.h) fails, some of it earlier (ends_early), and has a second to say so. */
 void net_loop_stop(struct net_loop *loop, unsigned grace_ms);
 void net_loop_free(struct net_loop *loop);
 

@@ -6,6 +6,7 @@
 
 #include "net/address.h"
 #include "net/address_limits.h"
+#include "net/awaited.h"
 #include "net/ready.h"
 #include "net/runner.h"
 #include "net/session.h"
@@ -21,6 +22,8 @@ enum {
 	NET_ABOUT_TIMERS = NET_ABOUT_LISTENER - 2,
 	NET_ABOUT_END = NET_ABOUT_LISTENER - 3, /* workers go home */
 	NET_SLOTS_MAX = 1 << 24,
+	NET_ABOUT_FAR = NET_SLOTS_MAX,         /* added to a slot id: what is joined with it */
+	NET_ABOUT_AWAITED = 2 * NET_SLOTS_MAX, /* added to the id of what code waits for */
 };
 
 struct net_listener {
@@ -66,6 +69,7 @@ struct net_loop {
 	struct net_runners runners;
 	struct net_timers timers;
 	struct net_slots slots;
+	struct net_awaiteds awaiteds;
 	struct net_limits limits;
 
 	/* Guards listeners, connectors, jobs and the array of workers; `stopping` is set under it.
@@ -93,12 +97,16 @@ struct net_loop {
 int net_worker_start(struct net_loop *loop, struct err *err) WARN_UNUSED;
 /* Takes events on this runner until its worker has to end. */
 void net_worker_serve(struct net_runner *runner);
+/* On no runner: waits for one event, and queues what it is about. */
+void net_worker_hand_on(struct net_loop *loop);
 void net_workers_join(struct net_loop *loop, bool all);
 /* Gets the thread in net_loop_run() up; async-signal-safe. */
 void net_loop_call_main(struct net_loop *loop);
 void net_loop_unref(struct net_loop *loop);
 /* EPOLLET for a descriptor that is about `about`. 0, or -1 with errno. */
 int net_loop_watch(struct net_loop *loop, int fd, uint32_t events, uint64_t about) WARN_UNUSED;
+/* From now on for output too, which with edges costs nothing while the socket takes all. */
+void net_loop_watch_output(struct net_loop *loop, int fd, uint64_t about);
 
 /* The main thread's watch over the workers (watch.c). */
 struct net_watch {

@@ -1,7 +1,8 @@
 /* Measures what one parked connection costs: `measure_parked [COUNT]`. A child process serves, the
  * parent connects; the child's PSS before and after, divided, is the answer. Printed for plain
- * connections, TLS 1.2, TLS 1.3 and STARTTLS, each with one command behind it. */
-#include "net/test_server.h"
+ * connections, TLS 1.2, TLS 1.3 and STARTTLS, each with one command behind it; and for those that
+ * are joined with one to a server, which is another child, plain and with TLS at both ends. */
+#include "net/test_front.h"
 
 #include "base/test.h"
 
@@ -29,26 +30,60 @@ struct ports {
 	uint16_t plain, tls;
 };
 
-static void serve(int ports_to, int end_from)
+enum kind { PLAIN, TLS_12, TLS_13, STARTTLS, JOINED_PLAIN, JOINED_TLS };
+
+static bool is_joined(enum kind kind)
+{
+	return kind == JOINED_PLAIN || kind == JOINED_TLS;
+}
+
+/* In a child. `back` NULL: the server itself, else what joins with it. */
+static void serve(int ports_to, int end_from, const struct ports *back, enum kind kind)
 {
 	struct test_server_options options = {.loop.max_per_address = 100000};
-	struct test_server *server = test_server_start(&options);
-	struct ports ports = {server->plain, server->tls_at_once};
+	struct front *front = front_start(&options);
+	struct ports ports = {front->server->plain, front->server->tls_at_once};
 	char byte;
+	(void)unlink(front->near_unix + strlen("unix:")); /* it ends by a signal */
+	(void)rmdir(front->folder);
+	if (back) {
+		front_set_back(
+			front, kind == JOINED_TLS ? back->tls : back->plain, kind == JOINED_TLS);
+		ports = (struct ports){front->plain, front->tls};
+	}
 	if (write(ports_to, &ports, sizeof(ports)) == sizeof(ports))
 		(void)!read(end_from, &byte, 1);
 	_exit(0);
 }
 
-enum kind { PLAIN, TLS_12, TLS_13, STARTTLS };
+static pid_t start(const struct ports *back, enum kind kind, struct ports *ret_ports)
+{
+	int ports_pipe[2], end_pipe[2];
+	assert_int_equal(pipe(ports_pipe), 0);
+	assert_int_equal(pipe(end_pipe), 0);
+	pid_t child = fork();
+	if (child == 0)
+		serve(ports_pipe[1], end_pipe[0], back, kind);
+	assert_int_equal(read(ports_pipe[0], ret_ports, sizeof(*ret_ports)), sizeof(*ret_ports));
+	return child;
+}
+
+static void stop(pid_t child)
+{
+	(void)kill(child, SIGKILL);
+	(void)waitpid(child, NULL, 0);
+}
 
 static struct test_peer *park(const struct ports *ports, enum kind kind)
 {
 	int version = kind == TLS_12 ? TLS1_2_VERSION : TLS1_3_VERSION;
-	struct test_peer *peer = kind == TLS_12 || kind == TLS_13
-					 ? test_connect_tls(ports->tls, "one.example", version)
-					 : test_connect(ports->plain);
-	assert_line(peer, "hello");
+	bool tls = kind == TLS_12 || kind == TLS_13 || kind == JOINED_TLS;
+	struct test_peer *peer = tls ? test_connect_tls(ports->tls, "one.example", version)
+				     : test_connect(ports->plain);
+	if (is_joined(kind))
+		(void)front_join(peer);
+	else
+		assert_line(peer, "hello");
 	if (kind == STARTTLS) {
 		test_send(peer, "STARTTLS\r\n");
 		assert_line(peer, "go");
@@ -61,14 +96,12 @@ static struct test_peer *park(const struct ports *ports, enum kind kind)
 
 static void measure(const char *name, enum kind kind, unsigned count)
 {
-	int ports_pipe[2], end_pipe[2];
-	struct ports ports;
-	assert_int_equal(pipe(ports_pipe), 0);
-	assert_int_equal(pipe(end_pipe), 0);
-	pid_t child = fork();
-	if (child == 0)
-		serve(ports_pipe[1], end_pipe[0]);
-	assert_int_equal(read(ports_pipe[0], &ports, sizeof(ports)), sizeof(ports));
+	struct ports ports, back_ports;
+	pid_t back = start(NULL, kind, &back_ports), child = back;
+	if (is_joined(kind))
+		child = start(&back_ports, kind, &ports);
+	else
+		ports = back_ports;
 	for (int i = 0; i < 20; i++) { /* so that caches are filled before */
 		struct test_peer *peer = park(&ports, kind);
 		test_close(peer);
@@ -84,10 +117,11 @@ static void measure(const char *name, enum kind kind, unsigned count)
 	}
 	(void)usleep(300 * 1000);
 	long after = pss_kib(child);
-	printf("%-9s %u connections: %ld KiB before, %ld KiB after, %.2f KiB each\n", name, count,
+	printf("%-12s %u connections: %ld KiB before, %ld KiB after, %.2f KiB each\n", name, count,
 		before, after, (double)(after - before) / count);
-	(void)kill(child, SIGKILL);
-	(void)waitpid(child, NULL, 0);
+	stop(child);
+	if (back != child)
+		stop(back);
 }
 
 int main(int argc, char **argv)
@@ -103,5 +137,7 @@ int main(int argc, char **argv)
 	measure("TLSv1.2", TLS_12, count);
 	measure("TLSv1.3", TLS_13, count);
 	measure("STARTTLS", STARTTLS, count);
+	measure("joined", JOINED_PLAIN, count);
+	measure("joined TLS", JOINED_TLS, count);
 	return 0;
 }

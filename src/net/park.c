@@ -6,9 +6,6 @@
 #include "net/session_internal.h"
 
 #include "base/clock.h"
-#include "base/must.h"
-
-#include <sys/epoll.h>
 
 enum { SPARE_MAX = 64 * 1024 }; /* larger buffers are not kept for the next session */
 
@@ -34,10 +31,21 @@ static void give_back(struct buf *b, size_t *at, struct buf *spare)
 	*at = 0;
 }
 
+static void park_end(struct net_session *s, struct net_end *end, uint64_t about)
+{
+	give_back(&end->out, &end->out_at, &s->runner->spare_output);
+	if (!end->blocked || end->watches_output)
+		return;
+	net_loop_watch_output(s->loop, end->socket.fd, about);
+	end->watches_output = true;
+}
+
 static int64_t deadline_of(struct net_session *s)
 {
 	if (s->active_ms == 0)
 		s->active_ms = clock_mono_ms();
+	if (s->stage == NET_STAGE_JOINED)
+		return net_join_deadline(s);
 	if (s->stage != NET_STAGE_SERVE)
 		return s->stage_ends;
 	if (net_output_len(s) > 0)
@@ -49,14 +57,9 @@ bool net_session_park(struct net_session *s)
 {
 	struct net_runner *runner = s->runner;
 	give_back(&s->in, &s->in_at, &runner->spare_input);
-	give_back(&s->out, &s->out_at, &runner->spare_output);
-	if (s->blocked && !s->watches_output) {
-		/* From now on for good: with edges it costs nothing while the socket takes all. */
-		struct epoll_event event = {
-			.events = EPOLLIN | EPOLLRDHUP | EPOLLOUT | EPOLLET, .data.u64 = s->id};
-		must(epoll_ctl(s->loop->epoll, EPOLL_CTL_MOD, s->socket.fd, &event) == 0);
-		s->watches_output = true;
-	}
+	park_end(s, &s->near, s->id);
+	if (s->far)
+		park_end(s, s->far, s->id + NET_ABOUT_FAR);
 	int64_t deadline = deadline_of(s);
 	atomic_store(&s->deadline, deadline);
 	if (deadline < atomic_load(&s->timer.at))

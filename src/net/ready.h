@@ -23,7 +23,7 @@ struct net_ready {
 	pthread_mutex_t lock;
 	struct net_task *first, **last;             /* guarded by lock */
 	struct net_task *later_first, **later_last; /* guarded by lock */
-	atomic_uint waiting, kicks; /* in net_ready_wait(); calls of net_ready_kick() */
+	atomic_uint sleeping, kicks; /* in net_ready_sleep(); calls of net_ready_kick() */
 	pthread_cond_t pushed;
 	atomic_size_t count, later_count;
 	atomic_bool signalled; /* an event is on its way to some worker */
@@ -44,11 +44,13 @@ void net_ready_push_behind(struct net_ready *ready, struct net_task *task);
 struct net_task *net_ready_pop_later(struct net_ready *ready);
 /* Gets an idle worker up. */
 void net_ready_call(struct net_ready *ready);
-/* The first one that has this run(); waits for it. NULL when net_ready_kick() has been called since
- * `kicks` was read. */
-struct net_task *net_ready_wait(struct net_ready *ready,
+/* The first one that has this run(), of both queues; NULL: there is none. */
+struct net_task *net_ready_pop_only(
+	struct net_ready *ready, void (*run)(struct net_task *task, struct net_runner *runner));
+/* Until there is one, or net_ready_kick() was called since `kicks` was read. */
+void net_ready_sleep(struct net_ready *ready,
 	void (*run)(struct net_task *task, struct net_runner *runner), unsigned kicks);
-/* Those in net_ready_wait() have another way to go on. */
+/* Those who sleep have something else to look at. */
 void net_ready_kick(struct net_ready *ready);
 /* A worker got the event. */
 void net_ready_heard(struct net_ready *ready);

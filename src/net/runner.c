@@ -83,9 +83,23 @@ static void run(void *context)
 	}
 }
 
+static bool wait_on(struct waiter *waiter, struct wait *wait, int64_t deadline);
+
 static void go_on(struct net_task *task, struct net_runner *runner)
 {
 	leave(runner, CONTAINER_OF(task, struct net_runner, task), NET_LEFT_SPARE);
+}
+
+struct net_runner *net_runner_here(void)
+{
+	struct waiter *waiter = wait_here();
+	return waiter && waiter->wait == wait_on ? CONTAINER_OF(waiter, struct net_runner, waiter)
+						 : NULL;
+}
+
+void net_runner_go_on(struct net_runner *runner, struct waiter *waiter)
+{
+	leave(runner, CONTAINER_OF(waiter, struct net_runner, waiter), NET_LEFT_SPARE);
 }
 
 static void resume(struct waiter *waiter)
@@ -107,16 +121,18 @@ static int64_t timer_due(struct net_timer *timer, int64_t now)
 	return NET_NEVER;
 }
 
-static bool wait_on(struct waiter *waiter, struct wait *wait, int64_t deadline);
 static void give_way(struct waiter *waiter);
 
 static void block(struct waiter *waiter, bool begins)
 {
 	struct net_loop *loop = CONTAINER_OF(waiter, struct net_runner, waiter)->loop;
-	if (begins)
-		(void)atomic_fetch_add(&loop->blocked, 1);
-	else
+	if (!begins) {
 		(void)atomic_fetch_sub(&loop->blocked, 1);
+		return;
+	}
+	(void)atomic_fetch_add(&loop->blocked, 1);
+	if (atomic_load(&loop->runners.wanted) > 0)
+		net_ready_kick(&loop->ready); /* it may have been the last that took events */
 }
 
 static struct net_runner *make(struct net_loop *loop)
@@ -210,18 +226,45 @@ static void give_way(struct waiter *waiter)
 	runner->since_ns = clock_mono_ns();
 }
 
-/* A spare one, or when all wait, the first that may go on. */
+/* Whether this worker, which has no runner, shall take the next event: nobody does that has one. */
+static bool begin_to_listen(struct net_loop *loop)
+{
+	struct net_runners *all = &loop->runners;
+	return atomic_load(&all->wanted) + atomic_load(&loop->blocked) >=
+		       atomic_load(&loop->worker_count) &&
+	       !atomic_exchange(&all->listened, true);
+}
+
+/* A spare one, or when all wait, the first that may go on. When no worker has one, one of them
+ * takes events on its own stack and queues what they are about, because waits may be for them. As
+ * soon as another has one again, this one listens no more, or it would hear calls that are for that
+ * one. */
 static struct net_runner *take_any(struct net_loop *loop)
 {
+	struct net_runners *all = &loop->runners;
+	struct net_runner *runner = take(all);
+	struct net_task *task = NULL;
+	if (runner)
+		return runner;
+	(void)atomic_fetch_add(&all->wanted, 1);
 	for (;;) {
 		unsigned kicks = atomic_load(&loop->ready.kicks);
-		struct net_runner *runner = take(&loop->runners);
+		runner = take(all);
+		if (!runner && (task = net_ready_pop_only(&loop->ready, go_on)))
+			runner = CONTAINER_OF(task, struct net_runner, task);
 		if (runner)
-			return runner;
-		struct net_task *task = net_ready_wait(&loop->ready, go_on, kicks);
-		if (task)
-			return CONTAINER_OF(task, struct net_runner, task);
+			break;
+		if (begin_to_listen(loop)) {
+			net_worker_hand_on(loop);
+			atomic_store(&all->listened, false);
+			continue;
+		}
+		if (net_ready_any(&loop->ready))
+			net_ready_call(&loop->ready);
+		net_ready_sleep(&loop->ready, go_on, kicks);
 	}
+	(void)atomic_fetch_sub(&all->wanted, 1);
+	return runner;
 }
 
 void net_runners_stand(struct net_worker *worker)

@@ -47,6 +47,8 @@ struct net_runners {
 	unsigned count;
 	unsigned max;
 	atomic_uint waiting;
+	atomic_uint wanted;    /* workers that have none */
+	atomic_bool listened;  /* one of these takes events */
 	struct net_timer trim; /* gives those back that were not needed for a while */
 	struct net_task trim_task;
 	atomic_bool trim_queued;
@@ -56,6 +58,10 @@ void net_runners_init(struct net_runners *runners, struct net_loop *loop, unsign
 /* Nobody stands on one, and none waits. */
 void net_runners_deinit(struct net_runners *runners);
 
+/* The one that this code runs on; NULL: none, it is a plain thread. */
+struct net_runner *net_runner_here(void);
+/* By a worker that stands on one with nothing to do: goes on with whose wait is over. */
+void net_runner_go_on(struct net_runner *runner, struct waiter *waiter);
 /* Serves on runners until net_worker_serve() returns on one. */
 void net_runners_stand(struct net_worker *worker);
 /* What the session on it does, for must_doing(). */

@@ -109,21 +109,22 @@ bool net_session_fill(struct net_session *s)
 		s->in_at = 0;
 	}
 	borrow(&s->in, &s->runner->spare_input);
-	while (!s->ended && !s->broken && s->in.len < s->in.max && s->top->ops->may_read(s->top)) {
+	while (!s->near.ended && !s->near.broken && s->in.len < s->in.max &&
+		s->near.top->ops->may_read(s->near.top)) {
 		size_t room = MIN(s->in.max - s->in.len, MAX(s->in.cap - s->in.len, NET_READ_SIZE));
 		char *to = buf_reserve(&s->in, room);
 		if (!to) {
 			s->in.failed = false; /* no memory: what is there comes first */
 			break;
 		}
-		ssize_t got = s->top->ops->read(s->top, to, room);
+		ssize_t got = s->near.top->ops->read(s->near.top, to, room);
 		if (got > 0) {
 			s->in.len += (size_t)got;
 			added = true;
 		} else if (got == 0) {
-			s->ended = true;
+			s->near.ended = true;
 		} else {
-			s->broken = got == NET_LAYER_BROKEN;
+			s->near.broken = got == NET_LAYER_BROKEN;
 			break;
 		}
 	}
@@ -132,52 +133,31 @@ bool net_session_fill(struct net_session *s)
 
 bool net_read_more(struct net_session *session)
 {
-	session->socket.dry = false;
+	session->near.socket.dry = false;
 	return !session->start_tls && net_session_fill(session);
 }
 
 void net_session_send(struct net_session *s)
 {
-	while (!s->broken && !s->blocked && net_output_len(s) > 0) {
-		ssize_t sent =
-			s->top->ops->write(s->top, s->out.data + s->out_at, net_output_len(s));
-		if (sent > 0) {
-			s->out_at += (size_t)sent;
-			s->active_ms = 0; /* progress; drive.c looks at the clock */
-		} else {
-			s->broken = sent == NET_LAYER_BROKEN;
-			s->blocked = !s->broken;
-		}
-	}
-	if (s->out_at == s->out.len) {
-		s->out_at = s->out.len = 0;
-	} else if (s->out_at >= NET_OUTPUT_HIGH && s->out_at >= s->out.len / 2) {
-		buf_consume(&s->out, s->out_at);
-		s->out_at = 0;
-	}
+	if (net_end_send(&s->near))
+		s->active_ms = 0; /* progress; drive.c looks at the clock */
 }
 
 struct buf *net_output(struct net_session *session)
 {
 	must(session->runner);
-	borrow(&session->out, &session->runner->spare_output);
-	return &session->out;
+	borrow(&session->near.out, &session->runner->spare_output);
+	return &session->near.out;
 }
 
 void net_write(struct net_session *session, struct slice bytes)
 {
 	struct buf *out = net_output(session);
-	if (bytes.len >= DIRECT_WRITE && !session->broken) {
+	if (bytes.len >= DIRECT_WRITE && !session->near.broken) {
 		net_session_send(session);
-		while (net_output_len(session) == 0 && bytes.len > 0 && !session->blocked &&
-			!session->broken) {
-			ssize_t sent = session->top->ops->write(session->top, bytes.ptr, bytes.len);
-			if (sent > 0)
-				bytes = slice_from(bytes, (size_t)sent);
-			session->broken = sent == NET_LAYER_BROKEN;
-			session->blocked = sent == NET_LAYER_WANT_WRITE;
-			session->active_ms = 0;
-		}
+		if (net_output_len(session) == 0)
+			bytes = slice_from(bytes, net_end_write(&session->near, bytes));
+		session->active_ms = 0;
 	}
 	buf_add_slice(out, bytes);
 }
@@ -207,16 +187,16 @@ void net_printf(struct net_session *session, const char *format, ...)
 
 bool net_output_full(struct net_session *session)
 {
-	if (net_output_len(session) <= (session->blocked ? NET_OUTPUT_LOW : NET_OUTPUT_HIGH))
+	if (net_output_len(session) <= (session->near.blocked ? NET_OUTPUT_LOW : NET_OUTPUT_HIGH))
 		return false;
 	net_session_send(session);
-	session->told_full = net_output_len(session) > NET_OUTPUT_LOW && !session->broken;
+	session->told_full = net_output_len(session) > NET_OUTPUT_LOW && !session->near.broken;
 	return session->told_full;
 }
 
 void net_limit_unsent(struct net_session *session, unsigned bytes)
 {
-	net_socket_limit_unsent(session->socket.fd, bytes);
+	net_socket_limit_unsent(session->near.socket.fd, bytes);
 }
 
 void net_flush(struct net_session *session)
@@ -253,7 +233,7 @@ bool net_is_secure(const struct net_session *session)
 
 const struct net_tls_info *net_tls_info(const struct net_session *session)
 {
-	return session->secure ? net_layer_tls_info(session->top) : NULL;
+	return session->secure ? net_layer_tls_info(session->near.top) : NULL;
 }
 
 void net_session_wake(struct net_session *session)

@@ -2,7 +2,7 @@
 #ifndef NET_SESSION_INTERNAL_H
 #define NET_SESSION_INTERNAL_H
 
-#include "net/layer.h"
+#include "net/end.h"
 #include "net/loop_internal.h"
 
 enum {
@@ -14,6 +14,7 @@ enum {
 	/* Far above what any protocol queues at once (NET_OUTPUT_HIGH and one write): a session
 	 * that gets here is cut. */
 	NET_OUTPUT_MAX = 1 << 30,
+	NET_CLOSE_MS = 30 * 1000, /* for the rest of the output */
 };
 
 enum net_stage {
@@ -23,8 +24,16 @@ enum net_stage {
 	NET_STAGE_HANDSHAKE, /* TLS */
 	NET_STAGE_OPEN,      /* the protocol's open() comes next */
 	NET_STAGE_SERVE,
+	NET_STAGE_JOINED, /* join.c */
 	NET_STAGE_CLOSE,  /* the output's rest goes out */
 	NET_STAGE_LINGER, /* the client's rest is read and dropped, so that no reset overtakes it */
+};
+
+/* What a step of a session's stage came to. */
+enum net_step {
+	NET_STEP_AGAIN,
+	NET_STEP_WAIT,
+	NET_STEP_GONE, /* it is to be ended */
 };
 
 struct net_session {
@@ -41,8 +50,9 @@ struct net_session {
 
 	/* All below belongs to the claim's owner. */
 	struct net_runner *runner; /* while it runs */
-	struct net_socket socket;
-	struct net_layer *top;
+	struct net_end near;
+	struct net_join *join;         /* NULL: this connection stands for itself */
+	struct net_end *far;           /* of the join */
 	struct net_limit_entry *limit; /* NULL when its address is not counted */
 
 	enum net_stage stage;
@@ -51,17 +61,15 @@ struct net_session {
 	unsigned timeout_ms; /* see net_set_timeout() */
 	int64_t active_ms;   /* last run, or the output's last progress */
 	int64_t stage_ends;  /* deadline of stages other than SERVE */
-	bool opened : 1, broken : 1, start_tls : 1, secure : 1;
+	bool opened : 1, start_tls : 1, secure : 1;
 	bool outgoing : 1, peer_trusted : 1, proxied : 1;
-	bool ended : 1, end_told : 1; /* the client's end of stream: read, told by NET_EOF */
-	bool consumed : 1;            /* input, in this run */
-	bool told_full : 1;           /* by net_output_full(), and not drained since */
-	bool blocked : 1;             /* the socket takes no more */
-	bool watches_output : 1;      /* EPOLLOUT is in the epoll set */
+	bool end_told : 1;  /* the client's end of stream, by NET_EOF */
+	bool consumed : 1;  /* input, in this run */
+	bool told_full : 1; /* by net_output_full(), and not drained since */
 
-	struct buf in, out;
-	size_t in_at, out_at; /* consumed, sent */
-	unsigned lingered;    /* bytes dropped */
+	struct buf in;
+	size_t in_at;      /* consumed */
+	unsigned lingered; /* bytes dropped */
 
 	struct net_address peer, local;
 	char text_id[NET_SESSION_ID + 1];
@@ -76,12 +84,20 @@ static inline size_t net_input_len(const struct net_session *s)
 }
 static inline size_t net_output_len(const struct net_session *s)
 {
-	return s->out.len - s->out_at;
+	return net_end_waiting(&s->near);
 }
 /* session.c: moves input in; true when bytes were added. Sets ended or broken. */
 bool net_session_fill(struct net_session *session);
 /* session.c: sends what the socket takes. Sets blocked or broken. */
 void net_session_send(struct net_session *session);
+/* join.c: what was joined in run() begins; a step of it; the loop stops or it is cut; a time-out;
+ * when the next one is due; it is over, which closes the far end and adds the figures up. */
+void net_join_begin(struct net_session *session);
+enum net_step net_join_step(struct net_session *session);
+enum net_step net_join_leave(struct net_session *session);
+enum net_step net_join_timed_out(struct net_session *session);
+int64_t net_join_deadline(const struct net_session *session);
+void net_join_end(struct net_session *session);
 /* park.c: false when news came meanwhile. After true the session is not this thread's any more. */
 WARN_UNUSED bool net_session_park(struct net_session *session);
 /* session_life.c: takes the fd over. Nobody knows of it until net_session_begin(). */
@@ -90,6 +106,8 @@ struct net_session *net_session_new(struct net_loop *loop,
 /* session_life.c: into its slot, claimed and queued; the loop's from then on. False: there is no
  * room, and it is the caller's still. */
 WARN_UNUSED bool net_session_begin(struct net_session *session);
+/* drive.c: the next stage, which has as much time. */
+void net_session_enter(struct net_session *session, enum net_stage stage, int64_t ms);
 /* drive.c: who the client is, for the log. */
 void net_session_tag_client(struct net_session *session);
 /* session_life.c: closes and frees one that was not begun. */

@@ -53,15 +53,16 @@ void net_session_end(struct net_session *s)
 	struct net_loop *loop = s->loop;
 	net_timers_cancel(&loop->timers, &s->timer);
 	net_slots_release(&loop->slots, s->id);
+	net_join_end(s);
 	if (s->opened)
 		s->protocol->close(s);
-	s->top->ops->free(s->top);
-	s->top = NULL;
-	(void)close(s->socket.fd);
+	s->near.top->ops->free(s->near.top);
+	s->near.top = NULL;
+	(void)close(s->near.socket.fd);
 	if (s->limit)
 		net_limits_leave(&loop->limits, s->limit);
 	buf_free(&s->in);
-	buf_free(&s->out);
+	buf_free(&s->near.out);
 	free(s->client_text);
 	for (size_t i = 0; i < NET_TAGS; i++)
 		free(s->tags[i]);
@@ -75,8 +76,8 @@ void net_session_end(struct net_session *s)
 
 void net_session_drop(struct net_session *s)
 {
-	s->top->ops->free(s->top);
-	(void)close(s->socket.fd);
+	s->near.top->ops->free(s->near.top);
+	(void)close(s->near.socket.fd);
 	net_session_unref(s);
 }
 
@@ -89,7 +90,8 @@ void net_protocol_check(const struct net_protocol *protocol)
 void net_session_learn_local(struct net_session *s)
 {
 	s->local.len = sizeof(s->local.storage);
-	if (getsockname(s->socket.fd, (struct sockaddr *)&s->local.storage, &s->local.len) != 0)
+	if (getsockname(s->near.socket.fd, (struct sockaddr *)&s->local.storage, &s->local.len) !=
+		0)
 		s->local.len = 0;
 	net_address_normalise(&s->local);
 }
@@ -108,12 +110,12 @@ struct net_session *net_session_new(struct net_loop *loop,
 	s->task.run = run_task;
 	net_timer_init(&s->timer, timer_due);
 	atomic_init(&s->deadline, NET_NEVER);
-	net_socket_init(&s->socket, fd);
-	s->socket.dry = true; /* epoll will say what is there */
-	s->top = &s->socket.layer;
+	net_socket_init(&s->near.socket, fd);
+	s->near.socket.dry = true; /* epoll will say what is there */
+	s->near.top = &s->near.socket.layer;
 	s->timeout_ms = protocol->timeout_ms;
 	s->in = BUF(protocol->input_max);
-	s->out = BUF(NET_OUTPUT_MAX);
+	s->near.out = BUF(NET_OUTPUT_MAX);
 	s->peer = *peer;
 	s->peer_trusted = net_address_is_unix(peer) || net_trusted_has(options->trusted, peer);
 	make_text_id(s->text_id);
@@ -127,7 +129,8 @@ bool net_session_begin(struct net_session *s)
 	if (!net_slots_take(&loop->slots, s, &s->id))
 		return false;
 	/* One that has to connect is watched once it does (drive.c). */
-	if (!s->outgoing && net_loop_watch(loop, s->socket.fd, EPOLLIN | EPOLLRDHUP, s->id) != 0) {
+	if (!s->outgoing &&
+		net_loop_watch(loop, s->near.socket.fd, EPOLLIN | EPOLLRDHUP, s->id) != 0) {
 		log_warn(&s->log, "connection refused", F_STR("why", "epoll"));
 		net_slots_release(&loop->slots, s->id);
 		return false;

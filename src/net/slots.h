@@ -29,6 +29,11 @@ enum net_slot_bit {
 	NET_SLOT_TIMEOUT = 32,
 	NET_SLOT_SHUTDOWN = 64,
 	NET_SLOT_CUT = 128, /* close at once */
+	/* The first three above, of the connection that is joined with it (join.h). */
+	NET_SLOT_FAR_SHIFT = 7,
+	NET_SLOT_FAR_READABLE = NET_SLOT_READABLE << NET_SLOT_FAR_SHIFT,
+	NET_SLOT_FAR_WRITABLE = NET_SLOT_WRITABLE << NET_SLOT_FAR_SHIFT,
+	NET_SLOT_FAR_ENDED = NET_SLOT_ENDED << NET_SLOT_FAR_SHIFT,
 };
 
 /* Names one connection for ever: generation << 32 | index. */

@@ -31,8 +31,8 @@ static void check_options(struct net_session *session, struct caller *caller)
 {
 	int no_delay = 0, keep = 0;
 	socklen_t len = sizeof(int);
-	(void)getsockopt(session->socket.fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, &len);
-	(void)getsockopt(session->socket.fd, SOL_SOCKET, SO_KEEPALIVE, &keep, &len);
+	(void)getsockopt(session->near.socket.fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, &len);
+	(void)getsockopt(session->near.socket.fd, SOL_SOCKET, SO_KEEPALIVE, &keep, &len);
 	caller->has_options = no_delay && keep;
 }
 

@@ -116,7 +116,7 @@ static void a_key_serves_both_ends_without_openssls_state(void **state)
 	assert_int_equal(info->exporter.len, 32);
 	assert_true(slice_eq(info->exporter, same->exporter));
 	assert_int_equal(info->server_end_point.len, 0);
-	ends.client.top->ops->finish(ends.client.top);
+	assert_int_equal(ends.client.top->ops->finish(ends.client.top), 0);
 	ends.server.socket.dry = false;
 	assert_int_equal(ends.server.top->ops->read(ends.server.top, &(char){0}, 1), 0);
 	deinit(&ends);

@@ -27,6 +27,7 @@ static int new_client(const char *ca_file, bool looks, bool must_fit,
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 	must(context);
 	net_tls_context_common(context);
+	SSL_CTX_set_keylog_callback(context, net_tls_on_secret); /* no log: see there */
 	SSL_CTX_set_verify(context, must_fit ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
 	must(SSL_CTX_dane_enable(context) == 1);
 	if (!must_fit) {

@@ -77,6 +77,7 @@ struct net_layer *tls_handover_finish(
 		.in_secret = slice(handover->in_secret, handover->in_len),
 		.out_secret = slice(handover->out_secret, handover->out_len),
 		.records_written = handover->records_written,
+		.is_client = handover->is_client,
 		.input = input,
 		.info = net_tls_info_new(ssl),
 	};

@@ -73,6 +73,7 @@ struct net_records_start {
 	unsigned suite;                     /* the cipher suite's number */
 	struct slice in_secret, out_secret; /* application traffic secrets, number 0 */
 	uint64_t records_written;           /* with out_secret */
+	bool is_client;                     /* the server's tickets are dropped */
 	struct slice input;                 /* read from below, not looked at yet */
 	struct net_tls_info *info;          /* owned by the layer when it is made */
 };

@@ -30,26 +30,52 @@ static unsigned bits_of(uint32_t events)
 	return bits;
 }
 
+/* Posts to the session that the event is about. Returns it when that claimed it. */
+static struct net_session *post(struct net_loop *loop, const struct epoll_event *event)
+{
+	uint64_t about = event->data.u64;
+	unsigned bits = bits_of(event->events);
+	if ((uint32_t)about < NET_ABOUT_FAR)
+		return net_slots_post(&loop->slots, about, bits);
+	return net_slots_post(&loop->slots, about - NET_ABOUT_FAR, bits << NET_SLOT_FAR_SHIFT);
+}
+
+/* An event about neither a session nor what code waits for. False when the worker has to end. */
+static bool handle_other(struct net_loop *loop, uint32_t index)
+{
+	if (index >= NET_ABOUT_LISTENER)
+		net_listener_accept(loop->listeners[index - NET_ABOUT_LISTENER]);
+	else if (index == NET_ABOUT_READY)
+		net_ready_heard(&loop->ready);
+	else if (index == NET_ABOUT_TIMERS)
+		net_timers_fire(&loop->timers);
+	else
+		return false;
+	return true;
+}
+
+static struct waiter *post_awaited(struct net_loop *loop, const struct epoll_event *event)
+{
+	return net_awaiteds_post(
+		&loop->awaiteds, event->data.u64 - NET_ABOUT_AWAITED, bits_of(event->events));
+}
+
 /* False when the worker has to end. */
 static bool handle(struct net_runner *runner, const struct epoll_event *event)
 {
 	struct net_loop *loop = runner->loop;
-	uint64_t about = event->data.u64;
-	uint32_t index = (uint32_t)about;
-	if (index < NET_SLOTS_MAX) {
-		struct net_session *session =
-			net_slots_post(&loop->slots, about, bits_of(event->events));
+	uint32_t index = (uint32_t)event->data.u64;
+	if (index < NET_ABOUT_AWAITED) {
+		struct net_session *session = post(loop, event);
 		if (session)
 			net_session_drive(session, runner);
-	} else if (index >= NET_ABOUT_LISTENER) {
-		net_listener_accept(loop->listeners[index - NET_ABOUT_LISTENER]);
-	} else if (index == NET_ABOUT_READY) {
-		net_ready_heard(&loop->ready);
-	} else if (index == NET_ABOUT_TIMERS) {
-		net_timers_fire(&loop->timers);
-	} else {
-		return false;
+		return true;
 	}
+	if (index >= NET_ABOUT_AWAITED + NET_SLOTS_MAX)
+		return handle_other(loop, index);
+	struct waiter *waiter = post_awaited(loop, event);
+	if (waiter)
+		net_runner_go_on(runner, waiter);
 	return true;
 }
 
@@ -130,6 +156,28 @@ void net_worker_serve(struct net_runner *runner)
 		}
 	}
 	(void)atomic_fetch_sub(&loop->worker_count, 1);
+}
+
+void net_worker_hand_on(struct net_loop *loop)
+{
+	struct epoll_event event;
+	(void)atomic_fetch_add(&loop->idle, 1);
+	int got = epoll_wait(loop->epoll, &event, 1, -1);
+	become_busy(loop);
+	uint32_t index = (uint32_t)event.data.u64;
+	if (got <= 0)
+		return;
+	if (index < NET_ABOUT_AWAITED) {
+		struct net_session *session = post(loop, &event);
+		if (session)
+			net_session_queue(session);
+	} else if (index >= NET_ABOUT_AWAITED + NET_SLOTS_MAX) {
+		(void)handle_other(loop, index);
+	} else {
+		struct waiter *waiter = post_awaited(loop, &event);
+		if (waiter)
+			waiter->resume(waiter);
+	}
 }
 
 static void *worker_main(void *context)

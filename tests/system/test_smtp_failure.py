@@ -1,11 +1,12 @@
 """What SMTP says while something else is broken; and that nothing is lost or doubled by it."""
 
+import contextlib
 import os
 import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -166,7 +167,10 @@ class FakeStore:
 
 
 def talk(
-    store: FakeStore, connection: socket.socket, offers: bytes, answers: list[bytes] | None = None
+    store: FakeStore,
+    connection: socket.socket,
+    offers: bytes,
+    answers: Iterable[bytes] | None = None,
 ) -> None:
     """Takes transactions until the client goes; `answers` to the message, then it hangs up."""
     with connection, connection.makefile("rwb", buffering=0) as raw:
@@ -243,6 +247,35 @@ def test_a_message_whose_answer_was_lost_is_not_sent_again(
         client.begin(user.name)
         assert client.data(samples.PLAIN).code == 250
         assert len(store.messages) == 2
+
+
+def test_stopping_does_not_wait_for_a_store_that_is_silent(
+    own_shape: Shape, fake_store: Start
+) -> None:
+    """LMTP's time-out is far away, and who is killed in the middle tells its client nothing."""
+    asked, over = threading.Event(), threading.Event()
+
+    def silence() -> Iterator[bytes]:
+        asked.set()
+        over.wait(PATIENCE)
+        yield b""
+
+    def behave(store: FakeStore, connection: socket.socket) -> None:
+        with contextlib.suppress(BrokenPipeError):  # mx is gone by then
+            talk(store, connection, FULL, silence())
+
+    fake_store(behave)
+    node, user = own_shape.nodes[0], own_shape.users[0]
+    with mx(node) as client:
+        client.begin(user.name)
+        assert client.command(b"DATA").code == 354
+        client.send(samples.PLAIN + b".\r\n")
+        assert asked.wait(PATIENCE)
+        stopping = threading.Thread(target=node.do, args=("stop",))
+        stopping.start()
+        assert client.reply().code == 451
+        stopping.join()
+    over.set()
 
 
 def test_an_idle_connection_that_the_store_closed_is_no_trouble(
