@@ -1,7 +1,7 @@
 /* By jansson; then each member is looked at by hand. */
 #include "acme/document.h"
 
-#include "acme/base64url.h"
+#include "base/base64url.h"
 #include "base/clock.h"
 
 #include <jansson.h>

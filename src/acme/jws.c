@@ -1,7 +1,7 @@
 /* Header and payload are base64url of JSON; the signature is over both, with a dot between. */
 #include "acme/jws.h"
 
-#include "acme/base64url.h"
+#include "base/base64url.h"
 
 #include <jansson.h>
 #include <openssl/evp.h>

@@ -1,7 +1,7 @@
 /* EVP of OpenSSL 3. A signature comes from it as DER, and goes as two numbers. */
 #include "acme/key_internal.h"
 
-#include "acme/base64url.h"
+#include "base/base64url.h"
 #include "base/alloc.h"
 #include "base/must.h"
 

@@ -1,7 +1,7 @@
 /* Each round begins with the order as the authority has it. */
 #include "acme/order.h"
 
-#include "acme/base64url.h"
+#include "base/base64url.h"
 #include "base/clock.h"
 
 #include <jansson.h>

@@ -1,6 +1,6 @@
 #include "acme/test_authority.h"
 
-#include "acme/base64url.h"
+#include "base/base64url.h"
 #include "acme/key_internal.h"
 #include "base/clock.h"
 #include "base/test.h"

@@ -1,5 +1,5 @@
 /* Signatures and keys, with the examples of RFC 7515 (A.3) and of RFC 8555. */
-#include "acme/base64url.h"
+#include "base/base64url.h"
 #include "acme/jws.h"
 #include "acme/key_internal.h"
 #include "base/test.h"

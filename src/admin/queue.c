@@ -53,13 +53,14 @@ static const char *tls_of(const struct queue_entry *e)
 static json_t *row_of(
 	struct queue_place place, const struct queue_entry *e, uint64_t bytes, bool here)
 {
-	return json_pack("{s:o, s:o, s:I, s:o, s:o, s:I, s:o, s:b, s:b, s:b, s:s, s:o, s:o, s:o}",
+	return json_pack(
+		"{s:o, s:o, s:I, s:o, s:o, s:I, s:o, s:b, s:b, s:b, s:o, s:s, s:o, s:o, s:o}",
 		"entry", name_of(place), "arrived", time_of(e->arrived_ms), "size",
 		(json_int_t)bytes, "sender", sender_of(e), "recipient", admin_string(e->recipient),
 		"attempts", (json_int_t)e->attempts, "next", next_of(e, here), "here", here, "held",
-		(e->flags & QUEUE_HELD) != 0, "local", (e->flags & QUEUE_LOCAL) != 0, "tls",
-		tls_of(e), "reason", admin_string(e->reason), "status", admin_string(e->status),
-		"host", admin_string(e->host));
+		(e->flags & QUEUE_HELD) != 0, "local", (e->flags & QUEUE_LOCAL) != 0, "place",
+		admin_string(e->place), "tls", tls_of(e), "reason", admin_string(e->reason),
+		"status", admin_string(e->status), "host", admin_string(e->host));
 }
 
 /* Those that a command is about. */

@@ -337,6 +337,7 @@ const struct conf_option conf_options[] = {
 			"machine's addresses."},
 
 #include "conf/options_proxy.inc"
+#include "conf/options_proxy_http.inc"
 
 	MIRROR_OPTIONS("store.mirror", store.mirror, "7625"),
 	MIRROR_OPTIONS("mx.mirror", mx.mirror, "7626"),

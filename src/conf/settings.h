@@ -233,11 +233,17 @@ struct conf_reports {
 	const char *from, *envelope_from, *organisation, *contact; /* "": none */
 };
 
+/* In the order of the option's words. */
+enum conf_mx_backend_tls { CONF_MX_BACKEND_STARTTLS, CONF_MX_BACKEND_NONE };
+
 struct conf_mx {
 	bool on; /* the block is there: this machine has the role */
 	const char *user;
 	struct conf_listens listen;
-	const char *store_socket;                                  /* LMTP server of the store */
+	struct conf_list store;                       /* LMTP servers of the store */
+	const char *store_authorities, *default_host; /* "": none */
+	uint64_t backend_port;
+	enum conf_mx_backend_tls backend_tls;
 	struct conf_list directory;                                /* authmod servers */
 	const char *directory_authorities, *directory_secret_file; /* "": none */
 	struct conf_list authmod_trusted; /* networks of nodes that make it forget */
@@ -383,6 +389,8 @@ struct conf_proxy {
 	const char *master_user, *master_secret_file;
 	bool oauth;
 	uint64_t connect_timeout_ms, backend_timeout_ms, login_timeout_ms, idle_timeout_ms;
+	const char *http_realm, *http_token_claim;
+	uint64_t http_idle_timeout_ms, http_answer_timeout_ms;
 	const char *control_socket;
 	enum conf_backend_tls backend_tls;
 	const char *backend_authorities; /* file; "": the system's */

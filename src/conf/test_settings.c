@@ -15,7 +15,9 @@ static void three_lines_make_a_server(void **state)
 	assert_int_equal(s->mx.listen.count, 3);
 	assert_int_equal(s->mx.listen.items[2].protocol, CONF_SUBMISSIONS);
 	assert_string_equal(s->mx.listen.items[2].address, "*:465");
-	assert_string_equal(s->mx.store_socket, s->store.lmtp_socket);
+	assert_int_equal(s->mx.store.count, 1);
+	assert_string_equal(s->mx.store.items[0], s->store.lmtp_socket);
+	assert_int_equal(s->mx.backend_tls, CONF_MX_BACKEND_STARTTLS);
 	assert_int_equal(s->mx.directory.count, 1);
 	assert_string_equal(s->mx.directory.items[0], s->store.authmod_socket);
 	assert_int_equal(s->mx.max_message_size, 64 << 20);
@@ -48,7 +50,7 @@ static void defaults_follow_the_options_that_they_name(void **state)
 	struct loaded l = load_good(
 		"mx { user alone; } store { } hostname a.example; user birds; data \"/d e\";");
 	assert_string_equal(l.settings->run, "/d e/run");
-	assert_string_equal(l.settings->mx.store_socket, "unix:/d e/run/lmtp");
+	assert_string_equal(l.settings->mx.store.items[0], "unix:/d e/run/lmtp");
 	assert_string_equal(l.settings->mx.user, "alone");
 	assert_string_equal(l.settings->store.user, "birds");
 }
@@ -255,9 +257,12 @@ static void each_type_says_what_it_expects(void **state)
 	assert_fault("proxy_trusted ::1 10.0.0.0/33;",
 		"t:1:19: wrong value \"10.0.0.0/33\" for \"proxy_trusted\", expected a network "
 		"like 192.0.2.0/24, 2001:db8::/32 or 192.0.2.1");
-	assert_fault("mx { store_socket localhost:1; }",
-		"t:1:19: wrong value \"localhost:1\" for \"store_socket\", expected an address "
+	assert_fault("mx { control_socket localhost:1; }",
+		"t:1:21: wrong value \"localhost:1\" for \"control_socket\", expected an address "
 		"like 192.0.2.1:25, [2001:db8::1]:25, *:25 or unix:/path");
+	assert_fault("mx { store localhost:24 tls:localhost; }",
+		"t:1:25: wrong value \"tls:localhost\" for \"store\", expected a server like "
+		"host:25, tls:host:25 or unix:/path");
 	assert_fault("mx { directory tls:*:1; }",
 		"t:1:16: wrong value \"tls:*:1\" for \"directory\", expected a server like "
 		"host:25, tls:host:25 or unix:/path");

@@ -6,30 +6,26 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/must.h"
-#include "base/wait.h"
 #include "directory/authmod_line.h"
 #include "directory/turns.h"
 #include "net/layer.h"
+#include "net/remote.h"
 
-#include <netdb.h>
 #include <openssl/crypto.h>
+#include <stdatomic.h>
 
 enum {
 	SERVERS_MAX = 16,
 	CONNECTIONS = 8,
 	DEFAULT_TIMEOUT_MS = 30 * 1000,
 	PASSED_OVER_MS = 20 * 1000,
-	ADDRESSES_MAX = 4, /* of one host that are tried */
-	HOST_MAX = 256,
 	LOGIN_MAX = 4096,
 	GREETING_MAX = 1024,
 };
 
 struct directory_authmod_server {
 	const char *text; /* as in the options */
-	char host[HOST_MAX], port[8];
-	struct net_address address; /* of a Unix socket; else unknown */
-	bool tls;
+	struct net_remote remote;
 	_Atomic int64_t passed_over_until; /* clock_mono_ms(); 0: it works */
 	struct net_client *idle[DIRECTORY_AUTHMOD_CONNECTIONS_MAX];
 	unsigned idle_count;
@@ -45,40 +41,13 @@ struct directory_authmod_links {
 	pthread_mutex_t lock; /* guards the idle ones; not held over a round trip */
 };
 
-/* "host:port", "[v6]:port" */
-static bool take_host(struct directory_authmod_server *s, struct slice text)
-{
-	size_t colon = text.len;
-	uint64_t port;
-	while (colon > 0 && text.ptr[colon - 1] != ':')
-		colon--;
-	if (colon < 2 || !slice_to_u64(slice_from(text, colon), UINT16_MAX, &port) || port == 0)
-		return false;
-	struct slice host = slice_sub(text, 0, colon - 1);
-	if (slice_starts(host, SLICE("[")) && slice_ends(host, SLICE("]")))
-		host = slice_sub(host, 1, host.len - 2);
-	if (host.len == 0 || host.len >= HOST_MAX)
-		return false;
-	(void)snprintf(s->host, sizeof(s->host), "%.*s", SLICE_ARG(host));
-	(void)snprintf(s->port, sizeof(s->port), "%u", (unsigned)port);
-	return true;
-}
-
 static int take_server(struct directory_authmod_links *links, const char *text, struct err *err)
 {
-	struct slice rest = slice_str(text);
 	if (links->count == SERVERS_MAX)
 		return err_permanent(err, ERR_LIMIT, "more than %d servers", SERVERS_MAX);
-	struct directory_authmod_server *s = &links->servers[links->count];
-	s->text = slice_dup(rest);
-	links->count++;
-	if (slice_starts(rest, SLICE("unix:")))
-		return net_address_parse(rest, &s->address, err);
-	s->tls = slice_starts(rest, SLICE("tls:"));
-	if (!take_host(s, slice_from(rest, s->tls ? 4 : 0)))
-		return err_permanent(err, ERR_BAD_INPUT,
-			"\"%s\" is no server, expected one like tls:host:port", text);
-	return 0;
+	struct directory_authmod_server *s = &links->servers[links->count++];
+	s->text = slice_dup(slice_str(text));
+	return net_remote_parse(slice_str(text), NULL, &s->remote, err);
 }
 
 int directory_authmod_links_new(const struct directory_authmod_options *options,
@@ -96,7 +65,7 @@ int directory_authmod_links_new(const struct directory_authmod_options *options,
 	must(pthread_mutex_init(&links->lock, NULL) == 0);
 	for (size_t i = 0; i < options->server_count && r == 0; i++) {
 		r = take_server(links, options->servers[i], err);
-		tls = tls || links->servers[i].tls;
+		tls = tls || links->servers[i].remote.tls;
 	}
 	if (r == 0 && links->count == 0)
 		r = err_permanent(err, ERR_BAD_INPUT, "no server is given");
@@ -232,8 +201,8 @@ static int open_client(struct directory_authmod_links *links,
 {
 	struct net_client_options o = {
 		.address = *address,
-		.tls = server->tls ? NET_CLIENT_TLS : NET_CLIENT_PLAIN,
-		.tls_name = server->tls ? server->host : NULL,
+		.tls = server->remote.tls ? NET_CLIENT_TLS : NET_CLIENT_PLAIN,
+		.tls_name = server->remote.tls ? server->remote.host : NULL,
 		.trust = links->trust,
 		/* so that there is time for the next one */
 		.timeout_ms = MAX(links->timeout_ms / MIN(links->count, 3u), 1u),
@@ -242,43 +211,25 @@ static int open_client(struct directory_authmod_links *links,
 	if (r < 0)
 		return r;
 	net_client_set_timeout(*ret_client, links->timeout_ms);
-	if (links->secret && server->tls && log_in(links, *ret_client, err) < 0) {
+	if (links->secret && server->remote.tls && log_in(links, *ret_client, err) < 0) {
 		net_client_close(*ret_client);
 		return -1;
 	}
 	return 0;
 }
 
-static int look_up(
-	const struct directory_authmod_server *server, struct addrinfo **ret_found, struct err *err)
-{
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-	wait_block_begin();
-	int r = getaddrinfo(server->host, server->port, &hints, ret_found);
-	wait_block_end();
-	if (r == 0)
-		return 0;
-	return err_temporary(
-		err, ERR_UNAVAILABLE, "can't look up %s: %s", server->host, gai_strerror(r));
-}
-
-static int connect_to_host(struct directory_authmod_links *links,
+static int connect_to(struct directory_authmod_links *links,
 	const struct directory_authmod_server *server, struct net_client **ret_client,
 	struct err *err)
 {
-	struct addrinfo *found;
-	unsigned tried = 0;
-	int r = look_up(server, &found, err);
+	struct net_address addresses[NET_REMOTE_ADDRESSES_MAX];
+	size_t count;
+	int r = net_remote_look_up(&server->remote, addresses, &count, err);
 	if (r < 0)
 		return r;
 	r = -1;
-	for (const struct addrinfo *a = found; a && r < 0 && tried < ADDRESSES_MAX;
-		a = a->ai_next, tried++) {
-		struct net_address address = {.len = a->ai_addrlen};
-		memcpy(&address.storage, a->ai_addr, a->ai_addrlen);
-		r = open_client(links, server, &address, ret_client, err);
-	}
-	freeaddrinfo(found);
+	for (size_t i = 0; i < count && r < 0; i++)
+		r = open_client(links, server, &addresses[i], ret_client, err);
 	return r;
 }
 
@@ -294,7 +245,5 @@ int directory_authmod_links_take(struct directory_authmod_links *links,
 		}
 		net_client_close(client);
 	}
-	return server->address.len > 0
-		       ? open_client(links, server, &server->address, ret_client, err)
-		       : connect_to_host(links, server, ret_client, err);
+	return connect_to(links, server, ret_client, err);
 }

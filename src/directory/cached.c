@@ -16,16 +16,22 @@ enum {
 	ENTRIES_MAX = 100000,
 	KEEP_MS = 7 * 24 * 3600 * 1000,
 	/* Of a route. Of more users only that there are some is known; one with more addresses
-	 * elsewhere is not remembered, since mail that goes to some of them would be lost to all
-	 * others. */
+	 * elsewhere, or with more users who live on hosts, is not remembered, since mail that goes
+	 * to some of them would be lost to all others. */
 	USERS_MAX = 100,
 	ELSEWHERE_MAX = 100,
-	NAMES_MAX = (USERS_MAX + ELSEWHERE_MAX + 1) * 1024,
+	NAMES_MAX = (2 * USERS_MAX + ELSEWHERE_MAX + 1) * 1024,
 	GENERATIONS = 2,
 };
 
 /* What a kept name is, in front of it. */
-enum name { USER = 'u', USER_WITHOUT_COPY = 'n', ADDRESS_ELSEWHERE = 'e', MATCHED = 'm' };
+enum name {
+	USER = 'u',
+	USER_WITHOUT_COPY = 'n',
+	HOST = 'h', /* of the user in front of it */
+	ADDRESS_ELSEWHERE = 'e',
+	MATCHED = 'm',
+};
 
 /* What is asked about. */
 enum question { LOOKUP = 'l', DOMAIN = 'd' };
@@ -172,6 +178,8 @@ static void write_names(const struct directory_route *route, struct buf *to)
 			if (route->users[i].no_copy != (bool)without)
 				continue;
 			write_name(without ? USER_WITHOUT_COPY : USER, route->users[i].name, to);
+			if (route->users[i].to_host.len > 0)
+				write_name(HOST, route->users[i].to_host, to);
 			count++;
 		}
 	for (size_t i = 0; i < route->elsewhere_count; i++)
@@ -185,6 +193,8 @@ static void read_name(struct slice name, struct directory_route *route)
 	name = slice_from(name, 1);
 	if (kind == MATCHED)
 		route->matched = name;
+	else if (kind == HOST)
+		route->users[route->count - 1].to_host = name;
 	else if (kind == ADDRESS_ELSEWHERE)
 		route->elsewhere[route->elsewhere_count++] = name;
 	else
@@ -201,6 +211,14 @@ static void read_names(struct slice names, struct arena *arena, struct directory
 		.elsewhere = ARENA_ARRAY(arena, struct slice, ELSEWHERE_MAX)};
 	while (names.len > 0)
 		read_name(slice_cut(&names, '\0'), ret_route);
+}
+
+static bool is_too_much(const struct directory_route *route)
+{
+	bool hosts = false;
+	for (size_t i = 0; !hosts && i < route->count; i++)
+		hosts = route->users[i].to_host.len > 0;
+	return route->elsewhere_count > ELSEWHERE_MAX || (hosts && route->count > USERS_MAX);
 }
 
 static bool cant_tell(int r, const struct err *err)
@@ -223,7 +241,7 @@ static int cached_lookup(struct directory *d, struct slice address, struct arena
 	}
 	if (r == 0)
 		write_names(ret_route, &names);
-	if (r == 0 && (ret_route->elsewhere_count > ELSEWHERE_MAX || names.failed))
+	if (r == 0 && (is_too_much(ret_route) || names.failed))
 		forget_key(of(d), buf_slice(&key));
 	else if (r >= 0)
 		keep(of(d), buf_slice(&key), r, buf_slice(&names));

@@ -43,7 +43,7 @@ struct directory_user {
 	uint64_t quota_bytes, quota_messages; /* 0: none; the domain's default is put in already */
 	struct id domain_id; /* of the domain, when it has a limit of its own; else ID_NONE */
 	uint64_t domain_quota_bytes, domain_quota_messages;
-	struct slice to_host;         /* where he lives, "host" or "host:port"; "" here */
+	struct slice to_host;         /* where he lives, "host", "host:port", "a,b"; "" here */
 	int64_t created;              /* seconds since 1970 */
 	const struct slice *forwards; /* addresses that his mail goes on to, where that is known */
 	size_t forward_count;

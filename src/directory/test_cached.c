@@ -7,7 +7,7 @@
 
 static const struct directory_fake_user USERS[] = {
 	{.name = "ann@example.org", .password = "secret"},
-	{.name = "bob@example.org", .password = "bob"},
+	{.name = "bob@example.org", .password = "bob", .user = {.to_host = {"s2.test:24", 10}}},
 	{.name = "pat@example.org", .user = {.no_copy = true}},
 	{.name = "away@example.org", .alias_of = "x@a.test,pat@example.org,y@b.test"},
 	{.name = "both@example.org", .alias_of = "ann@example.org,bob@example.org"},
@@ -57,6 +57,8 @@ static void who_is_known_and_who_is_not_stays_so(void **state)
 	assert_int_equal(f->route.count, 2);
 	assert_slice(f->route.users[0].name, "ann@example.org");
 	assert_slice(f->route.users[0].domain, "example.org");
+	assert_slice(f->route.users[0].to_host, "");
+	assert_slice(f->route.users[1].to_host, "s2.test:24");
 	assert_int_equal(look_up(f, "nobody@example.org"), DIRECTORY_UNKNOWN);
 	assert_int_equal(directory_cached_used(f->cached), 2);
 }
@@ -93,6 +95,31 @@ static void more_addresses_than_can_be_remembered_are_not(void **state)
 	directory_fake_set_dead(options.inner, true);
 	assert_true(directory_lookup(cached, name, &f->arena, &f->route, &f->err) < 0);
 	directory_free(cached);
+}
+
+static void more_users_on_hosts_than_can_be_remembered_are_not(void **state)
+{
+	struct fixture *f = *state;
+	static char names[101][24], many[101 * 24];
+	static struct directory_fake_user users[102];
+	for (int i = 0; i <= 100; i++) {
+		(void)snprintf(names[i], sizeof(*names), "u%d@example.org", i);
+		(void)snprintf(many + strlen(many), 24, "%s%s", i > 0 ? "," : "", names[i]);
+		users[i].name = names[i];
+	}
+	users[101] = (struct directory_fake_user){.name = "all@example.org", .alias_of = many};
+	for (int hosts = 0; hosts < 2; hosts++) {
+		struct directory_cached_options options = {.inner = directory_fake_new(users, 102)};
+		struct directory *cached = directory_cached_new(&options);
+		struct slice name = SLICE("all@example.org");
+		users[7].user.to_host = hosts ? SLICE("s2.test") : SLICE("");
+		assert_int_equal(directory_lookup(cached, name, &f->arena, &f->route, &f->err), 0);
+		assert_int_equal(f->route.count, 101);
+		directory_fake_set_dead(options.inner, true);
+		assert_int_equal(
+			directory_lookup(cached, name, &f->arena, &f->route, &f->err) < 0, hosts);
+		directory_free(cached);
+	}
 }
 
 static void what_was_never_asked_can_not_be_told(void **state)
@@ -192,6 +219,7 @@ int main(void)
 		CACHED_TEST(who_is_known_and_who_is_not_stays_so),
 		CACHED_TEST(addresses_elsewhere_are_remembered),
 		CACHED_TEST(more_addresses_than_can_be_remembered_are_not),
+		CACHED_TEST(more_users_on_hosts_than_can_be_remembered_are_not),
 		CACHED_TEST(what_was_never_asked_can_not_be_told),
 		CACHED_TEST(domains_are_remembered),
 		CACHED_TEST(what_was_said_long_ago_counts_no_more),

@@ -75,6 +75,8 @@ struct net_pool *net_pool_new(const struct net_client_options *options, unsigned
 /* An idle connection that is still open (*ret_reused is true) or a new one. */
 int net_pool_take(struct net_pool *pool, struct net_client **ret_client, bool *ret_reused,
 	struct err *err) WARN_UNUSED;
+/* An idle one that is still open; NULL: there is none. For callers that connect themselves. */
+struct net_client *net_pool_take_idle(struct net_pool *pool);
 void net_pool_give(struct net_pool *pool, struct net_client *client);
 void net_pool_free(struct net_pool *pool);
 

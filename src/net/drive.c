@@ -255,6 +255,28 @@ static bool has_drained(const struct net_session *s)
 	       (s->waiting == NET_WAIT_OUTPUT ? NET_OUTPUT_LOW : NET_OUTPUT_HIGH);
 }
 
+/* A time-out is news only when there is no other. */
+static unsigned without_time_out(unsigned events)
+{
+	return events & ~(unsigned)NET_TIMEOUT ? events & ~(unsigned)NET_TIMEOUT : events;
+}
+
+/* Of one with a connection beside: input is read while the other end takes its output. */
+static unsigned events_of_two(struct net_session *s)
+{
+	unsigned events = s->events | net_far_events(s);
+	if (net_far_takes_more(s) && net_session_fill(s))
+		events |= NET_INPUT;
+	if (s->told_full && net_output_len(s) <= NET_OUTPUT_LOW) {
+		s->told_full = false;
+		events |= NET_DRAINED;
+	}
+	if (s->near.ended && !s->end_told)
+		events |= NET_EOF;
+	s->events = 0;
+	return without_time_out(events);
+}
+
 /* The events to tell now; 0 is none. A shutdown can't wait for a slow reader, all else does. */
 static unsigned events_to_tell(struct net_session *s)
 {
@@ -273,8 +295,7 @@ static unsigned events_to_tell(struct net_session *s)
 	if (events && net_input_len(s) > 0)
 		events |= NET_INPUT;
 	s->events &= ~events;
-	/* A time-out is news only when there is no other. */
-	return events & ~(unsigned)NET_TIMEOUT ? events & ~(unsigned)NET_TIMEOUT : events;
+	return without_time_out(events);
 }
 
 static enum net_step step_serve(struct net_session *s)
@@ -284,7 +305,7 @@ static enum net_step step_serve(struct net_session *s)
 		return NET_STEP_GONE;
 	if (s->start_tls)
 		return net_output_len(s) > 0 ? NET_STEP_WAIT : begin_handshake(s);
-	unsigned events = events_to_tell(s);
+	unsigned events = s->beside ? events_of_two(s) : events_to_tell(s);
 	if (s->near.broken)
 		return NET_STEP_GONE;
 	if (!events)
@@ -293,7 +314,8 @@ static enum net_step step_serve(struct net_session *s)
 	enum net_next next = s->protocol->run(s, events);
 	s->end_told = s->end_told || (events & NET_EOF);
 	enum net_step step = after_run(s, next);
-	if (step != NET_STEP_AGAIN || s->stage != NET_STAGE_SERVE || next == NET_WAIT_OUTPUT)
+	if (step != NET_STEP_AGAIN || s->stage != NET_STAGE_SERVE || next == NET_WAIT_OUTPUT ||
+		s->beside)
 		return step;
 	size_t left = net_input_len(s);
 	if (left > 0 && s->consumed)
@@ -317,7 +339,7 @@ static enum net_step step_close(struct net_session *s)
 		return NET_STEP_WAIT;
 	if (!s->near.finished)
 		(void)s->near.top->ops->finish(s->near.top);
-	if (s->near.ended || (net_input_len(s) == 0 && s->near.socket.dry))
+	if (s->near.ended || (!s->lingers && net_input_len(s) == 0 && s->near.socket.dry))
 		return NET_STEP_GONE;
 	(void)shutdown(s->near.socket.fd, SHUT_WR);
 	net_session_enter(s, NET_STAGE_LINGER, LINGER_MS);

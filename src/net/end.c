@@ -40,6 +40,15 @@ size_t net_end_write(struct net_end *end, struct slice bytes)
 	return sent;
 }
 
+void net_end_move(struct net_end *to, struct net_end *from)
+{
+	*to = *from;
+	struct net_layer **lowest = &to->top;
+	while (*lowest != &from->socket.layer)
+		lowest = &(*lowest)->below;
+	*lowest = &to->socket.layer;
+}
+
 void net_end_heard(struct net_end *end, unsigned bits)
 {
 	if (bits & (NET_SLOT_READABLE | NET_SLOT_ENDED))

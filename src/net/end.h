@@ -27,6 +27,8 @@ static inline size_t net_end_waiting(const struct net_end *end)
 bool net_end_send(struct net_end *end);
 /* Writes past `out`, which is empty, as far as the socket takes it; returns how much that was. */
 size_t net_end_write(struct net_end *end, struct slice bytes);
+/* To other memory; the one that it was in is of no use any more. */
+void net_end_move(struct net_end *to, struct net_end *from);
 /* Takes in what was posted about it (of enum net_slot_bit). */
 void net_end_heard(struct net_end *end, unsigned bits);
 /* Nothing waits to go out: ends our side of the stream, and sets finished, blocked or broken. */

@@ -22,6 +22,7 @@ struct net_join {
 	struct net_join_options options;
 	struct buf input;              /* what the client had read, until it begins */
 	uint64_t to_server, to_client; /* not in the figures yet */
+	bool watched;                  /* is in the epoll set already */
 	bool in_line;                  /* what went to the client last was no line's end */
 	bool closing;                  /* nothing is read any more, the rest goes out */
 };
@@ -35,6 +36,17 @@ void net_session_join(
 		.options = *options,
 		.input = BUF(SIZE_MAX / 2)};
 	net_client_release(client, &join->far, &join->input);
+	s->join = join;
+	s->far = &join->far;
+}
+
+void net_join_take(struct net_session *s, struct net_end *end, struct buf *input,
+	const struct net_join_options *options)
+{
+	must(!s->join && s->runner);
+	struct net_join *join = ALLOC(struct net_join);
+	*join = (struct net_join){.options = *options, .input = *input, .watched = true};
+	net_end_move(&join->far, end);
 	s->join = join;
 	s->far = &join->far;
 }
@@ -127,9 +139,9 @@ void net_join_begin(struct net_session *s)
 	buf_free(&s->in);
 	s->in_at = 0;
 	buf_free(&join->input);
-	join->far.socket.dry = true;
-	if (net_loop_watch(s->loop, join->far.socket.fd, EPOLLIN | EPOLLRDHUP,
-		    s->id + NET_ABOUT_FAR) != 0 ||
+	join->far.socket.dry = join->far.socket.dry || !join->watched;
+	if ((!join->watched && net_loop_watch(s->loop, join->far.socket.fd, EPOLLIN | EPOLLRDHUP,
+				       s->id + NET_ABOUT_FAR) != 0) ||
 		join->far.out.failed || s->near.out.failed)
 		join->far.broken = true;
 }

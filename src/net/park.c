@@ -10,7 +10,7 @@
 enum { SPARE_MAX = 64 * 1024 }; /* larger buffers are not kept for the next session */
 
 /* Gives a buffer's memory back to the worker when it is empty; else keeps no more than it needs. */
-static void give_back(struct buf *b, size_t *at, struct buf *spare)
+void net_session_give_back(struct buf *b, size_t *at, struct buf *spare)
 {
 	if (!b->data)
 		return;
@@ -33,7 +33,7 @@ static void give_back(struct buf *b, size_t *at, struct buf *spare)
 
 static void park_end(struct net_session *s, struct net_end *end, uint64_t about)
 {
-	give_back(&end->out, &end->out_at, &s->runner->spare_output);
+	net_session_give_back(&end->out, &end->out_at, &s->runner->spare_output);
 	if (!end->blocked || end->watches_output)
 		return;
 	net_loop_watch_output(s->loop, end->socket.fd, about);
@@ -56,10 +56,11 @@ static int64_t deadline_of(struct net_session *s)
 bool net_session_park(struct net_session *s)
 {
 	struct net_runner *runner = s->runner;
-	give_back(&s->in, &s->in_at, &runner->spare_input);
+	net_session_give_back(&s->in, &s->in_at, &runner->spare_input);
 	park_end(s, &s->near, s->id);
 	if (s->far)
 		park_end(s, s->far, s->id + NET_ABOUT_FAR);
+	net_far_park(s);
 	int64_t deadline = deadline_of(s);
 	atomic_store(&s->deadline, deadline);
 	if (deadline < atomic_load(&s->timer.at))

@@ -55,19 +55,21 @@ static int load_trust(struct net_pool *pool, struct err *err)
 	return done;
 }
 
+struct net_client *net_pool_take_idle(struct net_pool *pool)
+{
+	struct net_client *client;
+	while ((client = pop(pool)) != NULL && !net_client_is_quiet(client))
+		net_client_close(client);
+	return client;
+}
+
 int net_pool_take(
 	struct net_pool *pool, struct net_client **ret_client, bool *ret_reused, struct err *err)
 {
-	struct net_client *client;
-	while ((client = pop(pool)) != NULL) {
-		if (net_client_is_quiet(client)) {
-			*ret_client = client;
-			*ret_reused = true;
-			return 0;
-		}
-		net_client_close(client);
-	}
-	*ret_reused = false;
+	*ret_client = net_pool_take_idle(pool);
+	*ret_reused = *ret_client != NULL;
+	if (*ret_reused)
+		return 0;
 	if (load_trust(pool, err) != 0)
 		return -1;
 	return net_client_open(

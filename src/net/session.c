@@ -77,7 +77,7 @@ bool net_peer_is_trusted(const struct net_session *session)
 }
 
 /* A buffer without memory borrows the worker's. */
-static void borrow(struct buf *to, struct buf *spare)
+void net_session_borrow(struct buf *to, struct buf *spare)
 {
 	if (to->data || !spare->data)
 		return;
@@ -113,7 +113,7 @@ bool net_session_fill(struct net_session *s)
 		buf_consume(&s->in, s->in_at);
 		s->in_at = 0;
 	}
-	borrow(&s->in, &s->runner->spare_input);
+	net_session_borrow(&s->in, &s->runner->spare_input);
 	while (!s->near.ended && !s->near.broken && s->in.len < s->in.max &&
 		s->near.top->ops->may_read(s->near.top)) {
 		size_t room = MIN(s->in.max - s->in.len, MAX(s->in.cap - s->in.len, NET_READ_SIZE));
@@ -151,7 +151,7 @@ void net_session_send(struct net_session *s)
 struct buf *net_output(struct net_session *session)
 {
 	must(session->runner);
-	borrow(&session->near.out, &session->runner->spare_output);
+	net_session_borrow(&session->near.out, &session->runner->spare_output);
 	return &session->near.out;
 }
 
@@ -202,6 +202,11 @@ bool net_output_full(struct net_session *session)
 void net_limit_unsent(struct net_session *session, unsigned bytes)
 {
 	net_socket_limit_unsent(session->near.socket.fd, bytes);
+}
+
+void net_linger(struct net_session *session)
+{
+	session->lingers = true;
 }
 
 void net_flush(struct net_session *session)

@@ -31,6 +31,7 @@ enum net_event {
 	NET_SHUTDOWN = 16, /* the server stops: say so and return NET_CLOSE */
 	NET_SECURED = 32,  /* the handshake that net_start_tls() asked for is done */
 	NET_EOF = 64,      /* the client will send no more; the input holds what is left */
+	NET_FAR = 128,     /* news of the connection beside (net/far.h) */
 };
 
 /* What run() waits for. */
@@ -107,6 +108,9 @@ bool net_output_full(struct net_session *session);
 /* The kernel takes no more than about so many bytes that it can't send yet, however long the way
  * is: so what a protocol finds urgent does not stand behind megabytes. Where it is TCP. */
 void net_limit_unsent(struct net_session *session, unsigned bytes);
+/* When the session closes, the client may be sending still, and a reset would overtake the answer:
+ * the end of what it sends is waited for, 2 s at most. */
+void net_linger(struct net_session *session);
 /* Sends what the socket takes now. */
 void net_flush(struct net_session *session);
 enum { NET_OUTPUT_HIGH = 64 * 1024, NET_OUTPUT_LOW = 16 * 1024 };

@@ -3,6 +3,8 @@
 #define NET_SESSION_INTERNAL_H
 
 #include "net/end.h"
+#include "net/far.h"
+#include "net/join.h"
 #include "net/loop_internal.h"
 
 enum {
@@ -52,7 +54,8 @@ struct net_session {
 	struct net_runner *runner; /* while it runs */
 	struct net_end near;
 	struct net_join *join;         /* NULL: this connection stands for itself */
-	struct net_end *far;           /* of the join */
+	struct net_far *beside;        /* far.c; NULL: none */
+	struct net_end *far;           /* of the join, or of the one beside */
 	struct net_limit_entry *limit; /* NULL when its address is not counted */
 
 	enum net_stage stage;
@@ -66,6 +69,7 @@ struct net_session {
 	bool front_end : 1, by_unix : 1, by_loopback : 1; /* whoever its client is */
 	bool end_told : 1;  /* the client's end of stream, by NET_EOF */
 	bool consumed : 1;  /* input, in this run */
+	bool lingers : 1;   /* also when nothing is left unread */
 	bool told_full : 1; /* by net_output_full(), and not drained since */
 
 	struct buf in;
@@ -99,6 +103,17 @@ enum net_step net_join_leave(struct net_session *session);
 enum net_step net_join_timed_out(struct net_session *session);
 int64_t net_join_deadline(const struct net_session *session);
 void net_join_end(struct net_session *session);
+/* join.c: as net_session_join(), with what far.c had; `end` and `input` are moved. */
+void net_join_take(struct net_session *session, struct net_end *end, struct buf *input,
+	const struct net_join_options *options);
+/* far.c: reads and sends; NET_FAR when that is news. Whether input may be read for it. Parking. */
+unsigned net_far_events(struct net_session *session);
+bool net_far_takes_more(const struct net_session *session);
+void net_far_park(struct net_session *session);
+/* session.c: a buffer without memory borrows the worker's; park.c: and gives it back, as far as it
+ * is empty. */
+void net_session_borrow(struct buf *to, struct buf *spare);
+void net_session_give_back(struct buf *b, size_t *at, struct buf *spare);
 /* park.c: false when news came meanwhile. After true the session is not this thread's any more. */
 WARN_UNUSED bool net_session_park(struct net_session *session);
 /* session_life.c: takes the fd over. Nobody knows of it until net_session_begin(). */

@@ -56,6 +56,7 @@ void net_session_end(struct net_session *s)
 	net_join_end(s);
 	if (s->opened)
 		s->protocol->close(s);
+	net_far_close(s);
 	s->near.top->ops->free(s->near.top);
 	s->near.top = NULL;
 	(void)close(s->near.socket.fd);

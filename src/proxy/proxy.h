@@ -29,6 +29,7 @@ struct proxy {
 	struct proxy_figures figures[PROXY_PROTOCOLS];
 	struct net_join_figures bytes;
 	atomic_uint_fast64_t lookups;
+	atomic_uint_fast64_t http_requests;
 };
 
 /* Where a user lives: his to_host, or default_host. Negative: not to be told (temporary), since the

@@ -9,6 +9,27 @@ static const char *const SUFFIXES[] = {
 	[QUEUE_TLS_WAIVED] = " tls-optional",
 };
 
+static const char LOCAL[] = " lmtp";
+
+bool queue_destination_is_local(struct slice name, struct slice *ret_place)
+{
+	*ret_place = name;
+	if (name.len == 0)
+		return true;
+	if (!slice_ends(name, slice_str(LOCAL)))
+		return false;
+	ret_place->len -= strlen(LOCAL);
+	return true;
+}
+
+static struct slice local(struct slice place, char room[QUEUE_DESTINATION_MAX])
+{
+	if (place.len == 0 || place.len > QUEUE_PLACE_MAX)
+		return SLICE("");
+	int len = snprintf(room, QUEUE_DESTINATION_MAX, "%.*s%s", SLICE_ARG(place), LOCAL);
+	return slice(room, (size_t)len);
+}
+
 struct slice queue_destination_with(
 	struct slice domain, enum queue_tls tls, char room[QUEUE_DESTINATION_MAX])
 {
@@ -22,7 +43,7 @@ struct slice queue_destination_of(const struct queue_entry *e, char room[QUEUE_D
 	struct envelope_path path;
 	struct slice domain;
 	if (e->flags & QUEUE_LOCAL)
-		return SLICE("");
+		return local(e->place, room);
 	if (!envelope_parse_address(e->recipient, &path) ||
 		!dns_name_to_ascii(path.domain, &arena, &domain))
 		return SLICE("invalid");

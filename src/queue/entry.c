@@ -26,6 +26,7 @@ enum tag {
 	TAG_STATUS = 17,
 	TAG_REASON = 18,
 	TAG_HOST = 19,
+	TAG_PLACE = 20,
 	TAGS_KNOWN,
 };
 
@@ -99,6 +100,8 @@ static struct slice *text_of(struct queue_entry *e, uint64_t tag)
 		return &e->reason;
 	case TAG_HOST:
 		return &e->host;
+	case TAG_PLACE:
+		return &e->place;
 	default:
 		return NULL;
 	}
@@ -204,5 +207,6 @@ void queue_entry_write(const struct queue_entry *e, struct slice old, struct buf
 	add_text(to, TAG_STATUS, e->status);
 	add_text(to, TAG_REASON, slice_sub(e->reason, 0, QUEUE_REASON_MAX));
 	add_text(to, TAG_HOST, e->host);
+	add_text(to, TAG_PLACE, slice_sub(e->place, 0, QUEUE_PLACE_MAX));
 	keep_unknown(old, to);
 }

@@ -12,6 +12,7 @@
 enum {
 	QUEUE_ENTRY_MAX = 16 * 1024, /* bytes of an entry */
 	QUEUE_REASON_MAX = 512,
+	QUEUE_PLACE_MAX = 255,
 };
 
 enum queue_entry_flag {
@@ -37,7 +38,8 @@ struct queue_entry {
 	struct slice user;    /* who was logged in; empty: nobody */
 	struct slice session; /* id of the session that brought it */
 	struct slice recipient;
-	unsigned notify; /* enum envelope_notify */
+	struct slice place; /* of a local one: where he lived when last asked; empty: here */
+	unsigned notify;    /* enum envelope_notify */
 	struct slice orcpt;
 	/* What was tried. */
 	uint64_t attempts;

@@ -165,6 +165,7 @@ static void fill(
 	entry->recipient = r->address;
 	entry->notify = r->notify;
 	entry->orcpt = r->orcpt;
+	entry->place = r->local ? r->place : SLICE("");
 	entry->flags = (r->local ? QUEUE_LOCAL : 0u) | (m->requiretls ? QUEUE_REQUIRETLS : 0u) |
 		       (m->tls_optional && !m->requiretls ? QUEUE_TLS_OPTIONAL : 0u) |
 		       (m->held.len > 0 ? QUEUE_HELD : 0u);

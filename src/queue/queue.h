@@ -32,6 +32,9 @@ struct queue_outcome {
 	int code;                  /* that it said; 0: none */
 	bool relayed;              /* gone to a host that sends no reports (RFC 3461 5.2.2) */
 	bool lost;                 /* the answer was cut off: it may arrive twice */
+	/* Local, and nothing was tried: he lives at this place now, and it goes there at once. */
+	bool moved;
+	char place[QUEUE_PLACE_MAX + 1];
 };
 
 /* One message to some of its recipients. */
@@ -56,6 +59,10 @@ struct queue_transport {
 	 * anything was said about the message; it waits with its destination. */
 	int (*send)(void *peer, struct queue_delivery *delivery, struct err *err);
 	void (*close)(void *peer);
+	/* Of a local entry whose place can't be reached: where he lives now. Negative: can't be
+	 * told. NULL: where it was. */
+	int (*place)(void *context, const struct queue_entry *entry,
+		char ret_place[QUEUE_PLACE_MAX + 1], struct err *err);
 	/* The sender is to hear of these entries of one message (those that ask for it, see
 	 * queue_report_wanted()). Durable when 0. */
 	int (*report)(void *context, enum queue_report_action action,
@@ -104,6 +111,7 @@ struct queue_recipient {
 	unsigned notify;
 	struct slice orcpt;
 	bool local;
+	struct slice place; /* where, as queue_entry; for local ones */
 };
 struct queue_message {
 	/* That it went out under already, in vain as far as is known. ID_NONE: it did not. */

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/bytes.h"
+#include "queue/destination.h"
 
 enum {
 	CONNECTIONS_MAX = 200,
@@ -33,7 +34,7 @@ struct queue_destination {
 	struct item *items; /* a heap */
 	size_t count, cap;
 	unsigned connections;
-	bool met, looking;
+	bool local, met, looking;
 	int64_t retry_ms, backoff_ms, look_ms;
 	char why[WHY_MAX];
 	size_t name_len;
@@ -125,6 +126,7 @@ static struct queue_destination *find_or_add(struct queue_schedule *s, struct sl
 {
 	uint64_t hash = bytes_hash(name);
 	struct queue_destination *d = find(s, name, hash);
+	struct slice place;
 	if (d)
 		return d;
 	if (s->destination_count >= s->bucket_count)
@@ -132,6 +134,7 @@ static struct queue_destination *find_or_add(struct queue_schedule *s, struct sl
 	d = alloc_zero(1, sizeof(*d) + name.len);
 	d->hash = hash;
 	d->name_len = name.len;
+	d->local = queue_destination_is_local(name, &place);
 	if (name.len > 0)
 		memcpy(d->name, name.ptr, name.len);
 	d->next = s->buckets[hash % s->bucket_count];
@@ -253,7 +256,7 @@ static unsigned limit_of(const struct queue_schedule *s, const struct queue_dest
 {
 	if (!d->met)
 		return 1;
-	return d->name_len == 0 ? s->options.local_max : s->options.per_destination_max;
+	return d->local ? s->options.local_max : s->options.per_destination_max;
 }
 
 /* When it may be entered. */
@@ -451,17 +454,16 @@ void queue_schedule_looked(struct queue_schedule *s, struct queue_destination *d
 static void leave_alone(
 	struct queue_schedule *s, struct queue_destination *d, const char *why, int64_t now_ms)
 {
-	bool local = d->name_len == 0;
 	int64_t first =
-		local ? MIN(s->options.backoff_first_ms, 1000) : s->options.backoff_first_ms;
-	int64_t most = local ? MIN(s->options.backoff_max_ms, LOCAL_BACKOFF_MAX_MS)
-			     : s->options.backoff_max_ms;
+		d->local ? MIN(s->options.backoff_first_ms, 1000) : s->options.backoff_first_ms;
+	int64_t most = d->local ? MIN(s->options.backoff_max_ms, LOCAL_BACKOFF_MAX_MS)
+				: s->options.backoff_max_ms;
 	if (d->retry_ms > now_ms)
 		return; /* another connection has said so */
 	d->met = false;
 	d->backoff_ms = d->backoff_ms ? MIN(d->backoff_ms * 2, most) : first;
 	d->retry_ms = now_ms + d->backoff_ms;
-	if (!local)
+	if (!d->local)
 		d->retry_ms -= d->backoff_ms / EARLIER * (int64_t)(d->hash % 256) / 256;
 	(void)snprintf(d->why, sizeof(d->why), "%s", why);
 }

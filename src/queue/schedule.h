@@ -18,9 +18,9 @@ struct queue_place {
 struct queue_schedule_options {
 	unsigned connections_max;     /* in all; 0: 200 */
 	unsigned per_destination_max; /* 0: 20 */
-	unsigned local_max;           /* to our own store, destination ""; 0: 32 */
+	unsigned local_max;           /* to a store or back end of ours; 0: 32 */
 	/* A destination that can't be reached is left alone for this long at first, then for twice
-	 * as long each time up to the other. 0: 60 s, 1 hour; of the local one at most 5 s. */
+	 * as long each time up to the other. 0: 60 s, 1 hour; of local ones at most 5 s. */
 	unsigned backoff_first_ms, backoff_max_ms;
 };
 

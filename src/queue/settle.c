@@ -53,6 +53,8 @@ static bool has_failed(const struct settling *s, size_t i)
 static bool is_so(const struct settling *s, size_t i, enum queue_report_action action)
 {
 	const struct queue_outcome *o = &s->d->outcomes[i];
+	if (o->moved)
+		return false;
 	switch (action) {
 	case QUEUE_REPORT_FAILED:
 		return has_failed(s, i);
@@ -101,8 +103,9 @@ static void decide(struct settling *s)
 	(void)report(s, QUEUE_REPORT_DELIVERED);
 	for (size_t i = 0; i < s->d->count; i++) {
 		const struct queue_outcome *o = &s->d->outcomes[i];
-		s->fates[i].done = o->result == 0 || (has_failed(s, i) && failures_told);
-		s->fates[i].next = next_try(s, i);
+		s->fates[i].done =
+			!o->moved && (o->result == 0 || (has_failed(s, i) && failures_told));
+		s->fates[i].next = o->moved ? s->now_ms : next_try(s, i);
 	}
 }
 
@@ -132,7 +135,10 @@ static int write_one(struct settling *s, struct store_write *write, struct store
 		return store_write_object_gone(write, c, &object, err);
 	if (!queue_entry_read(object.data, &entry))
 		return 0;
-	describe(s, i, &entry);
+	if (s->d->outcomes[i].moved)
+		entry.place = slice_str(s->d->outcomes[i].place);
+	else
+		describe(s, i, &entry);
 	queue_entry_write(&entry, object.data, &data);
 	object.data = buf_slice(&data);
 	return data.failed ? 0 : store_write_object(write, c, &object, SLICE_NONE, err);
@@ -161,6 +167,8 @@ static void count(struct settling *s)
 	struct queue *q = s->q;
 	for (size_t i = 0; i < s->d->count; i++) {
 		const struct queue_outcome *o = &s->d->outcomes[i];
+		if (o->moved)
+			continue;
 		(void)atomic_fetch_add(o->result == 0     ? &q->delivered
 				       : s->fates[i].done ? &q->failed
 							  : &q->delayed,
@@ -173,12 +181,13 @@ static void log_one(const struct settling *s, size_t i)
 {
 	const struct queue_entry *e = &s->d->entries[i];
 	const struct queue_outcome *o = &s->d->outcomes[i];
-	const char *what = o->result == 0     ? "queued message delivered"
+	const char *what = o->moved           ? "queued message goes to another back end"
+			   : o->result == 0   ? "queued message delivered"
 			   : s->fates[i].done ? "queued message failed"
 					      : "queued message delayed";
 	log_info(NULL, what, F_SLICE("id", e->session), F_SLICE("sender", e->sender),
-		F_SLICE("recipient", e->recipient), F_STR("host", o->host),
-		F_UINT("attempts", e->attempts + 1),
+		F_SLICE("recipient", e->recipient), F_STR("host", o->moved ? o->place : o->host),
+		F_UINT("attempts", e->attempts + !o->moved),
 		F_STR("why", o->result < 0 ? o->err.text : ""));
 }
 
@@ -199,9 +208,12 @@ void queue_settle(struct queue *q, const struct queue_place *places, const struc
 		log_error(NULL, "the queue could not be written: messages may go out twice",
 			F_ERR(&err));
 	for (size_t i = 0; i < d->count; i++) {
+		struct queue_entry entry = d->entries[i];
+		if (d->outcomes[i].moved)
+			entry.place = slice_str(d->outcomes[i].place);
 		log_one(&s, i);
 		if (!written || !s.fates[i].done)
-			queue_schedule_entry(q, places[i], &d->entries[i], s.fates[i].next);
+			queue_schedule_entry(q, places[i], &entry, s.fates[i].next);
 		else
 			drop(q, places[i]);
 	}

@@ -44,10 +44,29 @@ static void what_needs_another_connection_stands_apart(void **state)
 	}
 }
 
+static void back_ends_of_ours_stand_by_themselves(void **state)
+{
+	char room[QUEUE_DESTINATION_MAX];
+	struct queue_entry e = {.recipient = SLICE("x@example.org"),
+		.flags = QUEUE_LOCAL | QUEUE_REQUIRETLS,
+		.place = SLICE("s1.test,s2.test:24")};
+	struct slice place;
+	assert_slice(queue_destination_of(&e, room), "s1.test,s2.test:24 lmtp");
+	assert_true(queue_destination_is_local(queue_destination_of(&e, room), &place));
+	assert_slice(place, "s1.test,s2.test:24");
+	e.place = SLICE("");
+	assert_true(queue_destination_is_local(queue_destination_of(&e, room), &place));
+	assert_slice(place, "");
+	e = (struct queue_entry){.recipient = SLICE("x@example.org"), .place = SLICE("s1.test")};
+	assert_slice(queue_destination_of(&e, room), "example.org");
+	assert_false(queue_destination_is_local(SLICE("example.org requiretls"), &place));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_the_domain_in_one_form),
+		cmocka_unit_test(back_ends_of_ours_stand_by_themselves),
 		cmocka_unit_test(what_needs_another_connection_stands_apart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -172,6 +172,22 @@ static void fail_one(struct queue *q, struct batch *b, size_t i, const struct er
 	queue_settle(q, &b->places[i], &d);
 }
 
+/* Who lives at another place by now: his mail goes there. */
+static bool move(struct queue *q, struct batch *b, size_t i)
+{
+	struct queue_outcome *o = &b->outcomes[i];
+	struct queue_delivery d = {.entries = &b->entries[i], .outcomes = o, .count = 1};
+	struct err err;
+	if (!q->options.transport->place || !(d.entries->flags & QUEUE_LOCAL))
+		return false;
+	*o = (struct queue_outcome){.moved = true};
+	if (q->options.transport->place(q->options.context, d.entries, o->place, &err) < 0 ||
+		slice_eq(slice_str(o->place), d.entries->place))
+		return false;
+	queue_settle(q, &b->places[i], &d);
+	return true;
+}
+
 /* Why a destination can't be reached is the outcome of entries that are over their time, or whose
  * senders are to hear of it; the others wait on. For good: of all. */
 static void fail_batch(
@@ -185,6 +201,8 @@ static void fail_batch(
 			log_error(NULL, "a queue entry can't be read", F_ERR(&err));
 	for (size_t i = 0; i < b->count; i++) {
 		const struct queue_entry *e = &b->entries[i];
+		if (move(q, b, i))
+			continue;
 		bool late = now - e->arrived_ms >= q->options.delay_ms &&
 			    !(e->flags & QUEUE_DELAY_TOLD);
 		if (why->class != ERR_PERMANENT && !late &&

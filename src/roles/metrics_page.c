@@ -24,6 +24,7 @@ static const struct {
 		"Logins that nobody could tell about, or whose back end was away."},
 	{"proxied_connections", "Connections that are passed on to a back end now."},
 	{"proxied_bytes_total", "Bytes of those connections, without TLS."},
+	{"http_requests_total", "Requests by HTTP that were read to the end of their head."},
 	{"backends", "Back ends that are known."},
 	{"backends_down", "Those of them that are down for some protocol."},
 	{"backend_connections_total", "Connections made to back ends."},

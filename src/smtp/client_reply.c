@@ -9,6 +9,11 @@ static void read_mechanisms(struct slice list, struct smtp_offer *offer)
 		offer->mechanisms, sizeof(offer->mechanisms), "%.*s", SLICE_ARG(slice_trim(list)));
 }
 
+static void read_xclient(struct slice list, struct smtp_offer *offer)
+{
+	(void)snprintf(offer->xclient, sizeof(offer->xclient), "%.*s", SLICE_ARG(slice_trim(list)));
+}
+
 /* A SIZE without a number, or with 0, is no limit (RFC 1870 section 3). */
 static void read_size(struct slice number, struct smtp_offer *offer)
 {
@@ -36,6 +41,7 @@ static void read_extension(struct slice line, struct smtp_offer *offer)
 		{"REQUIRETLS", SMTP_HAS_REQUIRETLS, NULL},
 		{"XADDR", SMTP_HAS_XADDR, NULL},
 		{"XDELIVERY", SMTP_HAS_XDELIVERY, NULL},
+		{"XCLIENT", SMTP_HAS_XCLIENT, read_xclient},
 	};
 	struct slice word = slice_cut(&line, ' ');
 	for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)

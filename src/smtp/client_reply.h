@@ -18,6 +18,7 @@ enum smtp_client_extension {
 	SMTP_HAS_REQUIRETLS = 1024,
 	SMTP_HAS_XDELIVERY = 2048,
 	SMTP_HAS_XADDR = 4096,
+	SMTP_HAS_XCLIENT = 8192,
 };
 
 /* Said behind EHLO or LHLO. */
@@ -25,6 +26,7 @@ struct smtp_offer {
 	unsigned extensions;  /* bits */
 	uint64_t size_max;    /* of a message; 0: not said */
 	char mechanisms[256]; /* of AUTH, as written; more are cut off */
+	char xclient[128];    /* what may be said by XCLIENT, the same */
 };
 
 struct smtp_client_reply {

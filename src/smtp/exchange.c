@@ -203,6 +203,7 @@ static void lose(
 		if (t->recipients[at]->result >= 0) {
 			t->recipients[at]->result = -1;
 			t->recipients[at]->err = *err;
+			t->recipients[at]->doubt = x->lost ? SMTP_DOUBT : SMTP_NO_DOUBT;
 		}
 }
 
@@ -323,4 +324,47 @@ enum smtp_exchanged smtp_exchange_run(
 	if (send_envelope(x, t, &taken, err) < 0)
 		return failed(x);
 	return taken > 0 ? send_message(x, t, err) : end_refused(x, err);
+}
+
+static int ask(struct smtp_exchange *x, struct slice lines, struct err *err)
+{
+	UNINITIALIZED struct smtp_client_reply reply;
+	net_client_write(x->net, lines);
+	if (smtp_client_read_reply(x->net, &reply, NULL, err) < 0)
+		return -1;
+	if (reply.code / 100 == 2)
+		return 0;
+	(void)smtp_client_reply_err(&reply, err);
+	return reply.code == 421 ? -1 : SMTP_EXCHANGE_REFUSED;
+}
+
+int smtp_exchange_mail(
+	struct smtp_exchange *x, struct smtp_transaction *t, uint64_t size, struct err *err)
+{
+	AUTO(buf_free) struct buf lines = BUF(SIZE_MAX);
+	x->answered = x->complete = x->lost = x->bye = false;
+	smtp_exchange_write_mail(x, t, size, &lines);
+	return ask(x, buf_slice(&lines), err);
+}
+
+int smtp_exchange_rcpt(struct smtp_exchange *x, struct smtp_transaction *t,
+	struct smtp_recipient *r, struct err *err)
+{
+	AUTO(buf_free) struct buf lines = BUF(SIZE_MAX);
+	struct smtp_transaction one = *t;
+	one.recipients = &r;
+	one.count = 1;
+	smtp_exchange_write_rcpts(x, &one, 0, 1, &lines);
+	return ask(x, buf_slice(&lines), err);
+}
+
+enum smtp_exchanged smtp_exchange_message(
+	struct smtp_exchange *x, struct smtp_transaction *t, struct err *err)
+{
+	return send_message(x, t, err);
+}
+
+int smtp_exchange_reset(struct smtp_exchange *x, struct err *err)
+{
+	return ask(x, SLICE("RSET\r\n"), err);
 }

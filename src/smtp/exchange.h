@@ -57,6 +57,19 @@ enum smtp_exchanged {
 enum smtp_exchanged smtp_exchange_run(
 	struct smtp_exchange *x, struct smtp_transaction *t, struct err *err) WARN_UNUSED;
 
+/* The same in steps, for who passes on what comes in steps. Positive outcome: the server has said
+ * no, and err has its words. Negative: the connection can't be used any more. */
+enum { SMTP_EXCHANGE_REFUSED = 1 };
+/* `size` of the message as far as it is known; 0: it is not. What is sent of t is what x has. */
+int smtp_exchange_mail(struct smtp_exchange *x, struct smtp_transaction *t, uint64_t size,
+	struct err *err) WARN_UNUSED;
+int smtp_exchange_rcpt(struct smtp_exchange *x, struct smtp_transaction *t,
+	struct smtp_recipient *r, struct err *err) WARN_UNUSED;
+/* For the recipients of t, one at least, who were all taken. As smtp_exchange_run(). */
+enum smtp_exchanged smtp_exchange_message(
+	struct smtp_exchange *x, struct smtp_transaction *t, struct err *err) WARN_UNUSED;
+int smtp_exchange_reset(struct smtp_exchange *x, struct err *err) WARN_UNUSED;
+
 /* What a message is made of, as far as it has been chosen in t. */
 void smtp_exchange_take(struct smtp_exchange *x, const struct smtp_transaction *t);
 

@@ -41,7 +41,7 @@ void smtp_exchange_write_mail(const struct smtp_exchange *x, const struct smtp_t
 	buf_add_str(to, "MAIL FROM:<");
 	buf_add_slice(to, s->path.address);
 	buf_add_byte(to, '>');
-	if (x->extensions & SMTP_HAS_SIZE) {
+	if (x->extensions & SMTP_HAS_SIZE && size > 0) {
 		buf_add_str(to, " SIZE=");
 		buf_add_u64(to, size);
 	}

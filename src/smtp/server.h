@@ -22,11 +22,18 @@ enum smtp_kind { SMTP_EXCHANGER, SMTP_SUBMISSION, SMTP_LMTP };
 
 struct net_tls_info;
 struct smtp_said;
+/* With a failure: the answer was lost, so he may have the message all the same. */
+enum smtp_doubt {
+	SMTP_NO_DOUBT,
+	SMTP_DOUBT_KNOWN, /* if it is sent again, under its id, the server knows it (XDELIVERY) */
+	SMTP_DOUBT,       /* it would come twice */
+};
 struct smtp_recipient {
 	struct envelope_recipient envelope; /* slices in the transaction's arena */
 	void *backend;                      /* the backend's own, in the arena */
 	int result;                         /* of deliver(): 0, or negative and err says why */
 	struct err err;
+	enum smtp_doubt doubt; /* of the client half (smtp/client.h) */
 	/* What a server elsewhere said about it (smtp/exchange.h); in the arena. NULL: nothing. */
 	const struct smtp_said *said;
 };
@@ -44,7 +51,9 @@ struct smtp_transaction {
 		*origin;                 /* the client of our own role that is it; NULL: not told */
 	const struct net_address *local; /* ours, that it connected to */
 	struct slice helo;               /* as the client said it */
-	const struct net_tls_info *tls;  /* NULL: in the clear */
+	unsigned
+		ttl; /* how often the client may be passed on, as a front end said; 0: it did not */
+	const struct net_tls_info *tls; /* NULL: in the clear */
 	const struct log_scope *log;
 	struct slice extra;   /* our header fields, to go in front of the message: trace first */
 	struct slice message; /* complete, as the client sent it; valid during deliver() */
@@ -86,8 +95,9 @@ struct smtp_service {
 	uint32_t recipients_max;     /* 0: 1,000 */
 	unsigned command_timeout_ms; /* 0: 5 minutes */
 	unsigned data_timeout_ms;    /* for the next piece of a message; 0: 3 minutes */
-	uint32_t errors_max;         /* 5xx answers since the last message; 0: 20 */
-	atomic_uint messages_open;   /* on their way in */
+	bool passes_on;      /* LMTP: it goes on by LMTP, so Return-Path is for who delivers it */
+	uint32_t errors_max; /* 5xx answers since the last message; 0: 20 */
+	atomic_uint messages_open; /* on their way in */
 	struct smtp_figures {
 		atomic_uint_fast64_t connections, accepted, refused, recipients_refused, logins,
 			logins_failed;

@@ -32,6 +32,7 @@ struct smtp_session {
 	struct directory_presence *presence; /* since the login */
 	char *client_helo;    /* of the client for whom it speaks; NULL: as it says itself */
 	bool client_is_plain; /* that client said HELO */
+	unsigned client_ttl;  /* how often that client may be passed on; 0: it was not said */
 	uint32_t errors;
 	unsigned login_refusals;
 	struct smtp_transaction *transaction; /* since MAIL; NULL: none */

@@ -60,7 +60,9 @@ static void write_received(struct smtp_session *s, struct buf *to)
 
 void smtp_write_lmtp_trace(struct smtp_session *s, struct buf *to)
 {
-	buf_printf(to, "Return-Path: <%.*s>\r\n", SLICE_ARG(s->transaction->sender.path.address));
+	if (!s->service->passes_on)
+		buf_printf(to, "Return-Path: <%.*s>\r\n",
+			SLICE_ARG(s->transaction->sender.path.address));
 	/* Within the machine there is nothing to tell: mx has said where the message came from. */
 	if (!net_address_is_unix(net_peer(s->net)))
 		write_received(s, to);

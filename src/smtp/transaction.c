@@ -32,6 +32,7 @@ void smtp_transaction_begin(struct smtp_session *s, const struct envelope_sender
 	t->helo = slice_str(s->helo);
 	t->tls = net_tls_info(s->net);
 	t->kept = &s->kept;
+	t->ttl = s->client_ttl;
 	t->is_ours = smtp_is_ours(s);
 	t->origin = origin_of(s, t);
 	t->session = smtp_is_ours(s) && t->sender.session.len > 0 ? t->sender.session.ptr

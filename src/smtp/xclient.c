@@ -84,6 +84,7 @@ enum smtp_run smtp_cmd_xclient(struct smtp_session *s, struct slice arguments)
 		break;
 	}
 	become(s, &x);
+	s->client_ttl = origin.ttl;
 	smtp_greet_anew(s);
 	log_info(net_log(s->net), "a front end passes on a client");
 	return SMTP_GO_ON;

@@ -14,11 +14,11 @@ from includes import includes, sources  # noqa: E402
 FLOORS = [
     ["base"],
     ["net", "conf"],
-    ["dns", "message", "sasl", "envelope", "sieve"],
+    ["dns", "message", "sasl", "envelope", "sieve", "http"],
     ["store", "filter"],
     ["mail", "groupware", "directory", "mirror", "queue", "keys", "acme", "lists"],
     ["reports"],
-    ["admin", "smtp", "lmtp", "imap", "pop3", "managesieve", "http", "dav", "webmail"],
+    ["admin", "smtp", "lmtp", "imap", "pop3", "managesieve", "dav", "webmail"],
     ["proxy"],
     ["roles"],
     ["cli"],

@@ -99,18 +99,23 @@ def test_a_full_mailbox_is_told(shape: Shape, node: Node, user: User) -> None:
     assert wait_for_mail(node, user, 1).select("INBOX")[1] == [b"1"]
 
 
-def test_one_full_mailbox_of_two_makes_the_one_answer_bad(
+def test_what_a_full_mailbox_refuses_comes_back_while_the_other_one_has_it(
     shape: Shape, node: Node, user: User, other_user: User
 ) -> None:
-    """The documented rule: good only when all are; nothing is lost silently."""
+    """The documented rule: 250 means that each has it, or that the sender hears why not."""
     administer(shape, "user", "set", user.name, "--quota-messages", "1")
     with mx(node) as client:
         client.begin(user.name)
         assert client.data(samples.PLAIN).code == 250
-        client.begin(user.name, other_user.name)
+        client.begin(user.name, other_user.name, sender=other_user.name.encode())
+        assert client.data(samples.DOTS).code == 250
+        client.begin(user.name, sender=other_user.name.encode())
         reply = client.data(samples.DOTS)
-        assert (reply.code, reply.status) == (552, "5.2.2")
-    assert fetch(wait_for_mail(node, other_user, 1), 1).endswith(samples.DOTS)
+        assert (reply.code, reply.status) == (552, "5.2.2"), "nobody else has it"
+    reader = wait_for_mail(node, other_user, 2)
+    assert fetch(reader, 1).endswith(samples.DOTS)
+    report = fetch(reader, 2)
+    assert b"Action: failed" in report and b"Status: 5.2.2" in report and user.name.encode() in report
     assert wait_for_mail(node, user, 1).select("INBOX")[1] == [b"1"]
 
 

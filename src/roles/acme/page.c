@@ -1,7 +1,7 @@
 /* By libmicrohttpd, which anybody may reach here: few connections, and short ones. */
 #include "roles/acme/page.h"
 
-#include "acme/base64url.h"
+#include "base/base64url.h"
 #include "acme/document.h"
 #include "base/alloc.h"
 #include "base/errno_here.h"

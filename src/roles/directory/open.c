@@ -8,6 +8,10 @@
 #include "roles/directory/open_sql.h"
 #include "roles/secret_file.h"
 
+/* Idle ones to each server: as many as sessions and the queue ask with at once, or each question
+ * would cost a connection of its own. */
+enum { CONNECTIONS_KEPT = 64 };
+
 struct driver {
 	enum conf_directory_driver driver;
 	const char *name;
@@ -80,6 +84,7 @@ int role_directory_open_servers(const struct role_directory_servers *servers,
 		.ca_file = servers->authorities[0] ? servers->authorities : NULL,
 		.secret = slice_str(secret),
 		.timeout_ms = (unsigned)servers->timeout_ms,
+		.connections = CONNECTIONS_KEPT,
 	};
 	int r = directory_authmod_new(&options, ret_directory, err);
 	return r < 0 ? err_prefix(err, "%s.directory", servers->block) : 0;

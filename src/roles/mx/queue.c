@@ -1,5 +1,5 @@
-/* The queue lies in an embedded store of the role's own. What waits for our store goes there by
- * LMTP; the report of what can't be delivered is a message like others. */
+/* The queue lies in an embedded store of the role's own. What waits for stores of ours goes there
+ * by LMTP; the report of what can't be delivered is a message like others. */
 #include "roles/mx/queue.h"
 
 #include "acme/kept.h"
@@ -9,10 +9,10 @@
 #include "base/log.h"
 #include "base/must.h"
 #include "message/header.h"
+#include "queue/destination.h"
 #include "roles/mirrored.h"
 #include "roles/mx/greylist.h"
 #include "roles/mx/outbound.h"
-#include "roles/mx/sending.h"
 #include "roles/resolver.h"
 
 #include <fcntl.h>
@@ -24,7 +24,6 @@ enum {
 	CACHE_BYTES = 8 << 20,
 	HOUSE_LOOK_MS = 10 * 1000,
 	MERGE_RULES_MAX = 16,
-	AWAY_MS = 2000, /* that nobody tries our store after it did not answer */
 };
 
 static const char NODE_FILE[] = "node"; /* the id of this node's queue */
@@ -32,7 +31,7 @@ static const char UNDERWAY_FILE[] = "underway";
 
 struct mx_queue {
 	struct role *role;
-	struct smtp_client_pool *pool; /* to our store */
+	struct mx_local *local; /* to stores of ours */
 	struct mx_recipients *recipients;
 	struct dns *dns; /* NULL: there is none */
 	struct mx_outbound *outbound;
@@ -47,7 +46,6 @@ struct mx_queue {
 	atomic_int_fast64_t shared_until; /* since 1970; as queue_options */
 	struct queue *queue;
 	struct keys *keys;
-	atomic_int_fast64_t away_until; /* monotonic */
 };
 
 struct queue *mx_queue_of(struct mx_queue *q)
@@ -80,39 +78,19 @@ struct keys *mx_queue_keys(struct mx_queue *q)
 	return q->keys;
 }
 
-void mx_queue_store_is_away(struct mx_queue *q)
-{
-	atomic_store(&q->away_until, clock_mono_ms() + AWAY_MS);
-}
-
-bool mx_queue_is_store_away(struct mx_queue *q)
-{
-	return clock_mono_ms() < atomic_load(&q->away_until);
-}
-
-/* A connection: to our store (the pool has it), or to a server elsewhere. */
+/* A connection: to a store of ours, or to a server elsewhere. */
 struct peer {
-	struct mx_queue *q;
-	struct mx_outbound_peer *elsewhere; /* NULL: our store */
+	struct mx_local_peer *here;
+	struct mx_outbound_peer *elsewhere;
 };
-
-static int reach_store(struct mx_queue *q, struct err *err)
-{
-	if (smtp_client_reach(q->pool, err) < 0) {
-		mx_queue_store_is_away(q);
-		return -1;
-	}
-	atomic_store(&q->away_until, 0);
-	return 0;
-}
 
 static int open_peer(void *context, struct slice destination, void **ret_peer, struct err *err)
 {
 	struct mx_queue *q = context;
 	struct peer *peer = ALLOC(struct peer);
-	peer->q = q;
-	int r = destination.len == 0
-			? reach_store(q, err)
+	struct slice place;
+	int r = queue_destination_is_local(destination, &place)
+			? mx_local_open(q->local, place, &peer->here, err)
 			: mx_outbound_open(q->outbound, destination, &peer->elsewhere, err);
 	if (r < 0)
 		free(peer);
@@ -121,25 +99,11 @@ static int open_peer(void *context, struct slice destination, void **ret_peer, s
 	return r;
 }
 
-static int send_to_store(struct mx_queue *q, struct queue_delivery *d, struct err *err)
-{
-	struct mx_sending s;
-	mx_sending_begin(&s, d);
-	int r = smtp_client_deliver(q->pool, &s.t, err);
-	bool lost = r == SMTP_CLIENT_LOST, for_good = r < 0 && err->class == ERR_PERMANENT;
-	mx_sending_tell(&s, d);
-	for (size_t i = 0; i < d->count && (lost || for_good); i++)
-		d->outcomes[i] = (struct queue_outcome){.result = -1, .err = *err, .lost = lost};
-	mx_sending_end(&s);
-	if (r != 0 && !for_good)
-		mx_queue_store_is_away(q);
-	return lost ? QUEUE_PEER_GONE : for_good ? 0 : r;
-}
-
 static int send_to_peer(void *peer, struct queue_delivery *d, struct err *err)
 {
 	const struct peer *p = peer;
-	return p->elsewhere ? mx_outbound_send(p->elsewhere, d, err) : send_to_store(p->q, d, err);
+	return p->elsewhere ? mx_outbound_send(p->elsewhere, d, err)
+			    : mx_local_send(p->here, d, err);
 }
 
 static void close_peer(void *peer)
@@ -147,7 +111,15 @@ static void close_peer(void *peer)
 	struct peer *p = peer;
 	if (p->elsewhere)
 		mx_outbound_close(p->elsewhere);
+	else
+		mx_local_close(p->here);
 	free(p);
+}
+
+static int find_place(void *context, const struct queue_entry *entry,
+	char ret_place[QUEUE_PLACE_MAX + 1], struct err *err)
+{
+	return mx_local_place(((struct mx_queue *)context)->local, entry, ret_place, err);
 }
 
 static void describe(const struct mx_queue *q, enum queue_report_action action,
@@ -222,8 +194,11 @@ static int report(void *context, enum queue_report_action action, const struct q
 	return mx_queue_add_report(q, &about, err);
 }
 
-static const struct queue_transport TRANSPORT = {
-	.open = open_peer, .send = send_to_peer, .close = close_peer, .report = report};
+static const struct queue_transport TRANSPORT = {.open = open_peer,
+	.send = send_to_peer,
+	.close = close_peer,
+	.place = find_place,
+	.report = report};
 
 /* The id of this node's queue, which is made once. */
 static int load_node(int folder_fd, struct id *ret_node, struct err *err)
@@ -381,14 +356,14 @@ static void open_resolver(struct mx_queue *q)
 	log_error(NULL, "without a resolver no mail can leave", F_ERR(&err));
 }
 
-int mx_queue_open(struct role *role, struct smtp_client_pool *pool, struct mx_queue **ret_queue,
-	struct err *err)
+int mx_queue_open(
+	struct role *role, struct mx_local *local, struct mx_queue **ret_queue, struct err *err)
 {
 	const struct conf_queue *conf = &role->settings->mx.queue;
 	struct mx_queue *q = ALLOC(struct mx_queue);
 	*ret_queue = q;
 	q->role = role;
-	q->pool = pool;
+	q->local = local;
 	struct queue_options options = {.loop = role->loop,
 		.transport = &TRANSPORT,
 		.context = q,

@@ -9,13 +9,12 @@
 #include "reports/reports.h"
 #include "roles/mx/recipients.h"
 #include "roles/role.h"
-#include "smtp/client.h"
 
 struct mx_queue;
 struct mx_outbound;
 
-/* Opens it in the role's folder. `store` is borrowed. */
-int mx_queue_open(struct role *role, struct smtp_client_pool *store, struct mx_queue **ret_queue,
+/* Opens it in the role's folder. `local` is borrowed. */
+int mx_queue_open(struct role *role, struct mx_local *local, struct mx_queue **ret_queue,
 	struct err *err) WARN_UNUSED;
 /* Who knows where reports go; borrowed, and set before the start. */
 void mx_queue_report_by(struct mx_queue *queue, struct mx_recipients *recipients);
@@ -41,10 +40,6 @@ struct dns *mx_queue_dns(struct mx_queue *queue);
 struct mx_outbound *mx_queue_outbound(struct mx_queue *queue);
 /* Of our domains; they lie in the queue's store. */
 struct keys *mx_queue_keys(struct mx_queue *queue);
-
-/* Our store does not answer: for a moment nobody need try. */
-void mx_queue_store_is_away(struct mx_queue *queue);
-bool mx_queue_is_store_away(struct mx_queue *queue);
 
 /* A report to a sender is in the queue when 0. */
 struct mx_queue_report {

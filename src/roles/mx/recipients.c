@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 
-static const struct mx_recipient HERE = {.stays = true}, RELAYED = {.relayed = true},
+static const struct mx_recipient RELAYED = {.relayed = true},
 				 AT_PRIMARY = {.relayed = true, .at_primary = true};
 
 static void set(struct smtp_recipient *r, const struct mx_recipient *what)
@@ -33,7 +33,8 @@ static int unknown(
 
 /* It goes on to these. What the message has of them already is counted. */
 static int forward(struct smtp_transaction *t, struct smtp_recipient *r, struct slice forwarder,
-	const struct slice *elsewhere, size_t count, bool stays, struct err *err)
+	const struct slice *elsewhere, size_t count, const struct smtp_destinations *to,
+	struct err *err)
 {
 	size_t forwarders = 0, before = 0;
 	for (size_t i = 0; i < t->count; i++) {
@@ -46,7 +47,9 @@ static int forward(struct smtp_transaction *t, struct smtp_recipient *r, struct 
 		return err_status(err, "4.5.3");
 	}
 	struct mx_recipient *made = ARENA_NEW(&t->arena, struct mx_recipient);
-	made->stays = stays;
+	made->stays = to != NULL;
+	if (to)
+		made->to = *to;
 	made->forwarder = arena_copy(&t->arena, forwarder);
 	made->elsewhere = ARENA_ARRAY(&t->arena, struct slice, count);
 	made->count = count;
@@ -54,6 +57,24 @@ static int forward(struct smtp_transaction *t, struct smtp_recipient *r, struct 
 		made->elsewhere[i] = arena_copy(&t->arena, elsewhere[i]);
 	set(r, made);
 	return 0;
+}
+
+/* He, or those behind him, live there. What is named one by one is counted, since one address may
+ * stand for thousands. */
+static int find_places(const struct mx_recipients *m, struct smtp_transaction *t,
+	struct slice address, const struct directory_route *route, struct smtp_destinations *ret_to,
+	struct err *err)
+{
+	if (mx_local_route(m->local, route, address, &t->arena, ret_to, err) < 0)
+		return -1;
+	if (ret_to->count > 1)
+		t->targets += ret_to->count;
+	if (t->targets <= MX_TARGETS_MAX || ret_to->count == 1)
+		return 0;
+	t->targets -= ret_to->count;
+	t->reply_code = 452;
+	(void)err_temporary(err, ERR_LIMIT, "Too many mailboxes for one message");
+	return err_status(err, "4.5.3");
 }
 
 static int look_up(const struct mx_recipients *m, struct smtp_transaction *t,
@@ -72,11 +93,18 @@ static int look_up(const struct mx_recipients *m, struct smtp_transaction *t,
 	}
 	if (found < 0)
 		return -1;
-	set(r, &HERE);
-	return route.elsewhere_count == 0
-		       ? 0
-		       : forward(t, r, route.matched, route.elsewhere, route.elsewhere_count,
-				 directory_route_stays(&route), err);
+	struct smtp_destinations to;
+	bool stays = directory_route_stays(&route) || route.elsewhere_count == 0;
+	if (stays && find_places(m, t, r->envelope.path.address, &route, &to, err) < 0)
+		return -1;
+	if (route.elsewhere_count > 0)
+		return forward(t, r, route.matched, route.elsewhere, route.elsewhere_count,
+			stays ? &to : NULL, err);
+	struct mx_recipient *made = ARENA_NEW(&t->arena, struct mx_recipient);
+	made->stays = true;
+	made->to = to;
+	set(r, made);
+	return 0;
 }
 
 /* Who it stands for may be one of ours: then he is the recipient. */
@@ -90,7 +118,7 @@ static int lead_back(const struct mx_recipients *m, struct smtp_transaction *t,
 	if (ours < 0)
 		return -1;
 	if (ours != 0)
-		return forward(t, r, r->envelope.path.address, &address, 1, false, err);
+		return forward(t, r, r->envelope.path.address, &address, 1, NULL, err);
 	r->envelope.path = path;
 	return look_up(m, t, r, false, err);
 }
@@ -111,14 +139,19 @@ int mx_recipients_find(struct mx_recipients *m, struct smtp_transaction *t,
 	return back;
 }
 
-/* `stays` also when nobody is there: then our store says so. */
-static void list_report(struct slice address, bool stays, const struct directory_route *route,
-	struct arena *arena, struct queue_recipient **ret_list, size_t *ret_count)
+/* `to` is where he lives, also when nobody is there: then our store says so. */
+static void list_report(struct slice address, const struct smtp_destinations *to,
+	const struct directory_route *route, struct arena *arena, struct queue_recipient **ret_list,
+	size_t *ret_count)
 {
 	size_t count = 0;
-	*ret_list = ARENA_ARRAY(arena, struct queue_recipient, route->elsewhere_count + 1);
-	if (stays)
-		(*ret_list)[count++] = (struct queue_recipient){.address = address, .local = true};
+	*ret_list =
+		ARENA_ARRAY(arena, struct queue_recipient, to->count + route->elsewhere_count + 1);
+	for (size_t i = 0; i < to->count; i++)
+		(*ret_list)[count++] = (struct queue_recipient){
+			.address = to->items[i].address.len > 0 ? to->items[i].address : address,
+			.local = true,
+			.place = to->items[i].place};
 	for (size_t i = 0; i < route->elsewhere_count; i++)
 		(*ret_list)[count++] = (struct queue_recipient){.address = route->elsewhere[i]};
 	*ret_count = count;
@@ -129,7 +162,7 @@ int mx_recipients_of_report(struct mx_recipients *m, struct slice sender, struct
 {
 	struct envelope_path path;
 	struct directory_route route = {.elsewhere = &sender, .elsewhere_count = 1};
-	bool stays = false;
+	struct smtp_destinations to = {.count = 0};
 	int back = MX_SRS_NONE, ours = DIRECTORY_UNKNOWN;
 	if (envelope_parse_address(sender, &path))
 		back = mx_srs_back(m->srs, &path, arena, &sender, err);
@@ -145,8 +178,10 @@ int mx_recipients_of_report(struct mx_recipients *m, struct slice sender, struct
 			return found;
 		if (found > 0)
 			route = (struct directory_route){.count = 0};
-		stays = found > 0 || directory_route_stays(&route);
+		if ((found > 0 || directory_route_stays(&route)) &&
+			mx_local_route(m->local, &route, sender, arena, &to, err) < 0)
+			return -1;
 	}
-	list_report(sender, stays, &route, arena, ret_list, ret_count);
+	list_report(sender, &to, &route, arena, ret_list, ret_count);
 	return 0;
 }

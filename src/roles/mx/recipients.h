@@ -1,9 +1,10 @@
-/* Where mail for a recipient goes: into our store, on to addresses elsewhere, or both. */
+/* Where mail for a recipient goes: into a store of ours, on to addresses elsewhere, or both. */
 #ifndef ROLES_MX_RECIPIENTS_H
 #define ROLES_MX_RECIPIENTS_H
 
 #include "queue/queue.h"
 #include "roles/mx/backup.h"
+#include "roles/mx/local.h"
 #include "roles/mx/srs.h"
 #include "smtp/server.h"
 
@@ -18,7 +19,8 @@ enum {
 
 /* The `backend` of a recipient, in the transaction's arena. */
 struct mx_recipient {
-	bool stays;      /* something of it goes into our store */
+	bool stays;                  /* something of it goes into mailboxes of ours: */
+	struct smtp_destinations to; /* there; in the transaction's arena, too */
 	bool relayed;    /* it is not ours at all: a user or a milter sends to another server */
 	bool at_primary; /* the same, in a domain for which we are a backup */
 	struct slice forwarder; /* the address of ours that leads to `elsewhere` */
@@ -28,6 +30,7 @@ struct mx_recipient {
 
 struct mx_recipients {
 	struct directory *directory;
+	struct mx_local *local; /* NULL: all live in one store */
 	struct mx_srs *srs;
 	struct mx_backup *backup;                    /* NULL: for no domain */
 	atomic_uint_fast64_t led_back, not_led_back; /* rewritten senders */

@@ -1,5 +1,5 @@
 /* The mx role: takes mail from the world and from users, asks the store's directory who is there,
- * and hands messages on by LMTP, or keeps them in its queue: when the store is away, and when they
+ * and hands messages on by LMTP, or keeps them in its queue: when a store is away, and when they
  * go to other servers. It has no access to any mailbox. */
 #include "roles/role.h"
 
@@ -13,27 +13,27 @@
 #include "roles/mx/backup.h"
 #include "roles/mx/checks.h"
 #include "roles/mx/clients.h"
+#include "roles/mx/delivery.h"
 #include "roles/mx/forward.h"
 #include "roles/mx/greylist.h"
 #include "roles/mx/limits.h"
 #include "roles/mx/milter.h"
 #include "roles/mx/queue.h"
 #include "roles/mx/recipients.h"
-#include "roles/mx/dsn.h"
 #include "roles/mx/reporting.h"
 #include "roles/mx/srs.h"
-#include "smtp/client.h"
 
 enum { SIGNATURES_MAX = 256 * 1024, HOUSE_MS = 60 * 1000 };
 
 struct state {
 	const char *hostname;
 	struct directory *directory;
-	struct smtp_client_pool *store;
+	struct mx_local local;
 	struct mx_queue *queue;
 	struct mx_srs srs;
 	struct mx_recipients recipients;
 	struct mx_dsn report;
+	struct mx_delivery delivery;
 	struct mx_forward forward;
 	struct mx_reporting *reporting;
 	struct mx_checks checks;
@@ -125,29 +125,6 @@ static int route_of_milter(
 	return mx_recipients_find(&s->recipients, t, r, true, err);
 }
 
-/* The message waits in the queue, all its recipients: the store is away, some are elsewhere, or a
- * milter wants it held (`why`). What goes on from here is not among them. */
-static int keep(
-	const struct state *s, struct smtp_transaction *t, struct slice why, struct err *err)
-{
-	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
-	struct queue_recipient *recipients = ARENA_ARRAY(&arena, struct queue_recipient, t->count);
-	for (size_t i = 0; i < t->count; i++) {
-		const struct envelope_recipient *r = &t->recipients[i]->envelope;
-		recipients[i] = (struct queue_recipient){.address = r->path.address,
-			.notify = r->notify,
-			.orcpt = r->orcpt,
-			.local = mx_recipient_of(t->recipients[i])->stays};
-	}
-	int r = mx_queue_hold(s->queue, t, recipients, t->count, why, err);
-	for (size_t i = 0; r == 0 && i < t->count; i++)
-		t->recipients[i]->result = 0;
-	if (r == 0)
-		log_info(t->log, "message is in the queue",
-			F_SLICE("sender", t->sender.path.address), F_UINT("recipients", t->count));
-	return r;
-}
-
 /* What users send is signed, in front of the fields that we add: for the domain of the envelope's
  * sender, which is theirs (check_sender()); whom From names, nobody has looked at. */
 static int sign(struct state *s, struct smtp_transaction *t, struct err *err)
@@ -169,27 +146,6 @@ static int sign(struct state *s, struct smtp_transaction *t, struct err *err)
 	return 0;
 }
 
-static int hand_on(struct state *s, struct smtp_transaction *t, struct err *err)
-{
-	bool all_here = true;
-	for (size_t i = 0; i < t->count; i++)
-		all_here = all_here && !mx_recipient_of(t->recipients[i])->relayed;
-	if (!all_here || mx_queue_is_store_away(s->queue))
-		return keep(s, t, SLICE(""), err);
-	t->sender.delivery = id_new();
-	int r = smtp_client_deliver(s->store, t, err);
-	if (r == 0)
-		mx_dsn_delivered(&s->report, t);
-	t->sender.again = r == SMTP_CLIENT_LOST;
-	if (t->sender.again && !smtp_client_knows_again(s->store))
-		return -1; /* kept here it would surely come twice */
-	if (r == 0 || err->class == ERR_PERMANENT)
-		return r;
-	log_warn(t->log, "the store does not answer", F_ERR(err));
-	mx_queue_store_is_away(s->queue);
-	return keep(s, t, SLICE(""), err);
-}
-
 /* What stays here first: it may be refused. Then what goes on. */
 static int pass(struct state *s, struct smtp_transaction *t, const struct mx_checked *checked,
 	struct slice why, struct err *err)
@@ -197,7 +153,9 @@ static int pass(struct state *s, struct smtp_transaction *t, const struct mx_che
 	if (mx_forward_check(&s->forward, t, checked, err) < 0)
 		return -1;
 	size_t count = mx_forward_set_aside(t);
-	int r = t->count == 0 ? 0 : why.len > 0 ? keep(s, t, why, err) : hand_on(s, t, err);
+	int r = t->count == 0 ? 0
+		: why.len > 0 ? mx_delivery_keep(&s->delivery, t, why, err)
+			      : mx_delivery_run(&s->delivery, t, err);
 	mx_forward_rejoin(t, count);
 	return r < 0 ? r : mx_forward_queue(&s->forward, t, checked, why, err);
 }
@@ -231,14 +189,6 @@ static void forget(void *context, void *kept)
 static const struct smtp_backend backend = {
 	.sender = check_sender, .recipient = check_recipient, .deliver = deliver, .forget = forget};
 
-static int unix_address(const char *text, struct net_address *ret, struct err *err)
-{
-	char with_scheme[600];
-	(void)snprintf(
-		with_scheme, sizeof(with_scheme), "%s%s", text[0] == '/' ? "unix:" : "", text);
-	return net_address_parse(slice_str(with_scheme), ret, err);
-}
-
 static struct smtp_service service(struct role *role, struct state *s, enum smtp_kind kind)
 {
 	const struct conf_mx *conf = &role->settings->mx;
@@ -267,9 +217,10 @@ static void open_forward(struct state *s, const struct conf_mx *conf)
 	s->srs.directory = s->directory;
 	s->srs.store = mx_queue_store(s->queue);
 	s->recipients = (struct mx_recipients){
-		.directory = s->directory, .srs = &s->srs, .backup = s->backup};
+		.directory = s->directory, .local = &s->local, .srs = &s->srs, .backup = s->backup};
 	mx_queue_report_by(s->queue, &s->recipients);
 	s->report = (struct mx_dsn){s->hostname, s->queue};
+	s->delivery = (struct mx_delivery){s->queue, &s->local, &s->report};
 	s->forward = (struct mx_forward){.directory = s->directory,
 		.conf = conf,
 		.queue = s->queue,
@@ -324,19 +275,14 @@ static int open_role(struct role *role, struct err *err)
 {
 	const struct conf_mx *conf = &role->settings->mx;
 	struct state *s = role->state;
-	struct smtp_client_options store = {
-		.server.timeout_ms = (unsigned)conf->store_timeout_ms,
-		.hostname = role->settings->hostname,
-	};
 	struct directory_cached_options cached = {0};
-	if (unix_address(conf->store_socket, &store.server.address, err) < 0 ||
-		open_directory(conf, &cached.inner, err) < 0)
+	if (open_directory(conf, &cached.inner, err) < 0)
 		return -1;
 	s->directory = directory_cached_new(&cached);
 	directory_set_scram(s->directory, role_directory_has_scram(role->settings));
 	s->hostname = role->settings->hostname;
-	s->store = smtp_client_pool_new(&store);
-	if (mx_queue_open(role, s->store, &s->queue, err) < 0 ||
+	if (mx_local_init(&s->local, role, s->directory, err) < 0 ||
+		mx_queue_open(role, &s->local, &s->queue, err) < 0 ||
 		mx_reporting_new(role, s->queue, s->directory, &s->reporting, err) < 0)
 		return -1;
 	s->backup = mx_backup_new(role, mx_queue_outbound(s->queue));
@@ -406,6 +352,11 @@ static void queue_metrics(struct role *role, struct state *s, struct buf *to)
 		role, to, "directory_remembered_total", "", directory_cached_used(s->directory));
 }
 
+static void local_metrics(struct role *role, struct state *s, struct buf *to)
+{
+	role_metric(role, to, "backends", "", smtp_places_count(s->local.places));
+}
+
 static void check_metrics(struct role *role, struct state *s, struct buf *to)
 {
 	const struct mx_checks *c = &s->checks;
@@ -422,6 +373,7 @@ static void metrics(struct role *role, struct buf *to)
 	service_metrics(role, to, "smtp", &s->exchanger.figures);
 	service_metrics(role, to, "submission", &s->submission.figures);
 	queue_metrics(role, s, to);
+	local_metrics(role, s, to);
 	check_metrics(role, s, to);
 	mx_forward_metrics(&s->forward, role, to);
 	role_metric(
@@ -454,7 +406,7 @@ static void close_role(struct role *role)
 	mx_checks_deinit(&s->checks);
 	mx_reporting_free(s->reporting);
 	mx_queue_close(s->queue);
-	smtp_client_pool_free(s->store);
+	mx_local_deinit(&s->local);
 	mx_srs_deinit(&s->srs);
 	directory_throttle_free(s->throttle);
 	directory_sessions_free(s->sessions);

@@ -106,6 +106,36 @@ static void what_is_elsewhere_goes_on(void **state)
 	assert_int_equal(m->count, 1);
 }
 
+static void where_users_live_is_where_it_goes(void **state)
+{
+	struct fixture *f = *state;
+	struct mx_local local = {.directory = f->directory, .separator = '+'};
+	static const char *const OWN[] = {"unix:/run/none/lmtp"};
+	const struct smtp_places_options options = {
+		.own = OWN, .own_count = 1, .hostname = "here.test", .port = 24};
+	assert_int_equal(smtp_places_new(&options, &local.places, &f->err), 0);
+	f->recipients.local = &local;
+	USERS[0].user.to_host = SLICE("S1.test");
+	const struct mx_recipient *m = found(f, "ann@ours.test", false);
+	assert_true(smtp_destinations_is_plain(&m->to, SLICE("s1.test")));
+	m = found(f, "Team+x@ours.test", false);
+	assert_true(m->stays && m->count == 2);
+	assert_true(smtp_destinations_is_plain(&m->to, SLICE("s1.test")));
+	USERS[0].user.to_host = SLICE("Here.test");
+	m = found(f, "ann@ours.test", false);
+	assert_true(smtp_destinations_is_plain(&m->to, SLICE("")));
+	(void)snprintf(local.default_place, sizeof(local.default_place), "s9.test");
+	USERS[0].user.to_host = SLICE("");
+	m = found(f, "ann@ours.test", false);
+	assert_true(smtp_destinations_is_plain(&m->to, SLICE("s9.test")));
+	USERS[0].user.to_host = SLICE("no host");
+	struct smtp_recipient *r = recipient(f, "ann@ours.test");
+	assert_true(mx_recipients_find(&f->recipients, &f->t, r, false, &f->err) < 0);
+	assert_int_equal(f->err.class, ERR_TEMPORARY);
+	USERS[0].user.to_host = SLICE("");
+	smtp_places_free(local.places);
+}
+
 static void a_message_has_so_many_that_forward(void **state)
 {
 	struct fixture *f = *state;
@@ -253,6 +283,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MX_TEST(nobody_may_relay_who_is_not_ours),
 		MX_TEST(what_is_elsewhere_goes_on),
+		MX_TEST(where_users_live_is_where_it_goes),
 		MX_TEST(a_message_has_so_many_that_forward),
 		MX_TEST(senders_of_others_are_written_anew),
 		MX_TEST(mail_to_them_is_led_back),

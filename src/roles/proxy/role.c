@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "directory/timed.h"
+#include "proxy/http.h"
 #include "proxy/imap.h"
 #include "proxy/pop3.h"
 #include "proxy/sieve.h"
@@ -14,12 +15,14 @@
 #include "roles/directory/open.h"
 #include "roles/directory/service.h"
 #include "roles/proxy/hear.h"
+#include "roles/proxy/mail.h"
 #include "roles/secret_file.h"
 
 #include <openssl/crypto.h>
 
 struct state {
 	struct proxy proxy;
+	struct proxy_mail mail;
 	char *master_secret;                   /* NULL: none */
 	struct directory_authmod_service told; /* by the store of this machine whom to kick */
 	struct role_directory_service told_remote;
@@ -115,11 +118,17 @@ static int serve(struct role *role, struct state *s, const struct role_listener 
 	if (l->is_unix && l->name && strcmp(l->name, "control") == 0)
 		return role_serve(role, l, &admin_protocol, &s->admin, err);
 	switch (l->protocol) {
+	case CONF_HTTP:
+	case CONF_HTTPS:
+		return role_serve(role, l, &proxy_http_protocol, &s->proxy, err);
 	case CONF_AUTHMOD:
 		return serve_authmod(role, s, l, err);
 	case CONF_IMAP:
 	case CONF_IMAPS:
 		return role_serve(role, l, &proxy_imap_protocol, &s->proxy, err);
+	case CONF_SMTP:
+	case CONF_LMTP:
+		return proxy_mail_serve(&s->mail, role, l, err);
 	case CONF_POP3:
 	case CONF_POP3S:
 		return role_serve(role, l, &proxy_pop3_protocol, &s->proxy, err);
@@ -150,6 +159,7 @@ static int open_role(struct role *role, struct err *err)
 		!proxy_places_parse(slice_str(conf->default_host), &proxy->default_host))
 		return err_permanent(err, ERR_BAD_INPUT, "proxy.default_host is no list of hosts");
 	proxy->throttle = role_throttle_new(role);
+	proxy_mail_init(&s->mail, role, proxy);
 	s->told = (struct directory_authmod_service){
 		.directory = proxy->directory, .sessions = proxy->sessions, .trusted = true};
 	if (role_cluster_new(role, &s->cluster, err) < 0)
@@ -178,6 +188,7 @@ static void metrics(struct role *role, struct buf *to)
 		role_metric(role, to, "logins_put_off_total", label, of->put_off);
 		role_metric(role, to, "proxied_connections", label, of->joined);
 	}
+	proxy_mail_metrics(&s->mail, role, to);
 	role_metric(role, to, "backends", "", f.known);
 	role_metric(role, to, "backends_down", "", f.down);
 	role_metric(role, to, "backend_connections_total", "", f.connected);
@@ -185,6 +196,7 @@ static void metrics(struct role *role, struct buf *to)
 	role_metric(role, to, "proxied_bytes_total", "to=\"backend\"", s->proxy.bytes.to_server);
 	role_metric(role, to, "proxied_bytes_total", "to=\"client\"", s->proxy.bytes.to_client);
 	role_metric(role, to, "directory_lookups_total", "", s->proxy.lookups);
+	role_metric(role, to, "http_requests_total", "", s->proxy.http_requests);
 	role_metric(role, to, "directory_remembered_hits_total", "",
 		directory_timed_hits(s->proxy.directory));
 }

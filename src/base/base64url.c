@@ -1,5 +1,5 @@
 /* The other base64 with two letters changed. */
-#include "acme/base64url.h"
+#include "base/base64url.h"
 
 #include "base/base64.h"
 

@@ -1,6 +1,6 @@
 /* Base64 as URLs bear it, without padding (RFC 4648 section 5; RFC 7515 section 2). */
-#ifndef ACME_BASE64URL_H
-#define ACME_BASE64URL_H
+#ifndef BASE_BASE64URL_H
+#define BASE_BASE64URL_H
 
 #include "base/buf.h"
 
