@@ -173,7 +173,8 @@ static int pass_on(struct proxy_attempt *a, const struct directory_user *user,
 		(void)err_permanent(err, ERR_DENIED, "%.*s",
 			SLICE_ARG(slice_sub(buf_slice(&a->answer.words), 0, 200)));
 		return DIRECTORY_DENIED;
-	default:
+	default: /* he may have moved just now: the next login asks where he lives */
+		directory_flush(a->session->proxy->directory, user->name);
 		return not_now(a, err);
 	}
 }

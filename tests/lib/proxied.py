@@ -26,7 +26,7 @@ class Directory:
 
     def __init__(self) -> None:
         self.places: dict[str, str] = {}  # by address
-        self.fields: dict[str, str] = {}  # more of an answer
+        self.status: dict[str, str] = {}  # "ok" unless it is here
         self.dead = False
         self.asked: list[str] = []
         directory = self
@@ -54,7 +54,7 @@ class Directory:
             return "-ERR no"
         place = self.places[user]
         more = f' tohost="{place}"' if place else ""
-        return f'+OK {user} config 0 mailstatus="ok"{more} {self.fields.get(user, "")}'.rstrip()
+        return f'+OK {user} config 0 mailstatus="{self.status.get(user, "ok")}"{more}'
 
     def stop(self) -> None:
         self.server.shutdown()

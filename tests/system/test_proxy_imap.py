@@ -225,6 +225,16 @@ def test_a_directory_that_is_dead_is_temporary(world: World) -> None:
     assert refusal(world, ANN) == ""
 
 
+def test_who_is_suspended_is_told_so_and_no_back_end_is_asked(world: World) -> None:
+    said = world.stores["two"].half.said()
+    world.directory.status[BOB] = "suspended"
+    try:
+        assert "[AUTHORIZATIONFAILED]" in refusal(world, BOB)
+    finally:
+        del world.directory.status[BOB]
+    assert "session=" not in world.stores["two"].half.log.read_text()[said:]
+
+
 def test_nonsense_in_tohost_is_temporary(world: World) -> None:
     for place in ("a, b", "host:x", "nowhere.invalid", ""):
         world.directory.places[f"lost@{DOMAIN}"] = place
@@ -379,6 +389,30 @@ def test_many_logins_wait_for_a_slow_back_end_and_nobody_waits_for_them(own_worl
     for client in waiting:
         with client:
             assert client.until("a")[-1].startswith("a OK")
+
+
+def test_who_is_put_off_by_his_back_end_is_looked_up_anew(own_world: World) -> None:
+    """What is remembered of him may be where he lived."""
+    config = own_world.proxy.half.config
+    config.write_text(config.read_text().replace("cache_positive 0s", "cache_positive 1h"))
+    own_world.proxy.half.stop()
+    own_world.proxy.start()
+    assert refusal(own_world, ANN) == "" and refusal(own_world, ANN) == ""
+    assert own_world.directory.asked.count(f"lookup {ANN}") == 1
+    assert metric(own_world, "directory_remembered_hits_total") == 1
+    own_world.stores["two"].add_user(ANN)
+    own_world.directory.places[ANN] = own_world.stores["two"].host
+    assert "[AUTHENTICATIONFAILED]" in refusal(own_world, ANN, "wrong")
+    pop3 = own_world.proxy.ports["pop3"]
+    with Line(pop3) as first, Line(pop3) as second:
+        for client in (first, second):
+            client.do(f"USER {ANN}")
+        assert first.do(f"PASS {PASSWORD}").startswith("+OK")
+        assert second.do(f"PASS {PASSWORD}").startswith("-ERR [IN-USE]")
+    assert own_world.directory.asked.count(f"lookup {ANN}") == 1
+    assert refusal(own_world, ANN) == ""
+    assert own_world.directory.asked.count(f"lookup {ANN}") == 2
+    assert re.findall(r'event="passed on".* backend=(\w+)\.', own_world.proxy.log())[-1] == "two"
 
 
 def test_a_proxy_stops_while_logins_wait(own_world: World) -> None:
