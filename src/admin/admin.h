@@ -15,6 +15,7 @@
 #include "dns/dns.h"
 #include "mail/mail.h"
 #include "mirror/node.h"
+#include "move/move.h"
 #include "net/session.h"
 #include "queue/queue.h"
 #include "reports/reports.h"
@@ -28,6 +29,7 @@ struct admin {
 	struct directory *directory;
 	struct directory_sessions *sessions; /* on this node; NULL: no role runs */
 	const struct admin_cluster *cluster; /* who else is told; NULL: nobody */
+	struct move_node *moves;             /* the same */
 	struct mirror_node *mirror;          /* of the role's own store; NULL: it has none */
 	struct queue *queue;                 /* the mx role's; NULL: this is not the mx role */
 	struct keys *keys;                   /* the same */

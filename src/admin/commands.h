@@ -9,8 +9,8 @@ typedef int admin_run(
 
 admin_run admin_domain_add, admin_domain_list, admin_domain_remove, admin_domain_set,
 	admin_domain_show;
-admin_run admin_user_add, admin_user_kick, admin_user_list, admin_user_password, admin_user_remove,
-	admin_user_set, admin_user_show;
+admin_run admin_user_add, admin_user_kick, admin_user_list, admin_user_move, admin_user_moves,
+	admin_user_password, admin_user_remove, admin_user_set, admin_user_show;
 admin_run admin_app_password_add, admin_app_password_list, admin_app_password_remove;
 admin_run admin_alias_add, admin_alias_list, admin_alias_remove, admin_alias_set, admin_alias_show;
 admin_run admin_store_check, admin_store_compact, admin_store_show, admin_backup;

@@ -37,6 +37,14 @@ static const struct admin_option USER_REMOVE_OPTIONS[] = {
 	{"force", NULL, "take the user out of aliases that lead to him"},
 	{0},
 };
+static const struct admin_option USER_MOVE_OPTIONS[] = {
+	{"at", "HOST[:PORT]", "where the other node's store listens for moves; TO, port 8130"},
+	{"no-flip", NULL, "you tell the directory where he lives; the command waits for that"},
+	{"wait", "MINUTES", "how long for that; 60 when not given"},
+	{"undo", NULL, "ends a move that has not opened there: he stays here"},
+	{"forget", NULL, "deletes what lies here of a user who has moved away"},
+	{0},
+};
 static const struct admin_option USER_LIST_OPTIONS[] = {
 	{"match", "PATTERN", "only addresses that match, with * and ?"},
 	{0},
@@ -90,6 +98,7 @@ static const char *const DOMAIN_COLUMNS[] = {
 	"name", "users", "aliases", "quota", "catch_all", NULL};
 static const char *const USER_COLUMNS[] = {
 	"name", "full_name", "used", "quota", "used_messages", "suspended", NULL};
+static const char *const MOVE_COLUMNS[] = {"name", "state", "from", "to", "since", NULL};
 static const char *const ALIAS_COLUMNS[] = {"name", "targets", NULL};
 static const char *const APP_COLUMNS[] = {"name", "services", "created", NULL};
 static const char *const MAILBOX_COLUMNS[] = {
@@ -139,6 +148,10 @@ const struct admin_command admin_commands[] = {
 	{"user kick", "ADDRESS",
 		"Ends all sessions of a user, on all nodes that are told (block cluster).", 1, 1,
 		NO_OPTIONS, false, ADMIN_NOTHING, NULL, admin_user_kick, ADMIN_DIRECTORY},
+	{"user move", "ADDRESS [FROM TO]", "Moves a user from this node to another while he works.",
+		1, 3, USER_MOVE_OPTIONS, false, ADMIN_NOTHING, NULL, admin_user_move},
+	{"user moves", "", "Lists who is on his way, who has come and who has left.", 0, 0,
+		NO_OPTIONS, false, ADMIN_TABLE, MOVE_COLUMNS, admin_user_moves},
 	{"user password", "ADDRESS", "Sets a user's password.", 1, 1, NO_OPTIONS, true,
 		ADMIN_NOTHING, NULL, admin_user_password},
 	{"user remove", "ADDRESS", "Removes a user and all that is his.", 1, 1, USER_REMOVE_OPTIONS,

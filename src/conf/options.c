@@ -229,13 +229,14 @@ const struct conf_option conf_options[] = {
 		.example = "rookery-store",
 		.help = "The system user of this role; without it the user outside the block."},
 	{"store", "listen", CONF_LISTEN, CONF_RESTART,
-		.choices = "imap imaps pop3 pop3s lmtp authmod", FIELD(store.listen),
+		.choices = "imap imaps pop3 pop3s lmtp authmod move", FIELD(store.listen),
 		.fallback = "imap *:143; imaps *:993; pop3 *:110; pop3s *:995",
 		.help = "A protocol and an address; may be repeated. imap and pop3 offer STARTTLS, "
 			"imaps and pop3s are TLS at once. lmtp has no login: give it an address "
 			"that "
 			"only mail servers of yours reach. authmod answers mx and proxies on other "
-			"machines, by TLS at once. The word proxy behind the address says "
+			"machines, by TLS at once; move lets other nodes bring users here. The "
+			"word proxy behind the address says "
 			"that a load balancer in proxy_trusted sends a PROXY header."},
 	{"store", "lmtp_socket", CONF_ADDRESS, CONF_RESTART, FIELD(store.lmtp_socket),
 		.fallback = "unix:<run>/lmtp", .example = "unix:/run/rookery/lmtp",
@@ -267,6 +268,20 @@ const struct conf_option conf_options[] = {
 			"\"rookery password hash\" writes the hash. Only where front ends of ours "
 			"ask, by SASL PLAIN with the user as the one to act for. The role's user "
 			"reads it; it lies below /etc or /usr."},
+	{"store", "move_trusted", CONF_NETWORKS, CONF_RESTART, FIELD(store.move_trusted),
+		.fallback = "", .example = "192.0.2.0/24",
+		.help = "Networks of nodes that may bring users here (\"rookery user move\")."},
+	{"store", "move_secret_file", CONF_TEXT, CONF_RESTART, 0, 4096,
+		FIELD(store.move_secret_file), .fallback = "\"\"",
+		.example = "/etc/rookery/move.secret",
+		.help = "A file whose first line the nodes between which users move say to each "
+			"other. Who knows it can bring any account here. The role's user reads it; "
+			"it lies below /etc or /usr."},
+	{"store", "move_authorities", CONF_TEXT, CONF_RESTART, 0, 4096,
+		FIELD(store.move_authorities), .fallback = "\"\"",
+		.example = "/etc/rookery/nodes.pem",
+		.help = "A file of certificates by which that of the other node is verified, in "
+			"place of the system's; below /etc or /usr."},
 	{"store", "segment_size", CONF_SIZE, CONF_RESTART, MIB, 4 * GIB, FIELD(store.segment_size),
 		.fallback = "256M",
 		.help = "Size at which a file of message bodies is closed and the next one begun."},

@@ -367,6 +367,7 @@ static const struct {
 	[CONF_MANAGESIEVE] = {"managesieve", false},
 	[CONF_HTTP] = {"http", false},
 	[CONF_HTTPS] = {"https", true},
+	[CONF_MOVE] = {"move", true},
 };
 _Static_assert(ARRAY_LEN(protocols) == CONF_PROTOCOLS, "each protocol has a row");
 

@@ -36,6 +36,7 @@ enum conf_protocol {
 	CONF_MANAGESIEVE,
 	CONF_HTTP,
 	CONF_HTTPS,
+	CONF_MOVE,
 	CONF_PROTOCOLS, /* how many there are */
 };
 const char *conf_protocol_name(enum conf_protocol protocol); /* "imaps" */
@@ -288,6 +289,8 @@ struct conf_store {
 	const char *authmod_secret_file;  /* "": none */
 	struct conf_list front_ends;      /* networks of mx and proxies, who speak for others */
 	const char *masters_file;         /* "": none */
+	struct conf_list move_trusted;    /* networks of nodes that may bring users */
+	const char *move_secret_file, *move_authorities; /* "": none, the system's */
 	uint64_t segment_size, cache_size, compact_interval_ms;
 	const char *plus_separator;     /* "" turns plus addressing off */
 	const char *junk_header;        /* names of fields, a space between; "" turns it off */
@@ -314,6 +317,7 @@ struct conf_ldap {
 	bool start_tls;
 	const char *authorities; /* file; "": the system's */
 	const char *bind_dn, *password_file;
+	const char *write_bind_dn, *write_password_file; /* "": nothing is written */
 	const char *base;
 	enum conf_ldap_scope scope;
 	const char *user_filter, *alias_filter, *domain_filter;
@@ -330,8 +334,8 @@ struct conf_postgresql {
 	struct conf_list servers;
 	const char *database, *user, *password_file, *authorities;
 	uint64_t pool, timeout_ms;
-	const char *user_query, *alias_query, *domain_query, *check_query,
-		*users_query; /* "": none */
+	const char *user_query, *alias_query, *domain_query, *check_query; /* "": none */
+	const char *users_query, *move_query;                              /* "": none */
 	bool scram;
 };
 

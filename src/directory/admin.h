@@ -92,6 +92,22 @@ int directory_user_scan(struct directory *d, struct slice domain, struct slice p
 	bool (*visit)(void *context, const struct directory_user *user), void *context,
 	struct err *err) WARN_UNUSED;
 
+/* A user who moves between nodes that each have an internal directory: his row as bytes
+ * (docs/formats/directory.md), with all his secrets, which the caller wipes; and his account, which
+ * stays. */
+int directory_user_export(struct directory *d, struct slice address, struct buf *ret_row,
+	struct id *ret_account, struct err *err) WARN_UNUSED;
+/* Whether he could come: ERR_ABSENT without his domain, ERR_EXISTS when somebody else has the
+ * address. */
+int directory_user_expects(struct directory *d, struct slice address, struct id account,
+	bool *ret_is_there, struct err *err) WARN_UNUSED;
+/* Made, or put in place of what is there of him. Errors as above. */
+int directory_user_import(struct directory *d, struct slice address, struct id account,
+	struct slice row, struct err *err) WARN_UNUSED;
+/* Only his row; he may be gone already. */
+int directory_user_withdraw(
+	struct directory *d, struct slice address, struct id account, struct err *err) WARN_UNUSED;
+
 /* App passwords: made by us (random, shown once), named, each for some services. */
 struct directory_app_password {
 	struct slice name;

@@ -92,7 +92,8 @@ int directory_admin_check_values(
 		return err_permanent(err, ERR_BAD_INPUT,
 			"a full name is UTF-8 text of at most %d bytes", FULL_NAME_MAX);
 	if ((v->has & DIRECTORY_HAS_TO_HOST) && !is_host(v->to_host))
-		return err_permanent(err, ERR_BAD_INPUT, "hosts are \"host\", \"host:port\", or several with commas between");
+		return err_permanent(err, ERR_BAD_INPUT,
+			"hosts are \"host\", \"host:port\", or several with commas between");
 	if ((v->has & DIRECTORY_HAS_SERVICES) && (v->services & ~(unsigned)DIRECTORY_ALL_SERVICES))
 		return err_permanent(err, ERR_BAD_INPUT, "there is no such service");
 	return 0;

@@ -68,6 +68,14 @@ void directory_set_scram(struct directory *directory, bool has_scram)
 	directory->no_scram = !has_scram;
 }
 
+int directory_set_host(
+	struct directory *directory, struct slice user, struct slice host, struct err *err)
+{
+	return directory->driver->set_host ? directory->driver->set_host(directory, user, host, err)
+					   : err_permanent(err, ERR_DENIED,
+						     "this directory can't be told where he lives");
+}
+
 void directory_flush(struct directory *directory, struct slice user)
 {
 	if (directory->driver->flush)

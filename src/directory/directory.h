@@ -120,6 +120,10 @@ bool directory_takes_tokens(const struct directory *directory);
  * done before the directory is used. */
 bool directory_has_scram(const struct directory *directory);
 void directory_set_scram(struct directory *directory, bool has_scram);
+/* From now on the user lives there ("host" or "host:port"). May have been done when it fails: ask.
+ * ERR_DENIED: this directory can't be told. */
+int directory_set_host(struct directory *directory, struct slice user, struct slice host,
+	struct err *err) WARN_UNUSED;
 /* What is remembered of a directory elsewhere about this user or address, "" all, is asked anew. */
 void directory_flush(struct directory *directory, struct slice user);
 void directory_free(struct directory *directory); /* NULL is fine */

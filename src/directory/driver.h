@@ -31,6 +31,9 @@ struct directory_driver {
 	int (*scan)(struct directory *directory, struct slice domain, struct slice pattern,
 		bool (*visit)(void *context, const struct directory_user *user), void *context,
 		struct err *err);
+	/* NULL: this directory can't be told. */
+	int (*set_host)(
+		struct directory *directory, struct slice user, struct slice host, struct err *err);
 	void (*flush)(struct directory *directory, struct slice user); /* NULL: keeps nothing */
 	void (*free)(struct directory *directory);
 };

@@ -9,7 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct directory_sql_text text;
 	struct slice query = slice(data, size);
-	if (memchr(data, '\0', size) || directory_sql_number(query, true, &text, NULL) < 0)
+	if (memchr(data, '\0', size) ||
+		directory_sql_number(query, DIRECTORY_SQL_PASSWORD, &text, NULL) < 0)
 		return 0;
 	must(text.count <= DIRECTORY_SQL_VALUES);
 	for (unsigned i = 0; i < text.count; i++)

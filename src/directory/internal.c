@@ -3,6 +3,7 @@
 #include "directory/internal.h"
 
 #include "base/alloc.h"
+#include "directory/admin.h"
 #include "directory/internal_state.h"
 
 enum { DEFAULT_REMEMBER_SECONDS = 600, DEFAULT_SCRAM_ITERATIONS = 10000 };
@@ -228,6 +229,13 @@ static void internal_free(struct directory *directory)
 	free(in);
 }
 
+static int internal_set_host(
+	struct directory *directory, struct slice user, struct slice host, struct err *err)
+{
+	const struct directory_values values = {.has = DIRECTORY_HAS_TO_HOST, .to_host = host};
+	return directory_user_set(directory, user, &values, err);
+}
+
 static const struct directory_driver internal_driver = {
 	.name = "internal",
 	.lookup = directory_internal_lookup,
@@ -235,6 +243,7 @@ static const struct directory_driver internal_driver = {
 	.check = directory_internal_check,
 	.user = internal_user,
 	.scram = internal_scram,
+	.set_host = internal_set_host,
 	.free = internal_free,
 };
 

@@ -27,7 +27,7 @@ struct ldap {
 	const char *uris[SERVERS_MAX];
 	size_t server_count;
 	const char *user_attributes[ASKED_MAX], *alias_attributes[ASKED_MAX];
-	struct directory_ldap_pool *searches, *checks;
+	struct directory_ldap_pool *searches, *checks, *writes; /* the last may be NULL */
 };
 
 static struct ldap *of(struct directory *d)
@@ -379,12 +379,48 @@ static int ldap_scan(struct directory *d, struct slice domain, struct slice patt
 	return r;
 }
 
+/* An entry's new value. */
+struct writing {
+	const char *dn, *attribute;
+	struct slice value;
+};
+
+static int write_work(void *link, size_t server, void *context, struct err *err)
+{
+	const struct writing *w = context;
+	return directory_ldap_link_replace(link, w->dn, w->attribute, w->value, err);
+}
+
+static int ldap_set_host(struct directory *d, struct slice user, struct slice host, struct err *err)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct ldap *l = of(d);
+	struct job job = {.ldap = l, .arena = &arena};
+	struct directory_address address;
+	if (!l->writes || !l->options.attributes.to_host[0])
+		return err_permanent(err, ERR_DENIED,
+			"LDAP entries are not written without write_bind_dn, nor without a name "
+			"for the attribute to_host");
+	if (!directory_address_parse(user, &address))
+		return err_permanent(err, ERR_ABSENT, "there is no such user");
+	int r = find_entry(&job, directory_address_slice(&address), err);
+	if (r != 0)
+		return r < 0 ? r : err_permanent(err, ERR_ABSENT, "there is no such user");
+	struct writing writing = {.dn = job.entries[0].dn.ptr,
+		.attribute = l->options.attributes.to_host,
+		.value = host};
+	r = directory_ldap_pool_run(l->writes, write_work, &writing, err);
+	return r;
+}
+
 static void ldap_free(struct directory *d)
 {
 	struct ldap *l = of(d);
 	directory_ldap_pool_free(l->searches);
 	directory_ldap_pool_free(l->checks);
+	directory_ldap_pool_free(l->writes);
 	explicit_bzero((char *)l->options.bind_password, strlen(l->options.bind_password));
+	explicit_bzero((char *)l->options.write_password, strlen(l->options.write_password));
 	arena_free(&l->arena);
 	free(l);
 }
@@ -397,21 +433,31 @@ static const struct directory_driver LDAP_DRIVER = {
 	.user = ldap_user,
 	.scram = ldap_scram,
 	.scan = ldap_scan,
+	.set_host = ldap_set_host,
 	.free = ldap_free,
 };
 
 static int open_bound(void *context, size_t server, void **ret_link, struct err *err)
 {
 	struct ldap *l = context;
+	const struct directory_ldap_self self = {l->options.bind_dn, l->options.bind_password};
 	return directory_ldap_link_open(
-		&l->options, l->uris[server], true, (struct directory_ldap_link **)ret_link, err);
+		&l->options, l->uris[server], &self, (struct directory_ldap_link **)ret_link, err);
 }
 
 static int open_unbound(void *context, size_t server, void **ret_link, struct err *err)
 {
 	struct ldap *l = context;
 	return directory_ldap_link_open(
-		&l->options, l->uris[server], false, (struct directory_ldap_link **)ret_link, err);
+		&l->options, l->uris[server], NULL, (struct directory_ldap_link **)ret_link, err);
+}
+
+static int open_to_write(void *context, size_t server, void **ret_link, struct err *err)
+{
+	struct ldap *l = context;
+	const struct directory_ldap_self self = {l->options.write_dn, l->options.write_password};
+	return directory_ldap_link_open(
+		&l->options, l->uris[server], &self, (struct directory_ldap_link **)ret_link, err);
 }
 
 static void close_link(void *link)
@@ -483,6 +529,7 @@ int directory_ldap_new(const struct directory_ldap_options *options,
 	l->base.driver = &LDAP_DRIVER;
 	l->options = *options;
 	l->options.bind_password = arena_copy(&l->arena, slice_str(options->bind_password)).ptr;
+	l->options.write_password = arena_copy(&l->arena, slice_str(options->write_password)).ptr;
 	if (check_options(l, err) < 0) {
 		ldap_free(&l->base);
 		return -1;
@@ -497,6 +544,9 @@ int directory_ldap_new(const struct directory_ldap_options *options,
 	l->searches = directory_ldap_pool_new(&pool);
 	pool.open = open_unbound;
 	l->checks = directory_ldap_pool_new(&pool);
+	pool.open = open_to_write;
+	if (options->write_dn && options->write_dn[0])
+		l->writes = directory_ldap_pool_new(&pool);
 	*ret_directory = &l->base;
 	return 0;
 }

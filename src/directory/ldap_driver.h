@@ -28,6 +28,8 @@ struct directory_ldap_options {
 	bool start_tls;
 	const char *authorities;             /* file of certificates; "": the system's */
 	const char *bind_dn, *bind_password; /* "": anonymous; the password is copied */
+	/* Who may write `to_host`; "": nobody. The password is copied. */
+	const char *write_dn, *write_password;
 	const char *base;
 	enum directory_ldap_scope scope;
 	/* RFC 4515; in them %u is the address, %n its local part, %d its domain. */

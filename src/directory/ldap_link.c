@@ -96,7 +96,8 @@ static int bind_as(struct directory_ldap_link *link, const char *dn, struct slic
 }
 
 int directory_ldap_link_open(const struct directory_ldap_options *options, const char *uri,
-	bool bind, struct directory_ldap_link **ret_link, struct err *err)
+	const struct directory_ldap_self *self, struct directory_ldap_link **ret_link,
+	struct err *err)
 {
 	struct directory_ldap_link *link = ALLOC(struct directory_ldap_link);
 	link->options = options;
@@ -107,8 +108,8 @@ int directory_ldap_link_open(const struct directory_ldap_options *options, const
 		return err_temporary(err, ERR_BAD_INPUT, "%s: %s", uri, ldap_err2string(code));
 	}
 	int r = set_up(link, err);
-	if (r == 0 && bind) {
-		code = bind_as(link, options->bind_dn, slice_str(options->bind_password));
+	if (r == 0 && self) {
+		code = bind_as(link, self->dn, slice_str(self->password));
 		if (code != LDAP_SUCCESS)
 			r = failed(link, "bind as the service", code, err);
 	}
@@ -272,6 +273,34 @@ int directory_ldap_link_walk(struct directory_ldap_link *link,
 		r = walk_page(link, search, page, &cookie, visit, context, &go_on, err);
 	while (r == 0 && go_on && cookie.bv_len > 0);
 	ber_memfree(cookie.bv_val);
+	return r;
+}
+
+/* A no that another try would hear again. */
+static bool is_refusal(int code)
+{
+	return code == LDAP_INSUFFICIENT_ACCESS || code == LDAP_NO_SUCH_OBJECT ||
+	       code == LDAP_UNDEFINED_TYPE || code == LDAP_CONSTRAINT_VIOLATION ||
+	       code == LDAP_OBJECT_CLASS_VIOLATION || code == LDAP_INVALID_SYNTAX ||
+	       code == LDAP_UNWILLING_TO_PERFORM || code == LDAP_STRONG_AUTH_REQUIRED ||
+	       code == LDAP_REFERRAL;
+}
+
+int directory_ldap_link_replace(struct directory_ldap_link *link, const char *dn,
+	const char *attribute, struct slice value, struct err *err)
+{
+	struct berval bytes = {.bv_len = value.len, .bv_val = (char *)value.ptr};
+	struct berval *values[] = {&bytes, NULL};
+	LDAPMod change = {.mod_op = LDAP_MOD_REPLACE | LDAP_MOD_BVALUES,
+		.mod_type = (char *)attribute,
+		.mod_bvalues = values};
+	LDAPMod *changes[] = {&change, NULL};
+	int code = ldap_modify_ext_s(link->ldap, dn, changes, NULL, NULL);
+	if (code == LDAP_SUCCESS)
+		return 0;
+	int r = failed(link, "modify", code, err);
+	if (is_refusal(code))
+		err->class = ERR_PERMANENT;
 	return r;
 }
 

@@ -8,9 +8,13 @@
 #include "directory/ldap_pool.h"
 
 struct directory_ldap_link;
-/* `bind`: as the service, else as nobody yet. */
+/* As whom; NULL: as nobody yet. */
+struct directory_ldap_self {
+	const char *dn, *password;
+};
 int directory_ldap_link_open(const struct directory_ldap_options *options, const char *uri,
-	bool bind, struct directory_ldap_link **ret_link, struct err *err) WARN_UNUSED;
+	const struct directory_ldap_self *self, struct directory_ldap_link **ret_link,
+	struct err *err) WARN_UNUSED;
 void directory_ldap_link_close(struct directory_ldap_link *link);
 
 struct directory_ldap_search {
@@ -31,6 +35,10 @@ int directory_ldap_link_walk(struct directory_ldap_link *link,
 	const struct directory_ldap_search *search, unsigned page,
 	bool (*visit)(void *context, const struct directory_ldap_entry *entry), void *context,
 	struct err *err) WARN_UNUSED;
+/* From now on the attribute has this value and no other (RFC 4511 section 4.6). ERR_PERMANENT: the
+ * server says that it may not be; nothing has changed. */
+int directory_ldap_link_replace(struct directory_ldap_link *link, const char *dn,
+	const char *attribute, struct slice value, struct err *err) WARN_UNUSED;
 /* Whether the password fits (RFC 4513 section 5.1.3): 0, or DIRECTORY_WRONG. An empty one is wrong
  * and never sent, since a server takes that for anonymous and says yes (section 5.1.2). */
 int directory_ldap_link_check(struct directory_ldap_link *link, const char *dn,

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 enum { HASH_WAIT_MS = 10 * 1000, SECRET_SIZE = 32, DIGEST_SIZE = 32 };
-enum { USER, ALIAS, DOMAIN, CHECK, USERS, QUERIES };
+enum { USER, ALIAS, DOMAIN, CHECK, USERS, MOVE, QUERIES };
 
 struct sql {
 	struct directory base;
@@ -61,7 +61,7 @@ static void set_values(struct values *v, struct slice local, struct slice domain
 	v->all[DIRECTORY_SQL_USER] = v->user;
 	v->all[DIRECTORY_SQL_LOCAL] = v->local;
 	v->all[DIRECTORY_SQL_DOMAIN] = v->domain;
-	v->all[DIRECTORY_SQL_PASSWORD] = NULL;
+	v->all[DIRECTORY_SQL_PASSWORD] = v->all[DIRECTORY_SQL_TO] = NULL;
 }
 
 static void set_address(struct values *v, const struct directory_address *address)
@@ -327,6 +327,30 @@ static int sql_scan(struct directory *directory, struct slice domain, struct sli
 	return r;
 }
 
+/* One row, or none has changed: then it is not known what the query did. */
+static int sql_set_host(
+	struct directory *directory, struct slice user, struct slice host, struct err *err)
+{
+	AUTO(clear) PGresult *rows = NULL;
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct sql *s = sql_of(directory);
+	struct directory_address address;
+	struct values values;
+	const char *server;
+	if (!s->queries[MOVE].text.sql)
+		return err_permanent(
+			err, ERR_DENIED, "the database is not written without move_query");
+	if (!directory_address_parse(user, &address))
+		return err_permanent(err, ERR_ABSENT, "there is no such user");
+	set_address(&values, &address);
+	values.all[DIRECTORY_SQL_TO] = arena_copy(&arena, host).ptr;
+	int r = ask(s, MOVE, &values, &rows, &server, err);
+	if (r < 0 || strcmp(PQcmdTuples(rows), "1") == 0)
+		return r;
+	return err_temporary(err, ERR_OTHER, "move_query has changed %.20s rows, expected 1",
+		PQcmdTuples(rows)[0] ? PQcmdTuples(rows) : "no");
+}
+
 static void sql_free(struct directory *directory)
 {
 	struct sql *s = sql_of(directory);
@@ -347,6 +371,7 @@ static const struct directory_driver sql_driver = {
 	.user = sql_user,
 	.scram = sql_scram,
 	.scan = sql_scan,
+	.set_host = sql_set_host,
 	.free = sql_free,
 };
 
@@ -360,12 +385,20 @@ static int take_queries(struct sql *s, const struct directory_sql_options *optio
 		[DOMAIN] = {"domain_query", options->domain_query},
 		[CHECK] = {"check_query", options->check_query},
 		[USERS] = {"users_query", options->users_query},
+		[MOVE] = {"move_query", options->move_query},
+	};
+	static const enum directory_sql_value EXTRA[QUERIES] = {
+		[USER] = DIRECTORY_SQL_VALUES,
+		[ALIAS] = DIRECTORY_SQL_VALUES,
+		[DOMAIN] = DIRECTORY_SQL_VALUES,
+		[CHECK] = DIRECTORY_SQL_PASSWORD,
+		[MOVE] = DIRECTORY_SQL_TO,
 	};
 	for (unsigned i = 0; i < QUERIES; i++) {
 		s->queries[i] = (struct directory_sql_query){.name = all[i].name, .number = i};
 		if (all[i].query && all[i].query[0] &&
 			directory_sql_number(
-				slice_str(all[i].query), i == CHECK, &s->queries[i].text, err) < 0)
+				slice_str(all[i].query), EXTRA[i], &s->queries[i].text, err) < 0)
 			return err_prefix(err, "%s", all[i].name);
 	}
 	return 0;

@@ -20,8 +20,9 @@ struct directory_sql_options {
 	int64_t timeout_ms;                 /* of a question; 0: 5 s */
 	const char *user_query, *domain_query;
 	const char *alias_query, *check_query, *users_query; /* "": none */
-	bool scram;                                          /* users have keys */
-	char plus_separator;                                 /* 0: no plus addressing */
+	const char *move_query;               /* the same: says where a user lives from now on */
+	bool scram;                           /* users have keys */
+	char plus_separator;                  /* 0: no plus addressing */
 	uint64_t quota_bytes, quota_messages; /* of who has none of his own; 0: none */
 	unsigned remember_seconds;            /* right passwords; 0: not at all */
 };

@@ -8,6 +8,7 @@ static const char *const names[DIRECTORY_SQL_VALUES] = {
 	[DIRECTORY_SQL_LOCAL] = "local",
 	[DIRECTORY_SQL_DOMAIN] = "domain",
 	[DIRECTORY_SQL_PASSWORD] = "password",
+	[DIRECTORY_SQL_TO] = "to",
 };
 
 static bool is_letter(char c)
@@ -101,23 +102,24 @@ static unsigned number_of(struct directory_sql_text *t, enum directory_sql_value
 }
 
 /* Behind the colon. */
-static int put_value(struct slice name, size_t place, bool password, struct directory_sql_text *t,
-	struct buf *to, struct err *err)
+static int put_value(struct slice name, size_t place, enum directory_sql_value extra,
+	struct directory_sql_text *t, struct buf *to, struct err *err)
 {
-	unsigned last = password ? DIRECTORY_SQL_VALUES : DIRECTORY_SQL_PASSWORD;
-	for (unsigned v = 0; v < last; v++)
-		if (slice_eq(name, slice_str(names[v]))) {
+	bool more = extra < DIRECTORY_SQL_VALUES;
+	for (unsigned v = 0; v < DIRECTORY_SQL_VALUES; v++)
+		if ((v < DIRECTORY_SQL_PASSWORD || v == extra) &&
+			slice_eq(name, slice_str(names[v]))) {
 			buf_printf(to, "$%u", number_of(t, (enum directory_sql_value)v));
 			return 0;
 		}
 	return err_permanent(err, ERR_BAD_INPUT,
-		"there is no value \":%.*s\" (character %zu), expected :user, :local%s :domain%s",
-		SLICE_ARG(slice_sub(name, 0, 40)), place + 1, password ? "," : " or",
-		password ? " or :password" : "");
+		"there is no value \":%.*s\" (character %zu), expected :user, :local%s :domain%s%s",
+		SLICE_ARG(slice_sub(name, 0, 40)), place + 1, more ? "," : " or",
+		more ? " or :" : "", more ? names[extra] : "");
 }
 
-int directory_sql_number(
-	struct slice query, bool password, struct directory_sql_text *ret_text, struct err *err)
+int directory_sql_number(struct slice query, enum directory_sql_value extra,
+	struct directory_sql_text *ret_text, struct err *err)
 {
 	AUTO(buf_free) struct buf to = BUF(DIRECTORY_SQL_MAX);
 	struct directory_sql_text t = {0};
@@ -132,7 +134,7 @@ int directory_sql_number(
 		while (is_word(at(query, end)))
 			end++;
 		struct slice name = slice_sub(query, i + 1, end - i - 1);
-		if (put_value(name, i, password, &t, &to, err) < 0)
+		if (put_value(name, i, extra, &t, &to, err) < 0)
 			return -1;
 		i = end;
 	}

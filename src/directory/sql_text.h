@@ -11,6 +11,7 @@ enum directory_sql_value { /* ":user" … */
 	DIRECTORY_SQL_LOCAL,
 	DIRECTORY_SQL_DOMAIN,
 	DIRECTORY_SQL_PASSWORD,
+	DIRECTORY_SQL_TO, /* a host */
 	DIRECTORY_SQL_VALUES,
 };
 
@@ -23,9 +24,10 @@ struct directory_sql_text {
 enum { DIRECTORY_SQL_MAX = 16384 };
 
 /* Whatever stands in quotes, in $dollar quotes$ and in comments is left alone, so is "::".
- * `password` may stand in some queries only. Errors: ERR_BAD_INPUT, permanent, with the place. */
-int directory_sql_number(struct slice query, bool password, struct directory_sql_text *ret_text,
-	struct err *err) WARN_UNUSED;
+ * `extra` may stand in some queries only: DIRECTORY_SQL_PASSWORD or _TO, in others
+ * DIRECTORY_SQL_VALUES. Errors: ERR_BAD_INPUT, permanent, with the place. */
+int directory_sql_number(struct slice query, enum directory_sql_value extra,
+	struct directory_sql_text *ret_text, struct err *err) WARN_UNUSED;
 void directory_sql_text_free(struct directory_sql_text *text);
 
 #endif

@@ -410,6 +410,49 @@ static void the_store_stays_sound(void **state)
 	OK(store_check(f->store, NULL, NULL, NULL, &f->err));
 }
 
+static void a_user_comes_from_another_node_with_his_secrets(void **state)
+{
+	struct fixture *f = *state, other = {0}, *g = &other;
+	const struct store_options options = {.driver = &store_driver_memory};
+	AUTO(buf_free) struct buf row = BUF(1 << 16);
+	struct slice ann = SLICE("ann@example.org");
+	struct directory_user user;
+	struct id account;
+	bool there;
+	if (store_open(&options, &g->store, &g->err) != 0)
+		fail_msg("%s", g->err.text);
+	fixture_directory(g, 0);
+	OK(directory_set_host(f->directory, ann, SLICE("be1:143"), &f->err));
+	OK(directory_user_export(f->directory, ann, &row, &account, &f->err));
+	assert_true(id_eq(account, f->ann));
+	REFUSED(directory_user_expects(g->directory, ann, account, &there, &f->err), ERR_ABSENT);
+	REFUSED(directory_user_import(g->directory, ann, account, buf_slice(&row), &f->err),
+		ERR_ABSENT);
+	OK(directory_domain_add(g->directory, SLICE("example.org"), NULL, &f->err));
+	OK(directory_user_expects(g->directory, ann, account, &there, &f->err));
+	assert_false(there);
+	OK(directory_user_import(g->directory, ann, account, buf_slice(&row), &f->err));
+	OK(directory_user_import(g->directory, ann, account, buf_slice(&row), &f->err));
+	OK(directory_user_expects(g->directory, ann, account, &there, &f->err));
+	assert_true(there);
+	REFUSED(directory_user_expects(g->directory, ann, id_new(), &there, &f->err), ERR_EXISTS);
+	REFUSED(directory_user_import(g->directory, ann, id_new(), buf_slice(&row), &f->err),
+		ERR_EXISTS);
+	assert_int_equal(fixture_check(g, "ann@example.org", "secret", DIRECTORY_IMAP), 0);
+	OK(directory_user_show(g->directory, ann, &g->arena, &user, &f->err));
+	assert_true(id_eq(user.account, f->ann));
+	assert_slice(user.to_host, "be1:143");
+	OK(directory_user_withdraw(g->directory, ann, id_new(), &f->err)); /* that is not he */
+	assert_int_equal(fixture_check(g, "ann@example.org", "secret", DIRECTORY_IMAP), 0);
+	OK(directory_user_withdraw(g->directory, ann, account, &f->err));
+	OK(directory_user_withdraw(g->directory, ann, account, &f->err));
+	assert_int_equal(
+		fixture_check(g, "ann@example.org", "secret", DIRECTORY_IMAP), DIRECTORY_UNKNOWN);
+	directory_free(g->directory);
+	store_close(g->store);
+	arena_free(&g->arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -428,6 +471,7 @@ int main(void)
 		WITH_FIXTURE(users_are_scanned_by_domain_and_pattern_in_order),
 		WITH_FIXTURE(app_passwords_are_named_and_listed),
 		WITH_FIXTURE(app_passwords_have_a_maximum),
+		WITH_FIXTURE(a_user_comes_from_another_node_with_his_secrets),
 		WITH_FIXTURE(the_store_stays_sound),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

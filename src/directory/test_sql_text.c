@@ -4,7 +4,8 @@
 static void assert_sql(const char *query, const char *expected)
 {
 	struct directory_sql_text text;
-	assert_int_equal(directory_sql_number(slice_str(query), true, &text, NULL), 0);
+	assert_int_equal(
+		directory_sql_number(slice_str(query), DIRECTORY_SQL_PASSWORD, &text, NULL), 0);
 	assert_string_equal(text.sql, expected);
 	directory_sql_text_free(&text);
 }
@@ -13,7 +14,10 @@ static void assert_refused(const char *query, bool password, const char *why)
 {
 	struct directory_sql_text text;
 	struct err err;
-	assert_int_equal(directory_sql_number(slice_str(query), password, &text, &err), -1);
+	assert_int_equal(
+		directory_sql_number(slice_str(query),
+			password ? DIRECTORY_SQL_PASSWORD : DIRECTORY_SQL_VALUES, &text, &err),
+		-1);
 	assert_int_equal(err.class, ERR_PERMANENT);
 	assert_non_null(strstr(err.text, why));
 }
@@ -21,8 +25,8 @@ static void assert_refused(const char *query, bool password, const char *why)
 static void names_become_numbers_each_once(void **state)
 {
 	struct directory_sql_text text;
-	assert_int_equal(directory_sql_number(
-				 SLICE("a=:domain AND b=:user OR c=:domain"), false, &text, NULL),
+	assert_int_equal(directory_sql_number(SLICE("a=:domain AND b=:user OR c=:domain"),
+				 DIRECTORY_SQL_TO, &text, NULL),
 		0);
 	assert_string_equal(text.sql, "a=$1 AND b=$2 OR c=$1");
 	assert_int_equal(text.count, 2);

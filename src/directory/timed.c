@@ -218,6 +218,14 @@ static bool is_about(const struct entry *e, struct slice user)
 	return false;
 }
 
+static int timed_set_host(
+	struct directory *d, struct slice user, struct slice host, struct err *err)
+{
+	int r = directory_set_host(of(d)->inner, user, host, err);
+	directory_flush(d, user);
+	return r;
+}
+
 static void timed_flush(struct directory *d, struct slice user)
 {
 	struct timed *t = of(d);
@@ -250,6 +258,7 @@ static const struct directory_driver TIMED = {
 	.user = timed_user,
 	.scram = timed_scram,
 	.scan = timed_scan,
+	.set_host = timed_set_host,
 	.flush = timed_flush,
 	.free = timed_free,
 };

@@ -11,6 +11,7 @@
 #include "directory/internal.h"
 #include "directory/merge.h"
 #include "mail/merge.h"
+#include "move/mark.h"
 #include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -40,6 +41,7 @@ static int open_store(
 	add_merge_rules(mail_merge_rules, f);
 	add_merge_rules(directory_merge_rules, f);
 	add_merge_rules(acme_merge_rules, f);
+	add_merge_rules(move_merge_rules, f);
 	add_merge_rules(admin_common_merge_rules, f);
 	return mirrored_open(&options, &f->mirror, &f->store, err);
 }

@@ -13,6 +13,8 @@ struct store {
 	struct store_db *db;
 	struct row_cache *rows; /* NULL: none is kept */
 	struct watch_table watches;
+	bool (*is_shut)(void *context, struct id account); /* see store_set_gate() */
+	void *gate;
 };
 
 /* Rows by key, as `txn` (or NULL: anybody) sees them. The row is appended to `row`, and slices of

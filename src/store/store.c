@@ -79,6 +79,22 @@ void store_close(struct store *store)
 	free(store);
 }
 
+void store_set_gate(
+	struct store *store, bool (*is_shut)(void *context, struct id account), void *context)
+{
+	store->is_shut = is_shut;
+	store->gate = context;
+}
+
+int store_await_writes(struct store *store, struct id account, struct err *err)
+{
+	struct store_txn *txn;
+	int r = store->driver->begin(store->db, &account, 1, &txn, err);
+	if (r == 0)
+		store->driver->abort(txn);
+	return r;
+}
+
 const struct store_driver *store_driver_of(struct store *store, struct store_db **ret_db)
 {
 	*ret_db = store->db;

@@ -55,6 +55,7 @@ enum store_kind {
 	STORE_ACME = 14,     /* certificates, and how they are had */
 	STORE_COMMON = 15,   /* options of the config that two nodes share */
 	STORE_SRS = 16,      /* secrets of rewritten senders */
+	STORE_MOVES = 17,    /* users on their way between nodes */
 	STORE_QUEUE = 20,    /* in accounts of the mx's own store */
 	STORE_POLICIES = 21, /* of other domains; in the mx's own store */
 	STORE_GREYLIST = 22, /* in accounts of the mx's own store */
@@ -268,6 +269,14 @@ void store_catch_up(struct store *store, struct id account);
  * interrupts the next call goes on with. STORE_STOPPED when `progress` (may be NULL) said so. */
 int store_sweep(
 	struct store *store, store_progress *progress, void *context, struct err *err) WARN_UNUSED;
+
+/* Accounts that nobody may write to for now (a user moves to another node): store_write_begin() of
+ * one fails with ERR_UNAVAILABLE, temporary. `is_shut` is asked under the account's lock; it may
+ * read the store. store_apply() is not asked about. Set before others use the store; NULL: none. */
+void store_set_gate(
+	struct store *store, bool (*is_shut)(void *context, struct id account), void *context);
+/* Returns when each write that had passed the gate before has ended. */
+int store_await_writes(struct store *store, struct id account, struct err *err) WARN_UNUSED;
 
 /* Wake-ups: after every commit that changed the account, from the committing thread. `woken` must
  * be quick, must not block or call the store. When store_unwatch returns, it runs no more. */

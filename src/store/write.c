@@ -17,6 +17,15 @@ static int by_account_id(const void *a, const void *b)
 		((const struct write_account *)b)->row.id);
 }
 
+static bool is_any_shut(const struct store *store, const struct id *accounts, size_t count)
+{
+	for (size_t i = 0; store->is_shut && i < count; i++)
+		if (!id_eq(accounts[i], STORE_SYSTEM_ACCOUNT) &&
+			store->is_shut(store->gate, accounts[i]))
+			return true;
+	return false;
+}
+
 int store_write_begin(struct store *store, const struct id *accounts, size_t count,
 	struct store_write **ret_write, struct err *err)
 {
@@ -24,6 +33,11 @@ int store_write_begin(struct store *store, const struct id *accounts, size_t cou
 	int r = store->driver->begin(store->db, accounts, count, &txn, err);
 	if (r < 0)
 		return r;
+	if (is_any_shut(store, accounts, count)) {
+		store->driver->abort(txn);
+		return err_temporary(err, ERR_UNAVAILABLE,
+			"the account is on its way to another node, try again later");
+	}
 	struct store_write *w = ALLOC(struct store_write);
 	w->magic = WRITE_MAGIC;
 	w->store = store;

@@ -17,7 +17,7 @@ FLOORS = [
     ["dns", "message", "sasl", "envelope", "sieve", "http"],
     ["store", "filter"],
     ["mail", "groupware", "directory", "mirror", "queue", "keys", "acme", "lists"],
-    ["reports"],
+    ["reports", "move"],
     ["admin", "smtp", "lmtp", "imap", "pop3", "managesieve", "dav", "webmail"],
     ["proxy"],
     ["roles"],

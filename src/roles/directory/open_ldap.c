@@ -35,14 +35,20 @@ int role_directory_ldap_open(
 {
 	const struct conf_ldap *conf = &settings->directory.ldap;
 	AUTO(secret_file_free) char *password = NULL;
+	AUTO(secret_file_free) char *write_password = NULL;
 	if (conf->password_file[0] && secret_file_read(conf->password_file, &password, err) < 0)
 		return err_prefix(err, "directory.ldap.password_file");
+	if (conf->write_password_file[0] &&
+		secret_file_read(conf->write_password_file, &write_password, err) < 0)
+		return err_prefix(err, "directory.ldap.write_password_file");
 	const struct directory_ldap_options options = {
 		.servers = conf->servers,
 		.start_tls = conf->start_tls,
 		.authorities = conf->authorities,
 		.bind_dn = conf->bind_dn,
 		.bind_password = password ? password : "",
+		.write_dn = conf->write_bind_dn,
+		.write_password = write_password ? write_password : "",
 		.base = conf->base,
 		.scope = (enum directory_ldap_scope)conf->scope,
 		.user_filter = conf->user_filter,

@@ -30,6 +30,7 @@ int role_directory_sql_open(
 		.alias_query = conf->alias_query,
 		.check_query = conf->check_query,
 		.users_query = conf->users_query,
+		.move_query = conf->move_query,
 		.scram = conf->scram,
 		.plus_separator = settings->store.plus_separator[0],
 		.quota_bytes = settings->store.quota,

@@ -10,6 +10,8 @@ struct homes {
 	struct directory base;
 	struct directory *inner;
 	struct mail *mail;
+	bool (*is_away)(void *context, struct id account);
+	void *context;
 };
 
 static struct homes *of(struct directory *d)
@@ -45,6 +47,8 @@ static int at_home(struct directory *d, enum directory_service service,
 	const struct directory_user *user, struct err *err)
 {
 	const unsigned reads = DIRECTORY_IMAP | DIRECTORY_POP3;
+	if (of(d)->is_away && of(d)->is_away(of(d)->context, user->account))
+		return 0;
 	return service & reads ? store_home_prepare(of(d)->mail, user, err) : 0;
 }
 
@@ -89,6 +93,12 @@ static int homes_scan(struct directory *d, struct slice domain, struct slice pat
 		       : err_permanent(err, ERR_DENIED, "this directory does not list its users");
 }
 
+static int homes_set_host(
+	struct directory *d, struct slice user, struct slice host, struct err *err)
+{
+	return directory_set_host(of(d)->inner, user, host, err);
+}
+
 static void homes_flush(struct directory *d, struct slice user)
 {
 	directory_flush(of(d)->inner, user);
@@ -109,9 +119,19 @@ static const struct directory_driver HOMES = {
 	.user = homes_user,
 	.scram = homes_scram,
 	.scan = homes_scan,
+	.set_host = homes_set_host,
 	.flush = homes_flush,
 	.free = homes_free,
 };
+
+void store_homes_leave(struct directory *directory,
+	bool (*is_away)(void *context, struct id account), void *context)
+{
+	if (directory->driver != &HOMES)
+		return;
+	of(directory)->is_away = is_away;
+	of(directory)->context = context;
+}
 
 struct directory *store_homes_new(struct directory *inner, struct mail *mail)
 {

@@ -22,7 +22,9 @@
 #include "roles/floors.h"
 #include "roles/store/common.h"
 #include "roles/store/delivery.h"
+#include "roles/store/homes.h"
 #include "roles/store/learner.h"
+#include "roles/store/move.h"
 #include "roles/mirrored.h"
 #include "roles/sandbox.h"
 #include "roles/secret_file.h"
@@ -51,7 +53,8 @@ struct state {
 	struct delivery delivery;
 	struct directory_authmod_service authmod;
 	struct role_directory_service authmod_remote; /* zero: nobody listens */
-	pid_t launcher;                               /* 0: none */
+	struct store_move move;
+	pid_t launcher; /* 0: none */
 	struct admin admin;
 };
 
@@ -77,7 +80,8 @@ static uint16_t port(const struct conf_settings *settings)
 
 static bool connects(const struct conf_settings *settings)
 {
-	return role_directory_is_elsewhere(settings) || settings->cluster.nodes.count > 0;
+	return role_directory_is_elsewhere(settings) || settings->cluster.nodes.count > 0 ||
+	       settings->store.move_secret_file[0];
 }
 
 static uint16_t peer(const struct conf_settings *settings)
@@ -146,14 +150,14 @@ static void make_services(struct role *role, struct state *s)
 {
 	const struct conf_settings *settings = role->settings;
 	s->delivery.mail = s->floors.mail;
-	s->delivery.directory = directory_of(s);
+	s->delivery.directory = s->move.barred;
 	s->delivery.junk_header = settings->store.junk_header;
 	s->delivery.elsewhere = role_directory_is_elsewhere(settings);
 	s->lmtp = lmtp_service(role, s, false);
 	s->lmtp_local = lmtp_service(role, s, true);
 	s->imap = (struct imap_service){
 		.mail = s->floors.mail,
-		.directory = directory_of(s),
+		.directory = s->move.barred,
 		.throttle = s->throttle,
 		.sessions = s->sessions,
 		.hostname = settings->hostname,
@@ -163,7 +167,7 @@ static void make_services(struct role *role, struct state *s)
 	};
 	s->pop3 = (struct pop3_service){
 		.mail = s->floors.mail,
-		.directory = directory_of(s),
+		.directory = s->move.barred,
 		.locks = s->locks,
 		.throttle = s->throttle,
 		.sessions = s->sessions,
@@ -178,6 +182,7 @@ static void make_services(struct role *role, struct state *s)
 		.directory = s->floors.directory,
 		.sessions = s->sessions,
 		.cluster = role_cluster_admin(s->cluster),
+		.moves = s->move.node,
 		.mirror = s->floors.mirror};
 }
 
@@ -207,6 +212,14 @@ static int serve_authmod(
 	return role_directory_service_serve(&s->authmod_remote, &options, role, l, err);
 }
 
+static int serve_move(
+	struct role *role, struct state *s, const struct role_listener *l, struct err *err)
+{
+	return store_move_serve(role->settings, &s->move, err) < 0
+		       ? -1
+		       : role_serve(role, l, &move_protocol, &s->move.service, err);
+}
+
 static int serve(struct role *role, struct state *s, const struct role_listener *l, struct err *err)
 {
 	if (l->is_unix && l->name)
@@ -222,6 +235,8 @@ static int serve(struct role *role, struct state *s, const struct role_listener 
 		return role_serve(role, l, &smtp_lmtp_protocol, &s->lmtp, err);
 	case CONF_AUTHMOD:
 		return serve_authmod(role, s, l, err);
+	case CONF_MOVE:
+		return serve_move(role, s, l, err);
 	default:
 		return err_permanent(err, ERR_BAD_INPUT, "the store role can't serve %s yet",
 			conf_protocol_name(l->protocol));
@@ -231,6 +246,7 @@ static int serve(struct role *role, struct state *s, const struct role_listener 
 /* Accounts of domains that have a limit are counted together, from the start on. */
 struct joining {
 	struct mail *mail;
+	struct move_marks *marks; /* who lives elsewhere counts there */
 	struct err *err;
 	int result;
 };
@@ -247,7 +263,7 @@ static int unless_damaged(int r, const struct err *err)
 static bool join(void *context, const struct directory_user *u)
 {
 	struct joining *j = context;
-	if (!id_is_none(u->domain_id))
+	if (!id_is_none(u->domain_id) && !move_marks_is_barred(j->marks, u->account))
 		j->result = unless_damaged(
 			mail_domain_join(j->mail, u->account, u->domain_id, j->err), j->err);
 	return j->result == 0;
@@ -255,7 +271,7 @@ static bool join(void *context, const struct directory_user *u)
 
 static int join_all(struct state *s, struct err *err)
 {
-	struct joining joining = {.mail = s->floors.mail, .err = err};
+	struct joining joining = {.mail = s->floors.mail, .marks = s->move.marks, .err = err};
 	if (role_directory_is_elsewhere(s->role->settings)) /* which has no limits of domains */
 		return 0;
 	int r = directory_user_scan(s->floors.directory, SLICE(""), SLICE(""), join, &joining, err);
@@ -292,6 +308,29 @@ static int open_floors(const struct role *role, struct floors *ret_floors, struc
 	}
 }
 
+static bool is_barred(void *context, struct id account)
+{
+	return move_marks_is_barred(context, account);
+}
+
+static int open_moves(struct role *role, struct state *s, struct err *err)
+{
+	const struct move_options options = {
+		.store = s->floors.store,
+		.directory = s->floors.directory,
+		.internal = !role_directory_is_elsewhere(role->settings),
+		.sessions = s->sessions,
+		.folder = role->folder,
+		.stopping = &role->stopping,
+	};
+	if (store_move_open(
+		    role->settings, &options, directory_of(s), s->floors.mail, &s->move, err) < 0)
+		return -1;
+	directory_sessions_bar(s->sessions, is_barred, s->move.marks);
+	store_homes_leave(s->floors.directory, is_barred, s->move.marks);
+	return 0;
+}
+
 static int open_role(struct role *role, struct err *err)
 {
 	struct state *s = role->state;
@@ -300,7 +339,8 @@ static int open_role(struct role *role, struct err *err)
 	s->locks = pop3_locks_new();
 	s->throttle = role_throttle_new(role);
 	s->sessions = directory_sessions_new();
-	if (join_all(s, err) < 0 || read_masters(s, role->settings->store.masters_file, err) < 0 ||
+	if (read_masters(s, role->settings->store.masters_file, err) < 0 ||
+		open_moves(role, s, err) < 0 || join_all(s, err) < 0 ||
 		role_cluster_new(role, &s->cluster, err) < 0)
 		return -1;
 	make_services(role, s);
@@ -378,6 +418,7 @@ static void close_role(struct role *role)
 	directory_throttle_free(s->throttle);
 	directory_sessions_free(s->sessions);
 	learner_deinit(&s->learner);
+	store_move_close(&s->move);
 	directory_free(s->masters);
 	role_cluster_free(s->cluster);
 	common_stop(&s->common);

@@ -1,0 +1,89 @@
+/* Users that come from another node's internal directory: rows as they were there. */
+#include "directory/admin_change.h"
+
+int directory_user_export(struct directory *d, struct slice address, struct buf *ret_row,
+	struct id *ret_account, struct err *err)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct directory_internal *in;
+	struct directory_address canonical;
+	struct store_object object;
+	int r = directory_admin_of(d, &in, err);
+	if (r == 0)
+		r = directory_admin_address(address, &canonical, err);
+	if (r != 0)
+		return r;
+	struct slice name = directory_address_slice(&canonical);
+	r = directory_find(in, DIRECTORY_USERS, name, &arena, &object, err);
+	r = directory_admin_found(r, "user", name, err);
+	if (r != 0)
+		return r;
+	buf_add_slice(ret_row, object.data);
+	*ret_account = object.id;
+	return ret_row->failed ? err_permanent(err, ERR_LIMIT, "his row is too long") : 0;
+}
+
+int directory_user_expects(struct directory *d, struct slice address, struct id account,
+	bool *ret_is_there, struct err *err)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct directory_internal *in;
+	struct directory_address canonical;
+	struct store_object object;
+	int r = directory_admin_of(d, &in, err);
+	if (r == 0)
+		r = directory_admin_address(address, &canonical, err);
+	if (r != 0)
+		return r;
+	struct slice name = directory_address_slice(&canonical);
+	r = directory_find(in, DIRECTORY_USERS, name, &arena, &object, err);
+	*ret_is_there = r == 0 && id_eq(object.id, account);
+	return r < 0 || *ret_is_there ? r : directory_admin_is_free(in, &canonical, err);
+}
+
+static int import(struct directory_change *change, const struct directory_address *address,
+	struct id account, struct slice row, struct err *err)
+{
+	struct slice name = directory_address_slice(address);
+	struct directory_user_row parsed;
+	struct store_object object;
+	if (!directory_user_row_decode(row, &change->arena, &parsed))
+		return err_permanent(err, ERR_BAD_INPUT,
+			"the other node's row of the user is of another version");
+	int r = directory_find(change->in, DIRECTORY_USERS, name, &change->arena, &object, err);
+	if (r < 0)
+		return r;
+	buf_add_slice(&change->row, row);
+	if (r == 0 && id_eq(object.id, account))
+		return directory_change_put(change, DIRECTORY_USERS, &object, err);
+	r = directory_admin_is_free(change->in, address, err);
+	return r == 0 ? directory_change_add(change, DIRECTORY_USERS, name, account, err) : r;
+}
+
+int directory_user_import(struct directory *d, struct slice address, struct id account,
+	struct slice row, struct err *err)
+{
+	struct directory_address canonical;
+	struct directory_change change;
+	int r = directory_change_begin_address(d, address, &canonical, &change, err);
+	if (r != 0)
+		return r;
+	r = import(&change, &canonical, account, row, err);
+	return directory_change_end(&change, r, err);
+}
+
+int directory_user_withdraw(
+	struct directory *d, struct slice address, struct id account, struct err *err)
+{
+	struct directory_address canonical;
+	struct directory_change change;
+	struct store_object object;
+	int r = directory_change_begin_address(d, address, &canonical, &change, err);
+	if (r != 0)
+		return r;
+	struct slice name = directory_address_slice(&canonical);
+	r = directory_find(change.in, DIRECTORY_USERS, name, &change.arena, &object, err);
+	if (r == 0 && id_eq(object.id, account))
+		r = directory_change_remove(&change, DIRECTORY_USERS, &object, err);
+	return directory_change_end(&change, r > 0 ? 0 : r, err);
+}
