@@ -1,7 +1,14 @@
 /* By block: first what it listens on, then where it connects to. */
 #include "conf/flows.h"
 
-enum { DNS_PORT = 53, LDAP_PORT = 389, LDAPS_PORT = 636, HTTPS_PORT = 443, HTTP_PORT = 80 };
+enum {
+	DNS_PORT = 53,
+	LDAP_PORT = 389,
+	LDAPS_PORT = 636,
+	HTTPS_PORT = 443,
+	HTTP_PORT = 80,
+	MOVE_PORT = 8130
+};
 
 struct walk {
 	const struct conf_settings *settings;
@@ -142,6 +149,9 @@ static void listens(struct walk *w, const struct conf_listens *all, const struct
 		else if (l->protocol == CONF_AUTHMOD)
 			listens_for(w, what, l->address, CONF_FLOW_LISTED, speakers->authmod,
 				speakers->authmod_option);
+		else if (l->protocol == CONF_MOVE)
+			listens_for(w, what, l->address, CONF_FLOW_LISTED, &s->store.move_trusted,
+				"store.move_trusted");
 		else if (l->protocol == CONF_LMTP || w->behind)
 			listens_for(w, what, l->address, CONF_FLOW_LISTED, speakers->own,
 				speakers->option);
@@ -250,6 +260,8 @@ static void store(struct walk *w)
 	mirror(w, &store->mirror);
 	asks_directory(w);
 	goes_to_each(w, "cluster", &w->settings->cluster.nodes);
+	if (store->move_secret_file[0])
+		goes_to(w, "move", SLICE("*"), MOVE_PORT, false);
 	if (store->learn.on)
 		goes_to_address(w, "learning", store->learn.address);
 }

@@ -129,6 +129,16 @@ static void nodes_of_a_cluster_are_told_and_tell(void **state)
 		"proxy > cluster a.example 8120\n");
 }
 
+static void users_come_from_other_stores_and_go_there(void **state)
+{
+	assert_flows("store { listen imap *:143; listen move *:8130; move_trusted 192.0.2.8;\n"
+		     "move_secret_file /etc/x; }",
+		false,
+		"store < imap * 143 anybody\n"
+		"store < move * 8130 store.move_trusted 192.0.2.8\n"
+		"store > move * 8130\n");
+}
+
 static void a_page_of_webmail_is_for_anybody(void **state)
 {
 	assert_flows("web { }", false, "web < http * 80 anybody\n");
@@ -158,6 +168,7 @@ int main(void)
 		cmocka_unit_test(a_proxy_goes_to_back_ends_by_the_protocols_that_it_takes),
 		cmocka_unit_test(an_mx_goes_to_its_store_and_to_where_users_live),
 		cmocka_unit_test(nodes_of_a_cluster_are_told_and_tell),
+		cmocka_unit_test(users_come_from_other_stores_and_go_there),
 		cmocka_unit_test(a_page_of_webmail_is_for_anybody),
 		cmocka_unit_test(an_authority_is_asked_and_asks_back),
 	};
