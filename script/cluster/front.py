@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from abc import ABC, abstractmethod
@@ -59,7 +60,7 @@ class Front(ABC):
                                            stdout=log, stderr=log, start_new_session=True)  # fmt: skip
             config.with_suffix(".leader").write_text(f"{started.pid}\n")
         try:
-            await_greeting(self.host)
+            await_greeting(self.host, nodes.PROTOCOLS)
         except RuntimeError:
             self.stop()
             raise
@@ -77,19 +78,23 @@ class Front(ABC):
                 processes.kill(leader)
 
 
-def await_greeting(host: str) -> None:
-    """Of a node, by IMAP, through what is in front of it."""
+def await_greeting(host: str, protocols: list[str]) -> None:
+    """Of a node, by each of them, through what is in front of it."""
     end = time.monotonic() + START_SECONDS
-    while not _greets(host):
+    while not all(_greets(host, protocol) for protocol in protocols):
         if time.monotonic() > end:
             raise RuntimeError(f"{host} leads nobody to a node")
         time.sleep(0.05)
 
 
-def _greets(host: str) -> bool:
+def _greets(host: str, protocol: str) -> bool:
     try:
-        with socket.create_connection((host, nodes.WELL_KNOWN["imap"]), timeout=1) as client:
-            return client.recv(4) == b"* OK"
+        with socket.create_connection((host, nodes.WELL_KNOWN[protocol]), timeout=1) as client:
+            if protocol.endswith("s"):
+                context = ssl.create_default_context()
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+                client = context.wrap_socket(client)
+            return len(client.recv(1)) == 1
     except OSError:
         return False
 

@@ -248,7 +248,11 @@ def _run(layout: Layout) -> None:
             member.start()
     keep_apart(layout.folder, layout.network, layout.nodes, layout.services, layout.facts)
     if layout.front:
-        await_greeting(layout.front["host"])
+        await_front(layout.front)
+
+
+def await_front(front: dict[str, Any]) -> None:
+    await_greeting(front["host"], [name for name in front if name in nodes.WELL_KNOWN])
 
 
 def keep_apart(
@@ -285,7 +289,7 @@ def _again(shape: str, folder: Path, users: int, front: str | None) -> str:
         leading.stop()
         leading.start(members)
     elif "front" in described:
-        await_greeting(described["front"]["host"])
+        await_front(described["front"])
     return (folder / "shape.json").read_text()
 
 
