@@ -11,8 +11,16 @@ from part import PYTHON, ROOT, Outcome, command
 from unit import FOLDERS, environment
 
 
+# Pages about several nodes wait for most of their time: each kind is a run beside the others.
+CLUSTERS = [
+    ("test_mirror",),
+    ("test_cluster", "test_front_ends", "test_move", "test_proxy", "test_shape", "test_split"),
+]
+PAGES_SECONDS = 1500  # for one run
+
+
 def pytest(kind: str, only: str | None) -> Outcome:
-    """Two runs beside each other: pages about two nodes wait for most of their time."""
+    """Some runs beside each other."""
     program = ROOT / FOLDERS[kind] / "src" / "cli" / "rookery"
     if not program.is_file():
         return Outcome(0, 1, f"{program.relative_to(ROOT)} is not there")
@@ -21,13 +29,13 @@ def pytest(kind: str, only: str | None) -> Outcome:
         # 5: nothing matched
         return Outcome(note=f'no scenario is named "{only}"') if found.status == 5 else found.outcome
     pages = sorted(str(page.relative_to(ROOT)) for page in (ROOT / "tests/system").glob("test_*.py"))
-    mirrors = [page for page in pages if "/test_mirror" in page]
-    others = [page for page in pages if page not in mirrors]
+    runs = [[page for page in pages if Path(page).name.startswith(names)] for names in CLUSTERS]
+    runs.append([page for page in pages if not any(page in run for run in runs)])
     with ThreadPoolExecutor() as threads:
-        both = [run.outcome for run in threads.map(lambda some: _pages(program, some), (mirrors, others))]
-    notes = [outcome.note for outcome in both if outcome.note]
-    return Outcome(sum(outcome.passed for outcome in both), sum(outcome.failed for outcome in both),
-                   "\n".join(outcome.words for outcome in both), ", ".join(notes))  # fmt: skip
+        all_of_them = [run.outcome for run in threads.map(lambda some: _pages(program, some), runs)]
+    notes = [outcome.note for outcome in all_of_them if outcome.note]
+    return Outcome(sum(outcome.passed for outcome in all_of_them), sum(outcome.failed for outcome in all_of_them),
+                   "\n".join(outcome.words for outcome in all_of_them), ", ".join(notes))  # fmt: skip
 
 
 class _Run(NamedTuple):
@@ -41,7 +49,7 @@ def _pages(program: Path, which: list[str]) -> _Run:
         words = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "--durations=12"]
         # its own: pytest closes the usual folder to others, also to roles of a run beside this one
         words += [f"--basetemp={folder}/t", f"--junitxml={report}", *which]
-        status, said = command(words, environment() | {"ROOKERY": str(program)}, timeout=900)
+        status, said = command(words, environment() | {"ROOKERY": str(program)}, timeout=PAGES_SECONDS)
         if not report.exists():
             return _Run(status, Outcome(0, 1, said))
         suite = next(xml.parse(report).getroot().iter("testsuite"))
