@@ -3,7 +3,6 @@
 import base64
 import http.client
 import json
-import os
 import shutil
 import socket
 import tempfile
@@ -13,7 +12,7 @@ from typing import Any
 
 from halves import Half, ports
 from proxied import DOMAIN, Directory, certificate, tls_block
-from shape import PATIENCE
+from shape import PATIENCE, open_to_roles
 
 SECRET = "se:cret \u00e4"
 HOST = f"dav.{DOMAIN}"
@@ -38,9 +37,7 @@ class HttpWorld:
     """Back ends by name and port; where users live says `directory`."""
 
     def __init__(self, folder: Path, backs: dict[str, int], more: str = "") -> None:
-        for up in [folder, *folder.parents][:3]:
-            if up.stat().st_uid == os.getuid():
-                up.chmod(0o755)
+        open_to_roles(folder)
         self.directory = People()
         self.run = Path(tempfile.mkdtemp(prefix="rookery-"))
         self.run.chmod(0o755)

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from halves import PASSWORD, Half, ports
-from shape import PATIENCE
+from shape import PATIENCE, open_to_roles
 
 DOMAIN = "proxied.test"
 STORES = ("one", "two")
@@ -235,9 +235,7 @@ class World:
 
     def __init__(self, folder: Path, more: str = "", tls: str = "implicit", of_store: str = "",
                  of_mx: str | None = None) -> None:  # fmt: skip
-        for up in [folder, *folder.parents][:3]:
-            if up.stat().st_uid == os.getuid():
-                up.chmod(0o755)
+        open_to_roles(folder)
         self.folder = folder
         self.user = pwd.getpwuid(os.getuid()).pw_name
         self.directory = Directory()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from halves import DOMAIN, PASSWORD, Half, ports
-from shape import PATIENCE
+from shape import PATIENCE, open_to_roles
 from smtp_client import Client
 
 SENDER = "someone@elsewhere.test"
@@ -153,8 +153,7 @@ class World:
 
 @contextmanager
 def running(folder: Path) -> Iterator[World]:
-    for up in [folder, *folder.parents][:3]:
-        up.chmod(0o755)
+    open_to_roles(folder)
     world = World(folder)
     world.run.chmod(0o755)
     world.start()

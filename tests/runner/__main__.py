@@ -16,7 +16,7 @@ import system  # noqa: E402
 import unit  # noqa: E402
 from part import ROOT, Part, run_all  # noqa: E402
 
-FUZZ_SECONDS = 5
+FUZZ_SECONDS = 3
 TORTURE_ROUNDS = 10
 MIRROR_ROUNDS = 6
 QUEUE_ROUNDS = 6

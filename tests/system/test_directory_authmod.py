@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from halves import DOMAIN, PASSWORD, Half, Halves, await_first
-from shape import PATIENCE
+from shape import PATIENCE, open_to_roles
 from smtp_client import Client
 
 REFUSED, TEMPORARY = "AUTHENTICATIONFAILED", "UNAVAILABLE"
@@ -120,8 +120,7 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("authmod")
-    for up in [folder, *folder.parents][:3]:
-        up.chmod(0o755)
+    open_to_roles(folder)
     world = World(folder)
     yield world
     world.pair.stop()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from front_clients import Dovecot, Nginx, Wire, can_run_dovecot, can_run_nginx, plain
 from halves import DOMAIN, PASSWORD, Half, Halves, await_first, ports, program
-from shape import PATIENCE
+from shape import PATIENCE, open_to_roles
 
 FRONT, STRANGER = "127.0.0.2", "127.0.0.3"
 CLIENT = "198.51.100.7"
@@ -313,9 +313,7 @@ def node(tmp_path: Path) -> Iterator[Half]:
                 f"    masters_file {run}/masters;\n}}\nproxy {{\n{other}    listen imap 127.0.0.1:{front};\n"
                 f"    directory unix:{run}/proxy-authmod;\n    default_host mail.{DOMAIN};\n}}\n", imap)  # fmt: skip
     (run / "masters").write_text(f"{MASTER}:{hash_of(MASTER_PASSWORD)}\n")
-    for up in (tmp_path, *tmp_path.parents):
-        if up.stat().st_uid == os.getuid() and not up.stat().st_mode & 1:
-            up.chmod(up.stat().st_mode | 0o011)
+    open_to_roles(tmp_path)
     half.start()
     yield half
     half.stop()
