@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { VERSION = 1, MADE_USER = 1, FLIPPED_BY_OTHER = 2, AHEAD_MAX = 64 };
+enum { VERSION = 1, MADE_USER = 1, FLIPPED_BY_OTHER = 2, SOUGHT = 4, AHEAD_MAX = 64 };
 
 static const char COLLECTION[] = "moves";
 
@@ -67,8 +67,9 @@ bool move_state_is_barred(enum move_state state)
 
 void move_mark_write(const struct move_mark *mark, struct buf *to)
 {
-	unsigned flags =
-		(mark->made_user ? MADE_USER : 0) | (mark->flipped_by_other ? FLIPPED_BY_OTHER : 0);
+	unsigned flags = (mark->made_user ? MADE_USER : 0) |
+			 (mark->flipped_by_other ? FLIPPED_BY_OTHER : 0) |
+			 (mark->sought ? SOUGHT : 0);
 	buf_add_byte(to, VERSION);
 	buf_add_byte(to, (char)mark->state);
 	buf_add_byte(to, (char)flags);
@@ -100,11 +101,12 @@ bool move_mark_read(struct slice data, struct move_mark *ret_mark)
 		!cut_id(&data, &m->run) || !bytes_cut_varint(&data, &since) || since > INT64_MAX ||
 		!bytes_cut_counted(&data, &m->user) || !bytes_cut_counted(&data, &m->from) ||
 		!bytes_cut_counted(&data, &m->to) || !bytes_cut_counted(&data, &m->at) ||
-		data.len > 0 || (head.ptr[2] & ~(MADE_USER | FLIPPED_BY_OTHER)) != 0)
+		data.len > 0 || (head.ptr[2] & ~(MADE_USER | FLIPPED_BY_OTHER | SOUGHT)) != 0)
 		return false;
 	m->state = (enum move_state)head.ptr[1];
 	m->made_user = (head.ptr[2] & MADE_USER) != 0;
 	m->flipped_by_other = (head.ptr[2] & FLIPPED_BY_OTHER) != 0;
+	m->sought = (head.ptr[2] & SOUGHT) != 0;
 	m->since = (int64_t)since;
 	return true;
 }

@@ -112,6 +112,11 @@ static int look_for_mail(const struct serving *s)
 				 (unsigned long long)account.count);
 }
 
+static bool has_left(const struct serving *s)
+{
+	return s->mark.state == MOVE_LEFT || s->mark.state == MOVE_FORGOTTEN;
+}
+
 static int begin(struct serving *s)
 {
 	const unsigned may = STATE(MOVE_NONE) | STATE(MOVE_LEFT) | STATE(MOVE_FORGOTTEN) |
@@ -128,7 +133,8 @@ static int begin(struct serving *s)
 		.to = s->q->to,
 		.at = SLICE(""),
 		.since = clock_wall(),
-		.made_user = made || s->mark.made_user};
+		.made_user = made || s->mark.made_user,
+		.sought = !made && (has_left(s) || s->mark.sought)};
 	if (s->mark.state == MOVE_LIVES)
 		return err_permanent(s->err, ERR_EXISTS, "he lives there already");
 	if (move_marks_set(options(s)->marks, &mark, may, ID_NONE, s->err) < 0)
@@ -211,6 +217,7 @@ static int finish(struct serving *s)
 		r = directory_user_import(
 			options(s)->directory, s->mark.user, s->q->account, s->q->rest, s->err);
 	s->mark.state = MOVE_ARRIVED;
+	s->mark.sought = true;
 	return r < 0 ? r
 		     : move_marks_set(options(s)->marks, &s->mark,
 			       STATE(MOVE_ARRIVING) | STATE(MOVE_ARRIVED), s->q->run, s->err);
@@ -244,6 +251,31 @@ static int open_account(struct serving *s)
 	return 0;
 }
 
+/* The directory may have named this node, and who has heard of that comes still: he is to hear "not
+ * now", neither "unknown" nor that there is an empty account. */
+static int stay_shut(struct serving *s)
+{
+	struct move_mark mark = s->mark;
+	mark.state = MOVE_FORGOTTEN;
+	mark.from = s->mark.to;
+	mark.to = s->mark.from;
+	if (options(s)->internal &&
+		directory_set_host(options(s)->directory, mark.user, mark.to, s->err) < 0)
+		return -1;
+	return move_marks_set(options(s)->marks, &mark, STATE(MOVE_ARRIVING), s->q->run, s->err);
+}
+
+static int vanish(struct serving *s)
+{
+	int r = s->mark.made_user ? directory_user_withdraw(options(s)->directory, s->mark.user,
+					    s->q->account, s->err)
+				  : 0;
+	s->mark.state = MOVE_NONE;
+	return r < 0 ? r
+		     : move_marks_set(options(s)->marks, &s->mark, STATE(MOVE_ARRIVING), s->q->run,
+			       s->err);
+}
+
 /* Nobody may be let in between the rows' going and the mark's. */
 static int drop(struct serving *s)
 {
@@ -258,13 +290,9 @@ static int drop(struct serving *s)
 	int r = move_marks_set(options(s)->marks, &s->mark, on_his_way, s->q->run, s->err);
 	if (r == 0)
 		r = move_account_clear(options(s)->store, s->q->account, s->err);
-	if (r == 0 && s->mark.made_user)
-		r = directory_user_withdraw(
-			options(s)->directory, s->mark.user, s->q->account, s->err);
-	s->mark.state = MOVE_NONE;
-	return r < 0 ? r
-		     : move_marks_set(options(s)->marks, &s->mark, STATE(MOVE_ARRIVING), s->q->run,
-			       s->err);
+	if (r < 0)
+		return r;
+	return s->mark.sought ? stay_shut(s) : vanish(s);
 }
 
 static const struct {

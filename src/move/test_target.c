@@ -282,14 +282,45 @@ static void who_does_not_come_leaves_nothing(void **state)
 	begin_test(&f);
 	done(ask_plain(&f, MOVE_BEGIN));
 	copy(&f);
-	done(finish(&f));
-	assert_true(is_user(&f.to));
+	assert_false(is_user(&f.to));
 	done(ask_plain(&f, MOVE_DROP));
 	done(ask_plain(&f, MOVE_DROP));
 	assert_false(is_user(&f.to));
 	assert_int_equal(side_state(&f.to, f.account), MOVE_NONE);
 	assert_int_equal(store_get_account(f.to.store, f.account, &account, &f.err), STORE_ABSENT);
 	assert_true(ask_plain(&f, MOVE_OPEN) < 0);
+	end_test(&f);
+}
+
+/* Who heard that he lives there is told "not now", and not "unknown". */
+static void where_the_directory_may_have_said_that_he_lives_he_stays_shut(void **state)
+{
+	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
+	struct directory_user user;
+	struct store_account account;
+	struct fixture_pair f;
+	begin_test(&f);
+	for (int i = 0; i < 3; i++) { /* in the second one it ends before he is whole */
+		f.run = id_new();
+		done(ask_plain(&f, MOVE_BEGIN));
+		copy(&f);
+		if (i != 1)
+			done(finish(&f));
+		done(ask_plain(&f, MOVE_DROP));
+		done(ask_plain(&f, MOVE_DROP));
+		assert_int_equal(side_state(&f.to, f.account), MOVE_FORGOTTEN);
+		assert_true(move_marks_is_barred(f.to.marks, f.account));
+		assert_int_equal(
+			store_get_account(f.to.store, f.account, &account, &f.err), STORE_ABSENT);
+		done(directory_user(f.to.directory, USER, DIRECTORY_IMAP, &arena, &user, &f.err));
+		assert_slice(user.to_host, "one");
+		assert_true(ask_plain(&f, MOVE_OPEN) < 0);
+	}
+	done(ask_plain(&f, MOVE_BEGIN));
+	copy(&f);
+	done(finish(&f));
+	done(ask_plain(&f, MOVE_OPEN));
+	assert_false(move_marks_is_barred(f.to.marks, f.account));
 	end_test(&f);
 }
 
@@ -372,6 +403,7 @@ int main(void)
 		cmocka_unit_test(an_object_that_gets_another_body_lets_the_old_one_go),
 		cmocka_unit_test(another_run_changes_nothing),
 		cmocka_unit_test(who_does_not_come_leaves_nothing),
+		cmocka_unit_test(where_the_directory_may_have_said_that_he_lives_he_stays_shut),
 		cmocka_unit_test(rows_of_others_are_not_taken),
 		cmocka_unit_test(another_user_of_that_name_stays),
 		cmocka_unit_test(mail_without_a_mark_stays_somebodys),

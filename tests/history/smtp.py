@@ -35,12 +35,13 @@ class Smtp:
             self.wire.send(f"{line}\r\n".encode())
             self._must(self._answer(), line)
 
-    def send(self, sender: str, to: list[str], message: bytes) -> None:
-        """Fills `answers` with the final code for each recipient, as they come; when it is Lost on
-        the way, those without one are unknown if `asked`, else nothing has happened."""
+    def send(self, sender: str, to: list[str], message: bytes, more: str = "") -> None:
+        """`more`: parameters of MAIL. Fills `answers` with the final code for each recipient, as they
+        come; when it is Lost on the way, those without one are unknown if `asked`, else nothing has
+        happened."""
         self.answers: dict[str, int] = {}
         self.asked = False
-        envelope = [f"MAIL FROM:<{sender}>", *(f"RCPT TO:<{name}>" for name in to), "DATA"]
+        envelope = [f"MAIL FROM:<{sender}>{more}", *(f"RCPT TO:<{name}>" for name in to), "DATA"]
         self.wire.send("".join(f"{line}\r\n" for line in envelope).encode())
         codes = [self._answer() for _ in envelope]
         taken = []

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from pathlib import Path
 
 PATIENCE = 20.0  # seconds; a server that is up and does not answer for so long is stuck
 
@@ -62,3 +63,17 @@ class Wire:
             self.socket.close()
         except OSError:
             pass
+
+
+class LocalWire(Wire):
+    """To a socket in the file system."""
+
+    def __init__(self, path: Path) -> None:
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(PATIENCE)
+        try:
+            self.socket.connect(str(path))
+        except OSError as wrong:
+            self.socket.close()
+            raise Lost(str(wrong)) from None
+        self.input = self.socket.makefile("rb")

@@ -197,8 +197,9 @@ def test_a_move_that_waits_at_the_flip_survives_both_nodes_and_may_be_undone(wor
             assert node.login(user) == "UNAVAILABLE"
         if end == "undo":
             a.run("user", "move", user, "--undo")
-            assert user not in a.marks() and user not in b.marks()
-            assert "there is no user" in refusal(b, "user", "show", user)
+            assert user not in a.marks() and b.marks()[user] == "forgotten"
+            # who has heard that he lives there, comes still
+            assert b.login(user) == "UNAVAILABLE" and b.deliver(user, message("late")) == 451
             assert seen_by_client(a, user) == before
     a.run("user", "set", user, "--to-host", b.where)
     assert a.move(user, b, "--no-flip")["resumed"]
@@ -267,6 +268,7 @@ def test_what_came_of_him_may_be_dropped_where_the_other_node_is_lost(world: Wor
     going.wait(PATIENCE)
     a.run("user", "move", user, "--undo")
     assert_he_works(a, user)
+    assert b.login(user) == "UNAVAILABLE"
     # half of him
     os.kill(target, signal.SIGSTOP)
     going = a.begin(*a.move_words(user, b))
@@ -278,8 +280,28 @@ def test_what_came_of_him_may_be_dropped_where_the_other_node_is_lost(world: Wor
     assert_he_works(a, user)
     if b.marks().get(user) == "arriving":
         b.run("user", "move", user, "--undo")
-    assert user not in b.marks()
+    assert b.marks()[user] == "forgotten"
     a.move(user, b)
+
+
+def test_a_way_back_that_is_undone_leaves_the_old_place_shut(world: World) -> None:
+    user = world.user(3)
+    a, b = world.a, world.b
+    a.move(user, b)
+    before = seen_by_client(b, user)
+    (target,) = a.roles()
+    os.kill(target, signal.SIGSTOP)
+    going = b.begin(*b.move_words(user, a))
+    await_mark(b, user, "copying")
+    b.kill()
+    os.kill(target, signal.SIGCONT)
+    going.wait(PATIENCE)
+    b.start()
+    b.run("user", "move", user, "--undo")
+    assert a.login(user) == "UNAVAILABLE" and a.deliver(user, message("late")) == 451
+    assert seen_by_client(b, user) == before
+    b.move(user, a)
+    assert seen_by_client(a, user) == before
 
 
 def test_a_kill_at_any_moment_leaves_him_whole_on_one_side(world: World) -> None:
