@@ -13,15 +13,14 @@
 /* The number is on disk. */
 enum move_state {
 	MOVE_NONE = 0,
-	MOVE_COPYING = 1,  /* from: a move has begun */
-	MOVE_HELD = 2,     /* from: the last difference goes over */
-	MOVE_FLIPPING = 3, /* from: the other side is whole */
-	MOVE_LEFT = 4,     /* from: he lives there */
-	MOVE_FORGOTTEN =
-		5, /* from: and nothing of him is here; to: he did not come, and is sought */
-	MOVE_ARRIVING = 6, /* to: some of him is here */
-	MOVE_ARRIVED = 7,  /* to: all of him is here */
-	MOVE_LIVES = 8,    /* to: he lives here; the proof that this run has ended well */
+	MOVE_COPYING = 1,   /* from: a move has begun */
+	MOVE_HELD = 2,      /* from: the last difference goes over */
+	MOVE_FLIPPING = 3,  /* from: the other side is whole */
+	MOVE_LEFT = 4,      /* from: he lives there */
+	MOVE_FORGOTTEN = 5, /* from: and nothing of him is here; to: he did not come */
+	MOVE_ARRIVING = 6,  /* to: some of him is here */
+	MOVE_ARRIVED = 7,   /* to: all of him is here */
+	MOVE_LIVES = 8,     /* to: he lives here; the proof that this run has ended well */
 };
 const char *move_state_name(enum move_state state);
 /* Nobody writes to the account. */
@@ -39,7 +38,7 @@ struct move_mark {
 	int64_t since;         /* seconds since 1970: when the move began */
 	bool made_user;        /* to: the internal directory did not have him before */
 	bool flipped_by_other; /* from: --no-flip */
-	bool sought; /* to: there may be who looks for him here, also when he does not come */
+	bool sought;           /* to: who looks for him may come here, even if he does not */
 };
 
 enum { MOVE_MARK_MAX = 4096 };

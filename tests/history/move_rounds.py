@@ -173,7 +173,7 @@ class MoveRounds:
     # How it ends
 
     def end_move(self, this: Round, chance: random.Random, home: Home, move: Moving) -> None:
-        undone = chance.random() < 0.35 and self.undo(this, home, move)
+        undone = chance.random() < 0.5 and self.undo(this, home, move)
         if not undone:
             again = Moving(move.user, home.lives, home.other())
             again.run()

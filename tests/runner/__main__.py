@@ -21,6 +21,7 @@ TORTURE_ROUNDS = 10
 MIRROR_ROUNDS = 6
 QUEUE_ROUNDS = 6
 TAKE_OVER_ROUNDS = 3
+MOVE_ROUNDS = 3
 SIMULATED_SEEDS = 10000
 
 
@@ -62,6 +63,7 @@ def main() -> int:
             Part("torture mirror", lambda: system.torture_mirror(MIRROR_ROUNDS)),
             Part("torture queue", lambda: system.torture_queue(QUEUE_ROUNDS, "one")),
             Part("torture take-over", lambda: system.torture_queue(TAKE_OVER_ROUNDS, "take-over")),
+            Part("torture move", lambda: system.torture_move(MOVE_ROUNDS)),
             Part("simulation", lambda: unit.simulate(SIMULATED_SEEDS)),
         ]
         parts.append(Part("instructions", system.instructions))

@@ -83,6 +83,11 @@ def torture_queue(rounds: int, scenario: str) -> Outcome:
     return Outcome(0, 1, said) if status else Outcome(1)
 
 
+def torture_move(rounds: int) -> Outcome:
+    status, said = command(["script/torture", "move", "--rounds", str(rounds)], timeout=600)
+    return Outcome(0, 1, said) if status else Outcome(1)
+
+
 def instructions() -> Outcome:
     """Each figure counts one; script/bench ends the line of one that grew with "grew"."""
     status, said = command(["script/bench", "--instructions"], timeout=600)
