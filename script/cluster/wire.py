@@ -22,6 +22,7 @@ import zlib
 from pathlib import Path
 
 import processes
+from network import ip
 
 NODES = ("a", "b")
 HERE = 1
@@ -36,13 +37,6 @@ SLOW_WIRE = Path(__file__).with_name("slow_wire.py")
 DRAIN_SECONDS, END_SECONDS = 0.5, 5
 FRAMES_MAX = 20000  # under way on a slow wire
 NOBODY = "02:00:00:00:00:00"
-
-
-def _ip(*words: str, check: bool = True) -> bool:
-    done = subprocess.run(["ip", *words], capture_output=True, text=True)
-    if check and done.returncode:
-        raise RuntimeError(f"ip {' '.join(words)}: {done.stderr.strip()}")
-    return done.returncode == 0
 
 
 class Wire:
@@ -70,35 +64,35 @@ class Wire:
 
     def up(self, balancer: bool = False) -> None:
         self.down()
-        _ip("link", "add", self.tag, "type", "bridge")
-        _ip("address", "add", f"{self.network}.{HERE}/{PREFIX}", "dev", self.tag)
-        _ip("link", "set", self.tag, "up")
+        ip("link", "add", self.tag, "type", "bridge")
+        ip("address", "add", f"{self.network}.{HERE}/{PREFIX}", "dev", self.tag)
+        ip("link", "set", self.tag, "up")
         for name in [*NODES, BALANCER] if balancer else NODES:
             self._add(name)
         a, b = (self.namespace(name) for name in NODES)
-        _ip("-n", a, "link", "add", DIRECT, "type", "veth", "peer", "name", DIRECT, "netns", b)
+        ip("-n", a, "link", "add", DIRECT, "type", "veth", "peer", "name", DIRECT, "netns", b)
         for name in NODES:
             inside = self.namespace(name)
-            _ip("-n", inside, "address", "add", f"{self.peer_host(name)}/30", "dev", DIRECT)
-            _ip("-n", inside, "link", "set", DIRECT, "up")
+            ip("-n", inside, "address", "add", f"{self.peer_host(name)}/30", "dev", DIRECT)
+            ip("-n", inside, "link", "set", DIRECT, "up")
 
     def _add(self, name: str) -> None:
         """A namespace, reached through the switch."""
         inside, near = self.namespace(name), f"{self.tag}c{name}"
-        _ip("netns", "add", inside)
-        _ip("-n", inside, "link", "set", "lo", "up")
-        _ip("link", "add", near, "type", "veth", "peer", "name", CARD, "netns", inside)
-        _ip("link", "set", near, "master", self.tag, "up")
-        _ip("-n", inside, "address", "add", f"{self.host(name)}/{PREFIX}", "dev", CARD)
-        _ip("-n", inside, "link", "set", CARD, "up")
-        _ip("-n", inside, "route", "add", "default", "via", f"{self.network}.{HERE}")
+        ip("netns", "add", inside)
+        ip("-n", inside, "link", "set", "lo", "up")
+        ip("link", "add", near, "type", "veth", "peer", "name", CARD, "netns", inside)
+        ip("link", "set", near, "master", self.tag, "up")
+        ip("-n", inside, "address", "add", f"{self.host(name)}/{PREFIX}", "dev", CARD)
+        ip("-n", inside, "link", "set", CARD, "up")
+        ip("-n", inside, "route", "add", "default", "via", f"{self.network}.{HERE}")
 
     def down(self) -> None:
         self._end_slow_wire()
         for name in CLIENTS:
-            _ip("link", "delete", f"{self.tag}c{name}", check=False)
-            _ip("netns", "delete", self.namespace(name), check=False)
-        _ip("link", "delete", self.tag, check=False)
+            ip("link", "delete", f"{self.tag}c{name}", check=False)
+            ip("netns", "delete", self.namespace(name), check=False)
+        ip("link", "delete", self.tag, check=False)
 
     def is_up(self) -> bool:
         return all(Path("/run/netns", self.namespace(name)).exists() for name in NODES)
@@ -106,12 +100,12 @@ class Wire:
     def cut(self) -> None:
         """Nothing comes or goes between the nodes any more: each sends to a card that nobody has."""
         for inside, other, card in self._ends():
-            _ip("-n", inside, "neighbour", "replace", other, "lladdr", NOBODY, "nud", "permanent",
+            ip("-n", inside, "neighbour", "replace", other, "lladdr", NOBODY, "nud", "permanent",
                 "dev", card, check=card == DIRECT)  # fmt: skip
 
     def mend(self) -> None:
         for inside, other, card in self._ends():
-            _ip("-n", inside, "neighbour", "delete", other, "dev", card, check=False)
+            ip("-n", inside, "neighbour", "delete", other, "dev", card, check=False)
 
     def _ends(self) -> list[tuple[str, str, str]]:
         """A namespace, where the other node is reached from there, and a card towards it."""
@@ -127,7 +121,7 @@ class Wire:
         late = ["netem", "delay", f"{delay_ms}ms", "loss", f"{loss}%", "limit", str(FRAMES_MAX)]
         if all(self._shaped(name, "replace", *late) for name in NODES):
             for name in NODES:  # lost are frames, not what a card would make many of
-                _ip("-n", self.namespace(name), "link", "set", DIRECT, "gso_max_segs", "1")
+                ip("-n", self.namespace(name), "link", "set", DIRECT, "gso_max_segs", "1")
             return
         words = [sys.executable, "-B", str(SLOW_WIRE), SLOW, *map(self.namespace, NODES),
                  str(delay_ms), str(loss), str(seed)]  # fmt: skip
@@ -154,8 +148,8 @@ class Wire:
     def _lead_by(self, card: str, *words: str) -> None:
         for name, other in zip(NODES, reversed(NODES), strict=True):
             inside = self.namespace(name)
-            _ip("-n", inside, "link", "set", card, "up")
-            _ip("-n", inside, "route", "replace", f"{self.peer_host(other)}/32", "dev", card,
+            ip("-n", inside, "link", "set", card, "up")
+            ip("-n", inside, "route", "replace", f"{self.peer_host(other)}/32", "dev", card,
                 "src", self.peer_host(name), *words)  # fmt: skip
 
     def _shaped(self, name: str, *words: str) -> bool:
@@ -167,7 +161,7 @@ class Wire:
     def clean(self) -> None:
         """As it was before it was slow. What is under way arrives."""
         for inside, other, card in self._ends():
-            _ip("-n", inside, "route", "delete", f"{other}/32", "dev", card, check=False)
+            ip("-n", inside, "route", "delete", f"{other}/32", "dev", card, check=False)
         if self.leader.exists():
             time.sleep(DRAIN_SECONDS)
         self._end_slow_wire()
@@ -186,9 +180,9 @@ class Wire:
 
     def unplug(self, name: str) -> None:
         """The machine is gone for everybody, as when its power fails: silently. It is not told either."""
-        _ip("link", "set", f"{self.tag}c{name}", "nomaster")
+        ip("link", "set", f"{self.tag}c{name}", "nomaster")
         self.cut()
 
     def plug_in(self, name: str) -> None:
-        _ip("link", "set", f"{self.tag}c{name}", "master", self.tag)
+        ip("link", "set", f"{self.tag}c{name}", "master", self.tag)
         self.mend()

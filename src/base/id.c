@@ -18,6 +18,15 @@ struct id id_new(void)
 	return id;
 }
 
+bool id_cut(struct slice *rest, struct id *ret_id)
+{
+	if (rest->len < ID_SIZE)
+		return false;
+	memcpy(ret_id->bytes, rest->ptr, ID_SIZE);
+	*rest = slice_from(*rest, ID_SIZE);
+	return true;
+}
+
 bool id_is_none(struct id id)
 {
 	return id_eq(id, ID_NONE);

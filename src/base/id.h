@@ -29,6 +29,8 @@ static inline struct slice id_slice(const struct id *id)
 {
 	return slice(id->bytes, ID_SIZE);
 }
+/* Takes one off the front. False: there are not so many bytes. */
+WARN_UNUSED bool id_cut(struct slice *rest, struct id *ret_id);
 /* Writes ID_TEXT_SIZE characters and a NUL. */
 void id_to_text(struct id id, char ret_text[ID_TEXT_SIZE + 1]);
 WARN_UNUSED bool id_from_text(struct slice text, struct id *ret_id);

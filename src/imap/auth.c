@@ -1,5 +1,6 @@
 /* LOGIN and AUTHENTICATE: the words for a login's outcomes. A refused login answers after a pause,
  * during which the session is parked. */
+#include "imap/login_words.h"
 #include "imap/session_internal.h"
 
 #include "base/alloc.h"
@@ -37,24 +38,6 @@ static struct going_login *begin(struct imap_session *s)
 	return g;
 }
 
-/* Of what refuses a login: NO with a code, BAD without. */
-static const struct {
-	const char *code, *text;
-} WORDS[] = {
-	[DIRECTORY_LOGIN_REFUSED] = {"AUTHENTICATIONFAILED", "Wrong user or password"},
-	[DIRECTORY_LOGIN_REFUSED_LAST] = {"AUTHENTICATIONFAILED", "Wrong user or password"},
-	[DIRECTORY_LOGIN_DENIED] = {"AUTHORIZATIONFAILED", NULL}, /* the reason */
-	[DIRECTORY_LOGIN_NOT_NOW] = {"UNAVAILABLE",
-		"Can't check passwords just now, try again later"},
-	[DIRECTORY_LOGIN_BLOCKED] = {"UNAVAILABLE",
-		"Too many failed logins from your address, wait a while"},
-	[DIRECTORY_LOGIN_NO_MECHANISM] = {"CANNOT", "No such mechanism here; is TLS on?"},
-	[DIRECTORY_LOGIN_CANCELLED] = {NULL, "Cancelled"},
-	[DIRECTORY_LOGIN_NOT_BASE64] = {NULL, "Expected base64"},
-	[DIRECTORY_LOGIN_MALFORMED] = {NULL, "Not what the mechanism expects"},
-	[DIRECTORY_LOGIN_TOO_LONG] = {NULL, "Line too long"},
-};
-
 static enum imap_run logged_in(struct imap_session *s, const struct directory_user *user)
 {
 	AUTO(buf_free) struct buf code = BUF(4096);
@@ -70,7 +53,7 @@ static enum imap_run take_line(struct imap_session *s, struct imap_going *going,
 static enum imap_run answer(
 	struct imap_session *s, struct going_login *g, enum directory_login_outcome outcome)
 {
-	const char *text = WORDS[outcome].text;
+	const char *text = imap_login_words[outcome].text;
 	switch (outcome) {
 	case DIRECTORY_LOGIN_CHALLENGE:
 		g->going.resume = take_line;
@@ -87,9 +70,9 @@ static enum imap_run answer(
 	default:
 		break;
 	}
-	if (!WORDS[outcome].code)
+	if (!imap_login_words[outcome].code)
 		return imap_bad_text(s, text);
-	(void)imap_no(s, WORDS[outcome].code, text);
+	(void)imap_no(s, imap_login_words[outcome].code, text);
 	if (outcome != DIRECTORY_LOGIN_REFUSED_LAST)
 		return IMAP_DONE;
 	net_write_str(s->net, "* BYE Too many failures\r\n");

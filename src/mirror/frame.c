@@ -60,15 +60,6 @@ void mirror_frame_add(struct buf *to, const struct mirror_frame *frame)
 		bytes_put_be32(to->data + start, (uint32_t)(to->len - start - LENGTH_SIZE));
 }
 
-static bool cut_id(struct slice *rest, struct id *ret_id)
-{
-	struct slice bytes;
-	if (!bytes_cut(rest, ID_SIZE, &bytes))
-		return false;
-	memcpy(ret_id->bytes, bytes.ptr, ID_SIZE);
-	return true;
-}
-
 static bool cut_version(struct slice *rest, unsigned *ret_version)
 {
 	uint64_t version;
@@ -82,8 +73,8 @@ static bool read_hello(struct slice rest, struct mirror_frame *f)
 {
 	struct slice clock;
 	if (!cut_version(&rest, &f->first_version) || !cut_version(&rest, &f->last_version) ||
-		f->first_version > f->last_version || !cut_id(&rest, &f->cluster) ||
-		!cut_id(&rest, &f->node) || !bytes_cut(&rest, 8, &clock))
+		f->first_version > f->last_version || !id_cut(&rest, &f->cluster) ||
+		!id_cut(&rest, &f->node) || !bytes_cut(&rest, 8, &clock))
 		return false;
 	f->clock_ms = (int64_t)bytes_get_be64(clock.ptr);
 	f->software = rest;
@@ -107,7 +98,7 @@ static bool read_fields(struct slice rest, struct mirror_frame *f)
 		return read_hello(rest, f);
 	case MIRROR_WANT:
 	case MIRROR_GIVE:
-		return cut_id(&rest, &f->account) && rest.len == 0;
+		return id_cut(&rest, &f->account) && rest.len == 0;
 	case MIRROR_PART:
 		if (!bytes_cut_varint(&rest, &f->number) || !cut_bit(&rest, &f->last))
 			return false;

@@ -27,7 +27,7 @@ static void try_rows(struct slice bytes)
 {
 	struct mirror_rows rows = MIRROR_ROWS_NONE, notes = MIRROR_ROWS_NONE;
 	struct id account;
-	if (mirror_cut_id(&bytes, &account) && mirror_rows_read(bytes, account, &rows, &notes)) {
+	if (id_cut(&bytes, &account) && mirror_rows_read(bytes, account, &rows, &notes)) {
 		struct model model;
 		struct err err;
 		if (rows.count > 0 && model_read(&rows, &model, &err) == 0)

@@ -93,7 +93,7 @@ static int tell_bodies(
 	struct mirror_node *node, struct slice ids, struct buf *answer, struct err *err)
 {
 	struct id id;
-	while (mirror_cut_id(&ids, &id))
+	while (id_cut(&ids, &id))
 		if (mirror_stage_add(node->mirror, id, answer, err) < 0)
 			return -1;
 	return ids.len == 0 ? 0 : bad(err);
@@ -182,7 +182,7 @@ int mirror_held_serve(struct mirror_connection *c, unsigned message, struct slic
 	struct id account;
 	if (message == MIRROR_BODIES)
 		return tell_bodies(c->node, bytes, answer, err);
-	if (!mirror_cut_id(&bytes, &account))
+	if (!id_cut(&bytes, &account))
 		return bad(err);
 	switch (message) {
 	case MIRROR_HOLD:

@@ -44,19 +44,10 @@ bool mirror_ids_has(const struct mirror_ids *sorted, struct id id)
 	       bsearch(&id, sorted->list, sorted->count, sizeof(id), by_id) != NULL;
 }
 
-bool mirror_cut_id(struct slice *rest, struct id *ret_id)
-{
-	struct slice bytes;
-	if (!bytes_cut(rest, ID_SIZE, &bytes))
-		return false;
-	memcpy(ret_id->bytes, bytes.ptr, ID_SIZE);
-	return true;
-}
-
 bool mirror_ids_read(struct slice bytes, struct mirror_ids *to)
 {
 	struct id id;
-	while (mirror_cut_id(&bytes, &id))
+	while (id_cut(&bytes, &id))
 		mirror_ids_add(to, id);
 	return bytes.len == 0;
 }

@@ -16,6 +16,5 @@ void mirror_ids_sort(struct mirror_ids *ids);                           /* each 
 bool mirror_ids_has(const struct mirror_ids *sorted, struct id id);
 WARN_UNUSED bool mirror_ids_read(struct slice bytes, struct mirror_ids *to);
 void mirror_ids_free(struct mirror_ids *ids);
-WARN_UNUSED bool mirror_cut_id(struct slice *rest, struct id *ret_id);
 
 #endif

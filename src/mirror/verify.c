@@ -54,7 +54,7 @@ int mirror_digest_serve(
 	struct id account;
 	struct sum sum;
 	char form[FORM_SIZE];
-	if (!mirror_cut_id(&bytes, &account) || bytes.len > 0)
+	if (!id_cut(&bytes, &account) || bytes.len > 0)
 		return err_permanent(err, ERR_BAD_INPUT, "the request is malformed");
 	int r = add_up(node, account, &sum, err);
 	bytes_put_be64(form, sum.digest);

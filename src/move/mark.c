@@ -82,23 +82,14 @@ void move_mark_write(const struct move_mark *mark, struct buf *to)
 	bytes_add_counted(to, mark->at);
 }
 
-static bool cut_id(struct slice *rest, struct id *ret_id)
-{
-	struct slice bytes;
-	if (!bytes_cut(rest, ID_SIZE, &bytes))
-		return false;
-	memcpy(ret_id->bytes, bytes.ptr, ID_SIZE);
-	return true;
-}
-
 bool move_mark_read(struct slice data, struct move_mark *ret_mark)
 {
 	struct move_mark *m = ret_mark;
 	struct slice head;
 	uint64_t since;
 	if (!bytes_cut(&data, 3, &head) || head.ptr[0] != VERSION || head.ptr[1] <= MOVE_NONE ||
-		head.ptr[1] > MOVE_LIVES || !cut_id(&data, &m->account) ||
-		!cut_id(&data, &m->run) || !bytes_cut_varint(&data, &since) || since > INT64_MAX ||
+		head.ptr[1] > MOVE_LIVES || !id_cut(&data, &m->account) ||
+		!id_cut(&data, &m->run) || !bytes_cut_varint(&data, &since) || since > INT64_MAX ||
 		!bytes_cut_counted(&data, &m->user) || !bytes_cut_counted(&data, &m->from) ||
 		!bytes_cut_counted(&data, &m->to) || !bytes_cut_counted(&data, &m->at) ||
 		data.len > 0 || (head.ptr[2] & ~(MADE_USER | FLIPPED_BY_OTHER | SOUGHT)) != 0)

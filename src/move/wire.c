@@ -31,15 +31,6 @@ void move_frame_head(unsigned type, size_t len, bool last, char ret_head[MOVE_FR
 	ret_head[LENGTH_SIZE + 1] = last ? 1 : 0;
 }
 
-static bool cut_id(struct slice *rest, struct id *ret_id)
-{
-	struct slice bytes;
-	if (!bytes_cut(rest, ID_SIZE, &bytes))
-		return false;
-	memcpy(ret_id->bytes, bytes.ptr, ID_SIZE);
-	return true;
-}
-
 static bool cut_number(struct slice *rest, unsigned *ret_number)
 {
 	uint64_t number;
@@ -117,7 +108,7 @@ bool move_request_read(unsigned type, struct slice bytes, struct move_request *r
 	*q = (struct move_request){.type = (enum move_type)type};
 	if (type == MOVE_HELLO)
 		return read_hello(bytes, q);
-	if (!cut_id(&bytes, &q->account) || !cut_id(&bytes, &q->run))
+	if (!id_cut(&bytes, &q->account) || !id_cut(&bytes, &q->run))
 		return false;
 	switch (type) {
 	case MOVE_BEGIN:
@@ -147,7 +138,7 @@ int move_body_next(struct slice *rest, struct id *ret_blob, struct slice *ret_by
 {
 	if (rest->len == 0)
 		return 0;
-	return cut_id(rest, ret_blob) && bytes_cut_counted(rest, ret_bytes) ? 1 : -1;
+	return id_cut(rest, ret_blob) && bytes_cut_counted(rest, ret_bytes) ? 1 : -1;
 }
 
 void move_refusal_write(const struct err *why, struct buf *to)

@@ -1,4 +1,5 @@
 /* USER and PASS, AUTH: the words for a login's outcomes. */
+#include "pop3/login_words.h"
 #include "pop3/session_internal.h"
 
 #include "base/alloc.h"
@@ -32,23 +33,6 @@ static void begin(struct pop3_session *s)
 	s->login = directory_login_new(&options);
 }
 
-/* Of what refuses a login. */
-static const struct {
-	const char *code, *text;
-} WORDS[] = {
-	[DIRECTORY_LOGIN_REFUSED] = {"AUTH", "Wrong user or password"},
-	[DIRECTORY_LOGIN_REFUSED_LAST] = {"AUTH", "Wrong user or password"},
-	[DIRECTORY_LOGIN_DENIED] = {"AUTH", NULL}, /* the reason */
-	[DIRECTORY_LOGIN_NOT_NOW] = {"SYS/TEMP", "Can't check passwords just now"},
-	[DIRECTORY_LOGIN_BLOCKED] = {"SYS/TEMP",
-		"Too many failed logins from your address, wait a while"},
-	[DIRECTORY_LOGIN_NO_MECHANISM] = {"AUTH", "No such mechanism here; is TLS on?"},
-	[DIRECTORY_LOGIN_CANCELLED] = {NULL, "Cancelled"},
-	[DIRECTORY_LOGIN_NOT_BASE64] = {NULL, "Expected base64"},
-	[DIRECTORY_LOGIN_MALFORMED] = {NULL, "Not what the mechanism expects"},
-	[DIRECTORY_LOGIN_TOO_LONG] = {NULL, "Line too long"},
-};
-
 static enum pop3_run logged_in(struct pop3_session *s)
 {
 	const struct directory_user *user = directory_login_user(s->login);
@@ -65,7 +49,7 @@ static enum pop3_run logged_in(struct pop3_session *s)
 
 static enum pop3_run answer(struct pop3_session *s, enum directory_login_outcome outcome)
 {
-	const char *text = WORDS[outcome].text;
+	const char *text = pop3_login_words[outcome].text;
 	switch (outcome) {
 	case DIRECTORY_LOGIN_CHALLENGE:
 		s->phase = POP3_IN_AUTH;
@@ -82,7 +66,7 @@ static enum pop3_run answer(struct pop3_session *s, enum directory_login_outcome
 	default:
 		break;
 	}
-	(void)pop3_err(s, WORDS[outcome].code, text);
+	(void)pop3_err(s, pop3_login_words[outcome].code, text);
 	pop3_auth_end(s);
 	bool last = outcome == DIRECTORY_LOGIN_REFUSED_LAST || outcome == DIRECTORY_LOGIN_BLOCKED;
 	return last ? POP3_CLOSE : POP3_GO_ON;

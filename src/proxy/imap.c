@@ -6,6 +6,7 @@
 #include "base/must.h"
 #include "imap/collect.h"
 #include "imap/id.h"
+#include "imap/login_words.h"
 #include "imap/parse.h"
 #include "net/origin.h"
 #include "proxy/front.h"
@@ -139,24 +140,6 @@ static enum proxy_run cmd_id(struct imap_session *s, struct slice tag, struct im
 	return ok(s, tag, "Done");
 }
 
-/* Of what ends a login: NO with a code, BAD without. */
-static const struct {
-	const char *code, *text;
-} WORDS[] = {
-	[DIRECTORY_LOGIN_REFUSED] = {"AUTHENTICATIONFAILED", "Wrong user or password"},
-	[DIRECTORY_LOGIN_REFUSED_LAST] = {"AUTHENTICATIONFAILED", "Wrong user or password"},
-	[DIRECTORY_LOGIN_DENIED] = {"AUTHORIZATIONFAILED", NULL}, /* the reason */
-	[DIRECTORY_LOGIN_NOT_NOW] = {"UNAVAILABLE",
-		"Your mailbox can't be reached just now, try again later"},
-	[DIRECTORY_LOGIN_BLOCKED] = {"UNAVAILABLE",
-		"Too many failed logins from your address, wait a while"},
-	[DIRECTORY_LOGIN_NO_MECHANISM] = {"CANNOT", "No such mechanism here; is TLS on?"},
-	[DIRECTORY_LOGIN_CANCELLED] = {NULL, "Cancelled"},
-	[DIRECTORY_LOGIN_NOT_BASE64] = {NULL, "Expected base64"},
-	[DIRECTORY_LOGIN_MALFORMED] = {NULL, "Not what the mechanism expects"},
-	[DIRECTORY_LOGIN_TOO_LONG] = {NULL, "Line too long"},
-};
-
 static void forget_tag(struct imap_session *s)
 {
 	free(s->tag);
@@ -173,11 +156,11 @@ static enum proxy_run refuse(struct proxy_session *p, enum directory_login_outco
 	if (answer->words.len > 0)
 		net_printf(p->net, "%s %.*s\r\n", s->tag, SLICE_ARG(buf_slice(&answer->words)));
 	else if (outcome == DIRECTORY_LOGIN_DENIED)
-		(void)no(s, tag, WORDS[outcome].code, directory_login_reason(p->login));
-	else if (WORDS[outcome].code)
-		(void)no(s, tag, WORDS[outcome].code, WORDS[outcome].text);
+		(void)no(s, tag, imap_login_words[outcome].code, directory_login_reason(p->login));
+	else if (imap_login_words[outcome].code)
+		(void)no(s, tag, imap_login_words[outcome].code, imap_login_words[outcome].text);
 	else
-		r = bad(s, tag, WORDS[outcome].text);
+		r = bad(s, tag, imap_login_words[outcome].text);
 	forget_tag(s);
 	return r;
 }
@@ -204,8 +187,8 @@ static enum proxy_run cmd_login(struct imap_session *s, struct slice tag, struct
 	if (!net_is_secure(s->p.net))
 		return no(s, tag, "PRIVACYREQUIRED", "Not without TLS");
 	if (password.len == 0)
-		return no(s, tag, WORDS[DIRECTORY_LOGIN_REFUSED].code,
-			WORDS[DIRECTORY_LOGIN_REFUSED].text);
+		return no(s, tag, imap_login_words[DIRECTORY_LOGIN_REFUSED].code,
+			imap_login_words[DIRECTORY_LOGIN_REFUSED].text);
 	s->tag = slice_dup(tag);
 	enum proxy_run r = proxy_front_answer(&s->p, proxy_login_password(&s->p, name, password));
 	explicit_bzero((char *)password.ptr, password.len); /* a quoted one was copied */

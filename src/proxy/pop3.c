@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/must.h"
 #include "net/origin.h"
+#include "pop3/login_words.h"
 #include "pop3/xclient.h"
 #include "proxy/front.h"
 #include "proxy/pop3_answer.h"
@@ -172,35 +173,17 @@ static enum proxy_run take(struct proxy_session *p)
 	return r;
 }
 
-/* Of what refuses a login. */
-static const struct {
-	const char *code, *text;
-} WORDS[] = {
-	[DIRECTORY_LOGIN_REFUSED] = {"AUTH", "Wrong user or password"},
-	[DIRECTORY_LOGIN_REFUSED_LAST] = {"AUTH", "Wrong user or password"},
-	[DIRECTORY_LOGIN_DENIED] = {"AUTH", NULL}, /* the reason */
-	[DIRECTORY_LOGIN_NOT_NOW] = {"SYS/TEMP",
-		"Your mailbox can't be reached just now, try again later"},
-	[DIRECTORY_LOGIN_BLOCKED] = {"SYS/TEMP",
-		"Too many failed logins from your address, wait a while"},
-	[DIRECTORY_LOGIN_NO_MECHANISM] = {"AUTH", "No such mechanism here; is TLS on?"},
-	[DIRECTORY_LOGIN_CANCELLED] = {NULL, "Cancelled"},
-	[DIRECTORY_LOGIN_NOT_BASE64] = {NULL, "Expected base64"},
-	[DIRECTORY_LOGIN_MALFORMED] = {NULL, "Not what the mechanism expects"},
-	[DIRECTORY_LOGIN_TOO_LONG] = {NULL, "Line too long"},
-};
-
 static enum proxy_run refuse(struct proxy_session *p, enum directory_login_outcome outcome,
 	const struct proxy_answer *answer)
 {
-	const char *text = WORDS[outcome].text;
+	const char *text = pop3_login_words[outcome].text;
 	if (answer->words.len > 0) {
 		net_printf(p->net, "%.*s\r\n", SLICE_ARG(buf_slice(&answer->words)));
 		return ++of(p)->errors > ERRORS_MAX ? PROXY_CLOSE : PROXY_GO_ON;
 	}
 	if (outcome == DIRECTORY_LOGIN_DENIED)
 		text = directory_login_reason(p->login);
-	enum proxy_run r = no(p, WORDS[outcome].code, text);
+	enum proxy_run r = no(p, pop3_login_words[outcome].code, text);
 	return outcome == DIRECTORY_LOGIN_BLOCKED ? PROXY_CLOSE : r;
 }
 

@@ -8,6 +8,7 @@
 #include "net/origin.h"
 #include "proxy/front.h"
 #include "proxy/submission_answer.h"
+#include "smtp/login_words.h"
 
 enum {
 	ERRORS_MAX = 20,
@@ -180,35 +181,17 @@ static enum proxy_run take(struct proxy_session *p)
 	return r;
 }
 
-/* Of what refuses a login. */
-static const struct {
-	unsigned code;
-	const char *status, *text;
-} WORDS[] = {
-	[DIRECTORY_LOGIN_REFUSED] = {535, "5.7.8", "Wrong user or password"},
-	[DIRECTORY_LOGIN_REFUSED_LAST] = {535, "5.7.8", "Wrong user or password"},
-	[DIRECTORY_LOGIN_DENIED] = {535, "5.7.1", NULL}, /* the reason */
-	[DIRECTORY_LOGIN_NOT_NOW] = {454, "4.7.0", "You can't be served just now"},
-	[DIRECTORY_LOGIN_BLOCKED] = {454, "4.7.0",
-		"Too many failed logins from your address, wait a while"},
-	[DIRECTORY_LOGIN_NO_MECHANISM] = {504, "5.5.4", "No such mechanism"},
-	[DIRECTORY_LOGIN_CANCELLED] = {501, "5.0.0", "Cancelled"},
-	[DIRECTORY_LOGIN_NOT_BASE64] = {501, "5.5.2", "Expected base64"},
-	[DIRECTORY_LOGIN_MALFORMED] = {501, "5.5.2", "Not what the mechanism expects"},
-	[DIRECTORY_LOGIN_TOO_LONG] = {500, "5.5.6", "Line too long"},
-};
-
 static enum proxy_run refuse(struct proxy_session *p, enum directory_login_outcome outcome,
 	const struct proxy_answer *answer)
 {
-	const char *text = WORDS[outcome].text;
+	const char *text = smtp_login_words[outcome].text;
 	if (answer->words.len > 0) {
 		net_printf(p->net, "%.*s\r\n", SLICE_ARG(buf_slice(&answer->words)));
 		return PROXY_GO_ON;
 	}
 	if (outcome == DIRECTORY_LOGIN_DENIED)
 		text = directory_login_reason(p->login);
-	return reply(p, WORDS[outcome].code, WORDS[outcome].status, text);
+	return reply(p, smtp_login_words[outcome].code, smtp_login_words[outcome].status, text);
 }
 
 static void welcome(struct proxy_session *p, const struct proxy_answer *answer)

@@ -1,4 +1,5 @@
 /* AUTH (RFC 4954), on submission: the words for a login's outcomes. */
+#include "smtp/login_words.h"
 #include "smtp/session_internal.h"
 
 #include "base/alloc.h"
@@ -15,25 +16,6 @@ void smtp_auth_end(struct smtp_session *s)
 	if (s->phase == SMTP_IN_AUTH || s->phase == SMTP_IN_PAUSE)
 		s->phase = SMTP_COMMANDS;
 }
-
-/* Of what ends the login. */
-static const struct {
-	int code;
-	const char *status, *text;
-} WORDS[] = {
-	[DIRECTORY_LOGIN_DONE] = {235, "2.7.0", "Logged in"},
-	[DIRECTORY_LOGIN_REFUSED] = {535, "5.7.8", "Wrong user or password"},
-	[DIRECTORY_LOGIN_REFUSED_LAST] = {535, "5.7.8", "Wrong user or password"},
-	[DIRECTORY_LOGIN_DENIED] = {535, "5.7.1", NULL}, /* the reason */
-	[DIRECTORY_LOGIN_NOT_NOW] = {454, "4.7.0", "Can't check passwords just now"},
-	[DIRECTORY_LOGIN_BLOCKED] = {454, "4.7.0",
-		"Too many failed logins from your address, wait a while"},
-	[DIRECTORY_LOGIN_NO_MECHANISM] = {504, "5.5.4", "No such mechanism"},
-	[DIRECTORY_LOGIN_CANCELLED] = {501, "5.0.0", "Cancelled"},
-	[DIRECTORY_LOGIN_NOT_BASE64] = {501, "5.5.2", "Expected base64"},
-	[DIRECTORY_LOGIN_MALFORMED] = {501, "5.5.2", "Not what the mechanism expects"},
-	[DIRECTORY_LOGIN_TOO_LONG] = {500, "5.5.6", "Line too long"},
-};
 
 static enum smtp_run answer(struct smtp_session *s, enum directory_login_outcome outcome)
 {
@@ -59,8 +41,8 @@ static enum smtp_run answer(struct smtp_session *s, enum directory_login_outcome
 	default:
 		break;
 	}
-	(void)smtp_reply(
-		s, WORDS[outcome].code, WORDS[outcome].status, text ? text : WORDS[outcome].text);
+	(void)smtp_reply(s, smtp_login_words[outcome].code, smtp_login_words[outcome].status,
+		text ? text : smtp_login_words[outcome].text);
 	smtp_auth_end(s);
 	if (outcome != DIRECTORY_LOGIN_REFUSED_LAST)
 		return SMTP_GO_ON;

@@ -66,15 +66,6 @@ static bool cut_fixed(struct slice *rest, uint64_t *ret_value)
 	return true;
 }
 
-static bool cut_id(struct slice *rest, struct id *ret_id)
-{
-	struct slice bytes;
-	if (!bytes_cut(rest, ID_SIZE, &bytes))
-		return false;
-	memcpy(ret_id->bytes, bytes.ptr, ID_SIZE);
-	return true;
-}
-
 /* A varint that fits the field it is meant for. */
 static bool cut_number(struct slice *rest, uint64_t max, uint64_t *ret_value)
 {
@@ -171,16 +162,16 @@ bool row_get_object(struct slice row, struct store_object *ret_object)
 	if (!cut_version(&row) ||
 		!cut_number(&row, (uint64_t)UINT32_MAX << OBJECT_FLAGS_SHIFT | OBJECT_HAS_BLOB,
 			&flags) ||
-		!cut_number(&row, ROW_CHANGE_MAX, &o->change) || !cut_id(&row, &o->id))
+		!cut_number(&row, ROW_CHANGE_MAX, &o->change) || !id_cut(&row, &o->id))
 		return false;
 	o->flags = (unsigned)((flags & ~(uint64_t)OBJECT_MOVED) >> OBJECT_FLAGS_SHIFT);
 	o->origin = ID_NONE;
 	o->blob = ID_NONE;
 	o->blob_len = 0;
-	if ((flags & OBJECT_MOVED) && (!cut_id(&row, &o->origin) || id_is_none(o->origin)))
+	if ((flags & OBJECT_MOVED) && (!id_cut(&row, &o->origin) || id_is_none(o->origin)))
 		return false;
 	if ((flags & OBJECT_HAS_BLOB) &&
-		(!cut_id(&row, &o->blob) || !bytes_cut_varint(&row, &o->blob_len)))
+		(!id_cut(&row, &o->blob) || !bytes_cut_varint(&row, &o->blob_len)))
 		return false;
 	if (!bytes_cut_counted(&row, &o->name) || o->name.len > STORE_NAME_MAX)
 		return false;
@@ -203,7 +194,7 @@ bool row_get_change(struct slice row, bool *ret_gone, struct id *ret_object)
 	if (row.len != ROW_GONE_LEN || row.ptr[0] != ROW_GONE)
 		return false;
 	row = slice_from(row, 1);
-	return cut_id(&row, ret_object);
+	return id_cut(&row, ret_object);
 }
 
 void row_add_gone_collection(struct buf *to, enum store_kind kind)
