@@ -4,6 +4,8 @@ import re
 import subprocess
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,8 +89,8 @@ class Spread(OurProxy):
 
     of_directory = f"    cache_entries {REMEMBERED};\n"
 
-    def __init__(self, folder: Path, stores: Stores, count: int) -> None:
-        self.name = f"spread-{count}"
+    def __init__(self, folder: Path, stores: Stores, count: int, name: str = "spread") -> None:
+        self.name = f"{name}-{count}"
         self.count = count
         super().__init__(folder, stores.ports, stores.authority, tls=False)
         self.ports["pop3"] = ports.free(1)[0]
@@ -105,6 +107,15 @@ class Spread(OurProxy):
         for name, value in re.findall(r'^rookery_(\w+){role="proxy"[^}]*} (\d+)$', text, re.MULTILINE):
             found[name] = found.get(name, 0) + int(value)
         return found
+
+    def memory(self, about: str) -> dict[report.Key, float]:
+        """PSS goes up and down with how many others have the same libraries open; what is the proxy's own
+        doesn't."""
+        own = 0
+        for pid in self.account.pids():
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            own += sum(map(int, re.findall(r"^Pss_Anon: +(\d+) kB$", text, re.MULTILINE)))
+        return {(MEMORY, f"{about}: PSS"): self.account.memory().pss_kib, (MEMORY, f"{about}: anonymous"): own}
 
     def wait_until_left(self) -> dict[str, int]:
         """Nobody is connected any more."""
@@ -158,22 +169,26 @@ class Measurement:
         """`proxy` has just been started."""
         return self.passes(proxy) | self.rates(proxy)
 
+    def visit(self, proxy: Spread, first: int, behind: int) -> None:
+        """Each of these users once, `CONNECTIONS` at a time."""
+        self.run(proxy, "pop3", "pop3", conns=CONNECTIONS, msgs=(behind - first) // CONNECTIONS,
+                 users=behind - first, user_base=first)  # fmt: skip
+
     def passes(self, proxy: Spread) -> dict[report.Key, float]:
         """User after user logs in, once, and is gone: by POP3, whose load takes them one after the other."""
-        found: dict[report.Key, float] = {(MEMORY, "just started"): proxy.account.memory().pss_kib}
+        found = proxy.memory("just started")
         tables: dict[report.Key, float] = {}
         been = 0
         for users in PASSES:
             before = Asked.now(proxy)
-            self.run(proxy, "pop3", "pop3", conns=CONNECTIONS, msgs=(users - been) // CONNECTIONS,
-                     users=users - been, user_base=been)  # fmt: skip
+            self.visit(proxy, been, users)
             asked = before.until(Asked.now(proxy), "users that are new")
             been = users
             left = proxy.wait_until_left()
             if left["logins_total"] != been:
                 raise RuntimeError(f"{proxy.name}: {left['logins_total']} logins of {been}")
             about = f"{users:,} users have been"
-            found[MEMORY, about] = proxy.account.memory().pss_kib
+            found |= proxy.memory(about)
             tables[TABLES, f"{about}: answers kept, of {REMEMBERED}"] = left["directory_remembered"]
             tables[TABLES, f"{about}: connections"] = left["connections"]
             tables[TABLES, f"{about}: back ends"] = left["backends"]
@@ -193,7 +208,7 @@ class Measurement:
             (MIX, "operations/s"): mix["rate"], (MIX, "p99 ms"): mix["p99"], (MIX, "proxy CPU µs each"): mix["cpu"],
             (LOGIN, "logins/s"): login["rate"], (LOGIN, "p99 ms"): login["p99"],
             (LOGIN, "proxy CPU µs each"): login["cpu"],
-            (MEMORY, "after these logins and the mix"): proxy.account.memory().pss_kib,
+            **proxy.memory("after mix and logins, too"),
         }  # fmt: skip
 
 
@@ -207,18 +222,32 @@ def measure(folder: Path, generator: Generator, work: Work, servers: list[Stores
     folder.mkdir()
     stores = Stores(folder, PASSES[-1] + work.mix_users)
     servers.append(stores)
-    stores.start()
-    tell(f"spread: {len(HOSTS)} stores with {PASSES[-1]:,} users")
-    figures: report.Figures = {}
-    for count in BACK_ENDS:
-        proxy = Spread(folder, stores, count)
+    measurement = Measurement(generator, work)
+
+    @contextmanager
+    def through(count: int, name: str) -> Iterator[Spread]:
+        proxy = Spread(folder, stores, count, name)
         servers.append(proxy)
-        proxy.start()
-        found = Measurement(generator, work).behind(proxy)
-        figures[name_of(count)] = {key: [value] for key, value in found.items()}
-        proxy.stop()
-        tell(f"spread: {name_of(count)}")
-    stores.stop()
+        try:
+            proxy.start()
+            yield proxy
+        finally:
+            proxy.stop()
+
+    figures: report.Figures = {}
+    try:
+        stores.start()
+        tell(f"spread: {len(HOSTS)} stores with {PASSES[-1]:,} users")
+        for count in BACK_ENDS:  # a user's first login at a store takes it longer than all others
+            with through(count, "first") as proxy:
+                measurement.visit(proxy, 0, PASSES[-1])
+        for count in BACK_ENDS:
+            with through(count, "spread") as proxy:
+                found = measurement.behind(proxy)
+                figures[name_of(count)] = {key: [value] for key, value in found.items()}
+            tell(f"spread: {name_of(count)}")
+    finally:
+        stores.stop()
     return figures
 
 
