@@ -63,10 +63,10 @@ def table(targets: list[str], found: Medians, limits: dict[int, float]) -> str:
             row += [bar.text if bar else "", {True: "reached", False: "missed", None: ""}[reached]]
         rows.append(row)
         last = key[0]
-    return _lined([heads, *rows], left=2)
+    return lined([heads, *rows], left=2)
 
 
-def _lined(rows: list[list[str]], left: int) -> str:
+def lined(rows: list[list[str]], left: int) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
 
     def line(row: list[str]) -> str:

@@ -133,6 +133,28 @@ static void a_flush_forgets_a_user_and_what_leads_to_him(void **state)
 	assert_int_equal(directory_fake_calls(w->fake), 6);
 }
 
+static void no_more_is_kept_than_there_are_entries(void **state)
+{
+	struct world *w = *state;
+	struct directory_route route;
+	struct directory *few = directory_timed_new(&(struct directory_timed_options){
+		.inner = directory_fake_new(users, ARRAY_LEN(users)),
+		.positive_ms = POSITIVE_MS,
+		.negative_ms = NEGATIVE_MS,
+		.entries_max = 2});
+	assert_int_equal(directory_timed_kept(few), 0);
+	for (int i = 0; i < 100; i++) {
+		char name[32];
+		(void)snprintf(name, sizeof(name), "no%d@example.org", i);
+		assert_int_equal(directory_lookup(few, slice_str(name), &w->arena, &route, &w->err),
+			DIRECTORY_UNKNOWN);
+	}
+	assert_int_equal(directory_timed_kept(few), 2);
+	directory_flush(few, SLICE(""));
+	assert_int_equal(directory_timed_kept(few), 0);
+	directory_free(few);
+}
+
 int main(void)
 {
 #define TIMED_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -143,6 +165,7 @@ int main(void)
 		TIMED_TEST(one_answer_does_for_all_services),
 		TIMED_TEST(passwords_are_asked_each_time),
 		TIMED_TEST(a_flush_forgets_a_user_and_what_leads_to_him),
+		TIMED_TEST(no_more_is_kept_than_there_are_entries),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,6 +33,7 @@ struct timed {
 	size_t places;
 	pthread_mutex_t lock; /* guards all below */
 	struct entry **entries;
+	size_t kept; /* of them that hold something */
 	uint64_t hits;
 	uint64_t flushes; /* what was asked before one is not kept after it */
 };
@@ -104,6 +105,7 @@ static void keep(struct timed *t, struct slice key, uint64_t flushes, int outcom
 	(void)pthread_mutex_lock(&t->lock);
 	struct entry **at = &t->entries[bytes_hash(key) % t->places];
 	if (flushes == t->flushes) {
+		t->kept += *at ? 0 : 1;
 		drop(at);
 		*at = e;
 		e = NULL;
@@ -232,8 +234,10 @@ static void timed_flush(struct directory *d, struct slice user)
 	(void)pthread_mutex_lock(&t->lock);
 	t->flushes++;
 	for (size_t i = 0; i < t->places; i++)
-		if (t->entries[i] && is_about(t->entries[i], user))
+		if (t->entries[i] && is_about(t->entries[i], user)) {
 			drop(&t->entries[i]);
+			t->kept--;
+		}
 	(void)pthread_mutex_unlock(&t->lock);
 	directory_flush(t->inner, user);
 }
@@ -283,4 +287,13 @@ uint64_t directory_timed_hits(const struct directory *timed)
 	uint64_t hits = t->hits;
 	(void)pthread_mutex_unlock(&t->lock);
 	return hits;
+}
+
+size_t directory_timed_kept(const struct directory *timed)
+{
+	struct timed *t = (struct timed *)(uintptr_t)timed;
+	(void)pthread_mutex_lock(&t->lock);
+	size_t kept = t->kept;
+	(void)pthread_mutex_unlock(&t->lock);
+	return kept;
 }

@@ -15,5 +15,7 @@ struct directory_timed_options {
 struct directory *directory_timed_new(const struct directory_timed_options *options);
 /* Answers out of memory so far. */
 uint64_t directory_timed_hits(const struct directory *timed);
+/* Answers in memory now, also those whose time is over; entries_max at most. */
+size_t directory_timed_kept(const struct directory *timed);
 
 #endif

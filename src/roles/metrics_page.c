@@ -31,6 +31,7 @@ static const struct {
 	{"backend_failures_total", "Back ends that could not be reached, or broke off at a login."},
 	{"directory_lookups_total", "Users looked up."},
 	{"directory_remembered_hits_total", "Those of them that were answered out of memory."},
+	{"directory_remembered", "Answers that are in memory, cache_entries at most."},
 	{"messages_accepted_total", "Messages taken."},
 	{"messages_refused_total", "Messages refused."},
 	{"recipients_refused_total", "Recipients refused."},

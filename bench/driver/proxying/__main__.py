@@ -5,6 +5,9 @@ mix, TLS     the same with TLS on both sides (nginx can't speak TLS to a store)
 latency      the same mix on one connection, without TLS: what the way through the proxy adds
 login        log in, select, log out
 parked       memory of the proxy for connections in IDLE, TLS to the client and to the store
+spread       our proxy in front of 1, 2, 4 stores, a table of its own: memory and tables of the proxy once
+             1,000 and 10,000 different users have been there (it remembers 500 answers of the directory),
+             look-ups, the mix and logins
 
 Proxies, store and generator share one machine. CPU is that of the proxy's own processes.
 """
@@ -24,6 +27,7 @@ ROOT = HERE.parents[2]
 sys.path[:0] = [str(HERE), str(HERE.parent), str(ROOT / "script" / "cluster")]
 import machine  # noqa: E402
 import report  # noqa: E402
+import spread  # noqa: E402
 from limits import files_allowed  # noqa: E402
 from measurement import as_json, carry_out, tell, usual_options  # noqa: E402
 from ours import Rookery as Store  # noqa: E402
@@ -62,18 +66,22 @@ class Run:
         self.generator = Generator(chosen.built / "mailload", GENERATOR, folder / "log")
         self.store = Store(folder, self.size.users)
         self.running: list[Proxy] = []
+        self.spread_servers: list[spread.Stores | spread.Spread] = []
+        self.by_back_ends: report.Figures = {}
         self.figures: report.Figures = {name: {} for name in self.chosen}
         self.direct: dict[report.Key, list[float]] = {}
         self.failed = False
 
-    def servers(self) -> list[Proxy | Store]:
-        return [*self.running, self.store]
+    def servers(self) -> list[Proxy | Store | spread.Stores]:
+        return [*self.running, *self.spread_servers, self.store]
 
-    def start(self) -> None:
+    def start(self, parts: list[str]) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
         files_allowed()  # the store's processes have it from here
-        self.store.start()
         OurProxy.program = Path(subprocess.os.environ["ROOKERY"]).resolve()
+        if parts == ["spread"]:
+            return
+        self.store.start()
         self.generator.run(self.store, "imap-fill", "imap", conns=self.size.mix_users, users=self.size.mix_users,
                            count=self.size.filled, size="mix")  # fmt: skip
 
@@ -187,14 +195,27 @@ def hold(run: Run, proxy: Proxy, connections: int) -> Found:
             ("parked, TLS on both sides", "TLS logins/s"): count / seconds}  # fmt: skip
 
 
+def spread_out(run: Run) -> None:
+    if OurProxy.name not in run.chosen:
+        return
+    size = run.size
+    work = spread.Work(size.operations, size.logins, size.filled, size.mix_users)
+    try:
+        run.by_back_ends = spread.measure(run.folder, run.generator, work, run.spread_servers)
+    except RuntimeError as wrong:
+        tell(f"spread: {wrong}")
+        run.failed = True
+
+
 PARTS: dict[str, Callable[[Run], None]] = {
     "mix": lambda run: run.through(MIX, False),
     "tls": lambda run: run.through(MIX_TLS, True),
     "latency": lambda run: run.through(LATENCY, False),
     "login": lambda run: run.through(LOGIN, False),
     "parked": parked,
+    "spread": spread_out,
 }
-ONCE = {"parked"}
+ONCE = {"parked", "spread"}
 
 
 def arguments() -> argparse.Namespace:
@@ -205,25 +226,30 @@ def arguments() -> argparse.Namespace:
 def measure(run: Run, chosen: argparse.Namespace) -> None:
     others = machine.Others(lambda: sum(one.account.cpu_seconds() for one in run.servers()))
     begun = time.monotonic()
-    run.start()
+    parts = [part for part in PARTS if part in (chosen.only or PARTS)]
+    run.start(parts)
     # "parked" goes first: what the proxy's memory is before is that of a proxy that has done nothing
-    for part in sorted((part for part in PARTS if part in (chosen.only or PARTS)), key=lambda part: part not in ONCE):
+    for part in sorted(parts, key=lambda part: part not in ONCE):
         for number in range(1, (1 if part in ONCE else run.rounds) + 1):
             PARTS[part](run)
             tell(f"round {number}: {part}")
     found = report.medians(run.figures, {})
-    print(report.table([name for name in run.chosen if run.figures[name]], found, {}))
-    print("\nWithout a proxy: " + "; ".join(f"{part}, {figure} {report.number(statistics.median(values))}"
-                                            for (part, figure), values in run.direct.items()
-                                            if figure != "operations") + ".")  # fmt: skip
+    if any(run.figures.values()):
+        print(report.table([name for name in run.chosen if run.figures[name]], found, {}) + "\n")
+    if run.direct:
+        print("Without a proxy: " + "; ".join(f"{part}, {figure} {report.number(statistics.median(values))}"
+                                              for (part, figure), values in run.direct.items()
+                                              if figure != "operations") + ".")  # fmt: skip
     if {"rookery", "dovecot"} <= run.figures.keys():
         for key, value in found["rookery"].items():
             other = found["dovecot"].get(key)
             if key[1] == "proxy CPU µs each" and other:
                 print(f"{key[0]}: the proxy's CPU is {report.ratio(value, other)} of Dovecot's.")
+    if run.by_back_ends:
+        print(f"{spread.table(run.by_back_ends)}\n")
     print(f"{run.rounds} rounds, {time.monotonic() - begun:.0f} s. {machine.describe()}; {others.text()}.")
     if chosen.json:
-        chosen.json.write_text(as_json(others, run.figures | {"direct": run.direct}, rounds=run.rounds,
+        chosen.json.write_text(as_json(others, run.figures | {"direct": run.direct} | run.by_back_ends, rounds=run.rounds,
                                        size=asdict(run.size)) + "\n")  # fmt: skip
 
 

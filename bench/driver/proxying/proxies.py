@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from abc import abstractmethod
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
@@ -21,22 +22,29 @@ from target import DOMAIN, wait_for_port
 
 HERE = Path(__file__).resolve().parent
 PEERS = HERE.parents[1] / "peers"
+START_SECONDS = 30
 STOP_SECONDS = 10
 
 
 class Authmod(ThreadingTCPServer):
-    """Everybody lives on loopback."""
+    """`home`: at which host a user lives."""
 
     allow_reuse_address = daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, home: Callable[[str], str]) -> None:
+        self.asked = 0
+        self.lock = threading.Lock()
+        directory = self
+
         class Handler(StreamRequestHandler):
             def handle(self) -> None:
                 for line in self.rfile:
                     words = line.decode().split()
                     if words and words[0] in ("lookup", "check"):
                         user = words[1].strip('"')
-                        self.wfile.write(f'+OK {user} config 0 tohost="127.0.0.1"\r\n'.encode())
+                        with directory.lock:
+                            directory.asked += 1
+                        self.wfile.write(f'+OK {user} config 0 tohost="{home(user)}"\r\n'.encode())
                     elif words and words[0] in ("quit", "exit"):
                         self.wfile.write(b"+OK\r\n")
                         return
@@ -126,37 +134,57 @@ class Proxy:
         wait_for_port(self.ports["imap"])
 
 
+def serve(node: nodes.Node, account: Account) -> subprocess.Popen[bytes]:
+    """Returns when it does; it and all that it starts count in the account."""
+    (node.path / "data").mkdir(exist_ok=True)
+    words = [node.program, "--config", str(node.config), "serve"]
+    with node.log.open("ab") as log:
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                   preexec_fn=lambda: (account.enter()(), files_allowed()))  # fmt: skip
+    account.roots.append(process.pid)
+    last = time.monotonic() + START_SECONDS
+    while not node.is_healthy():
+        if process.poll() is not None or time.monotonic() > last:
+            raise RuntimeError(f"{node.name} does not serve:\n{node.last_words()}")
+        time.sleep(0.05)
+    return process
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=STOP_SECONDS * 2)
+
+
 class Rookery(Proxy):
     name = "rookery"
     program: Path
+    of_directory = ""  # further statements of that block
+
+    def home(self, user: str) -> str:
+        return "127.0.0.1"
 
     def start(self) -> None:
-        self.directory = Authmod()
+        self.directory = Authmod(self.home)
         node = nodes.make(self.folder / "node", "proxy", self.program, ["proxy"],
                           self.ports | {"metrics": ports.free(1)[0]}, cheap=False)  # fmt: skip
         authority = node.give("proxy", "ca.pem", self.authority.read_text())
-        tls, port = ("implicit", self.store["imaps"]) if self.tls else ("none", self.store["imap"])
+        ports_there = "".join(f"    {protocol}_port {self.store[protocol + ('s' if self.tls else '')]};\n"
+                              for protocol in ("imap", "pop3") if protocol in self.ports)  # fmt: skip
         node.more = {
-            "proxy": f"    backend_tls {tls};\n    imap_port {port};\n    backend_authorities \"{authority}\";\n",
-            "": "directory {\n    driver authmod;\n    authmod {\n"
+            "proxy": f"    backend_tls {'implicit' if self.tls else 'none'};\n{ports_there}"
+                f"    backend_authorities \"{authority}\";\n",
+            "": f"directory {{\n    driver authmod;\n{self.of_directory}    authmod {{\n"
                 f"        servers 127.0.0.1:{self.directory.port};\n        domains {DOMAIN};\n    }}\n}}\n",
         }  # fmt: skip
         node.write_config(self.chain, self.key)
         node.save()
-        words = [str(self.program), "--config", str(node.config), "serve"]
-        with node.log.open("ab") as log:
-            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            preexec_fn=lambda: (self.account.enter()(), files_allowed()))  # fmt: skip
-        end = time.monotonic() + 30
-        while not node.is_healthy():
-            if self.process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"the proxy does not serve:\n{node.last_words()}")
-            time.sleep(0.05)
+        self.node = node
+        self.process = serve(node, self.account)
 
     def stop(self) -> None:
-        if hasattr(self, "process") and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(timeout=STOP_SECONDS * 2)
+        if hasattr(self, "process"):
+            end(self.process)
         if hasattr(self, "directory"):
             self.directory.shutdown()
 

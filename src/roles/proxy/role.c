@@ -199,6 +199,7 @@ static void metrics(struct role *role, struct buf *to)
 	role_metric(role, to, "http_requests_total", "", s->proxy.http_requests);
 	role_metric(role, to, "directory_remembered_hits_total", "",
 		directory_timed_hits(s->proxy.directory));
+	role_metric(role, to, "directory_remembered", "", directory_timed_kept(s->proxy.directory));
 }
 
 static void close_role(struct role *role)
