@@ -149,7 +149,7 @@ static int take_server(const struct smtp_places *p, struct slice text,
 	}
 	struct net_remote *server = &servers[*count];
 	if (net_remote_parse(text, p->port, server, &ignored) < 0 || server->tls ||
-		server->address.len > 0)
+		slice_starts_nocase(text, SLICE("tls:")) || server->address.len > 0)
 		return no_host(text, err);
 	server->tls = p->tls;
 	(*count)++;
