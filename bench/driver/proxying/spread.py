@@ -192,7 +192,9 @@ class Measurement:
             tables[TABLES, f"{about}: answers kept, of {REMEMBERED}"] = left["directory_remembered"]
             tables[TABLES, f"{about}: connections"] = left["connections"]
             tables[TABLES, f"{about}: back ends"] = left["backends"]
-        return found | tables | asked
+        self.visit(proxy, 0, been)
+        proxy.wait_until_left()
+        return found | proxy.memory(f"{been:,} users have been, twice") | tables | asked
 
     def rates(self, proxy: Spread) -> dict[report.Key, float]:
         work = self.work
