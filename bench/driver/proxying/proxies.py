@@ -30,6 +30,7 @@ class Authmod(ThreadingTCPServer):
     """`home`: at which host a user lives."""
 
     allow_reuse_address = daemon_threads = True
+    request_queue_size = 128  # in a full one a SYN is lost and comes again a second later
 
     def __init__(self, home: Callable[[str], str]) -> None:
         self.asked = 0
