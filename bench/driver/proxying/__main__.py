@@ -249,8 +249,8 @@ def measure(run: Run, chosen: argparse.Namespace) -> None:
         print(f"{spread.table(run.by_back_ends)}\n")
     print(f"{run.rounds} rounds, {time.monotonic() - begun:.0f} s. {machine.describe()}; {others.text()}.")
     if chosen.json:
-        chosen.json.write_text(as_json(others, run.figures | {"direct": run.direct} | run.by_back_ends, rounds=run.rounds,
-                                       size=asdict(run.size)) + "\n")  # fmt: skip
+        figures = run.figures | {"direct": run.direct} | run.by_back_ends
+        chosen.json.write_text(as_json(others, figures, rounds=run.rounds, size=asdict(run.size)) + "\n")
 
 
 if __name__ == "__main__":
