@@ -149,7 +149,7 @@ static int take_server(const struct smtp_places *p, struct slice text,
 	}
 	struct net_remote *server = &servers[*count];
 	if (net_remote_parse(text, p->port, server, &ignored) < 0 || server->tls ||
-		slice_starts_nocase(text, SLICE("tls:")) || server->address.len > 0)
+		server->address.len > 0)
 		return no_host(text, err);
 	server->tls = p->tls;
 	(*count)++;
@@ -168,13 +168,15 @@ int smtp_places_name(const struct smtp_places *p, struct slice host, struct aren
 	while (rest.len > 0) {
 		bool last = slice_find(rest, ',') < 0;
 		one = slice_trim(slice_cut(&rest, ','));
-		if (one.len == 0 || (!last && rest.len == 0) ||
-			take_server(p, one, servers, &count, err) < 0)
-			return no_host(host, err);
 		if (len > 0)
 			name[len++] = ',';
+		/* What is looked at is what it will be called. */
 		for (size_t i = 0; i < one.len; i++)
-			name[len++] = slice_lower(one.ptr[i]);
+			name[len + i] = slice_lower(one.ptr[i]);
+		if (one.len == 0 || (!last && rest.len == 0) ||
+			take_server(p, slice(name + len, one.len), servers, &count, err) < 0)
+			return no_host(host, err);
+		len += one.len;
 	}
 	*ret_name = is_here(p, slice(name, len)) ? SLICE("") : slice(name, len);
 	return 0;
