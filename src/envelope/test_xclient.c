@@ -45,12 +45,33 @@ static void nonsense_is_refused(void **state)
 			fail_msg("\"%s\" is taken", BAD[i]);
 }
 
+static void what_is_offered_is_said_as_xtext(void **state)
+{
+	AUTO(buf_free) struct buf to = BUF(1024);
+	const struct slice texts[ENVELOPE_XCLIENT_ATTRIBUTES] = {
+		[ENVELOPE_XCLIENT_ADDR] = SLICE("2001:db8::1"),
+		[ENVELOPE_XCLIENT_PORT] = SLICE("25"),
+		[ENVELOPE_XCLIENT_HELO] = SLICE("a+b c=d\r\nRSET"),
+		[ENVELOPE_XCLIENT_DESTADDR] = SLICE("192.0.2.1"),
+		[ENVELOPE_XCLIENT_SESSION] = SLICE("[UNAVAILABLE]"),
+		[ENVELOPE_XCLIENT_TTL] = SLICE("4")};
+	unsigned offered =
+		envelope_xclient_offered(SLICE("NAME ADDR COLOUR helo DESTADDR SESSION TTL"));
+	envelope_write_xclient(texts, offered, &to);
+	assert_slice(buf_slice(&to), " ADDR=IPV6:2001:db8::1 HELO=a+2Bb+20c+3Dd+0D+0ARSET"
+				     " DESTADDR=192.0.2.1 SESSION=+5BUNAVAILABLE] TTL=4");
+	buf_clear(&to);
+	envelope_write_xclient(texts, envelope_xclient_offered(SLICE("")), &to);
+	assert_int_equal(to.len, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(attributes_are_read_and_undone),
 		cmocka_unit_test(what_is_not_given_is_told_from_what_is_not_known),
 		cmocka_unit_test(nonsense_is_refused),
+		cmocka_unit_test(what_is_offered_is_said_as_xtext),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #define ENVELOPE_XCLIENT_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 
 enum envelope_xclient_attribute {
 	ENVELOPE_XCLIENT_NAME,
@@ -34,5 +35,13 @@ struct envelope_xclient {
  * given twice, or there is none. */
 WARN_UNUSED bool envelope_parse_xclient(
 	struct slice arguments, struct arena *arena, struct envelope_xclient *ret_xclient);
+
+/* The other half. What EHLO offered ("ADDR PORT …"): a bit (1 << attribute) for each that is known
+ * here. */
+WARN_UNUSED unsigned envelope_xclient_offered(struct slice attributes);
+/* Appends " ADDR=IPV6:2001:db8::1 PORT=25": of `texts`, which are by attribute and as in struct
+ * envelope_xclient, those that are offered and not empty; as xtext. */
+void envelope_write_xclient(
+	const struct slice texts[ENVELOPE_XCLIENT_ATTRIBUTES], unsigned offered, struct buf *to);
 
 #endif

@@ -2,19 +2,17 @@
 #include "move/link.h"
 
 #include "base/alloc.h"
-#include "base/wait.h"
 #include "net/client.h"
+#include "net/remote.h"
 #include "net/tls.h"
 #include "store/row.h"
 
-#include <netdb.h>
 #include <openssl/crypto.h>
 
-enum { HOST_MAX = 256, PORT_MAX = 8, ADDRESSES_MAX = 4 };
+static const char DEFAULT_PORT[] = "8130";
 
 struct move_link {
 	struct net_client *client;
-	char host[HOST_MAX], port[PORT_MAX];
 };
 
 struct slice move_host_alone(struct slice host)
@@ -26,57 +24,36 @@ struct slice move_host_alone(struct slice host)
 	return has_port ? slice_sub(host, 0, (size_t)colon) : host;
 }
 
-static bool split(struct move_link *link, struct slice text)
-{
-	struct slice host = move_host_alone(text), port = slice_from(text, host.len);
-	if (slice_starts(host, SLICE("[")))
-		host = slice_sub(host, 1, host.len - 2);
-	uint64_t number = MOVE_PORT;
-	if (port.len > 0 &&
-		(port.ptr[0] != ':' || !slice_to_u64(slice_from(port, 1), UINT16_MAX, &number) ||
-			number == 0))
-		return false;
-	if (host.len == 0 || host.len >= HOST_MAX)
-		return false;
-	(void)snprintf(link->host, sizeof(link->host), "%.*s", SLICE_ARG(host));
-	(void)snprintf(link->port, sizeof(link->port), "%u", (unsigned)number);
-	return true;
-}
-
-static int look_up(const struct move_link *link, struct addrinfo **ret_found, struct err *err)
-{
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-	wait_block_begin();
-	int r = getaddrinfo(link->host, link->port, &hints, ret_found);
-	wait_block_end();
-	return r == 0 ? 0
-		      : err_temporary(err, ERR_UNAVAILABLE, "can't look up %s: %s", link->host,
-				gai_strerror(r));
-}
-
-static int connect_to(
-	struct move_link *link, const struct move_link_options *options, struct err *err)
+static int connect_to(const struct net_remote *remote, const struct move_link_options *options,
+	struct net_client **ret_client, struct err *err)
 {
 	struct net_client_options o = {
 		.tls = NET_CLIENT_TLS,
-		.tls_name = link->host,
+		.tls_name = remote->host,
 		.ca_file = options->authorities[0] ? options->authorities : NULL,
 		.timeout_ms = options->timeout_ms,
 	};
-	struct addrinfo *found;
-	unsigned tried = 0;
-	int r = look_up(link, &found, err);
+	struct net_address addresses[NET_REMOTE_ADDRESSES_MAX];
+	size_t count;
+	int r = net_remote_look_up(remote, addresses, &count, err);
 	if (r < 0)
 		return r;
 	r = -1;
-	for (const struct addrinfo *a = found; a && r < 0 && tried < ADDRESSES_MAX;
-		a = a->ai_next, tried++) {
-		o.address = (struct net_address){.len = a->ai_addrlen};
-		memcpy(&o.address.storage, a->ai_addr, a->ai_addrlen);
-		r = net_client_connect(&o, &link->client, err);
+	for (size_t i = 0; i < count && r < 0; i++) {
+		o.address = addresses[i];
+		r = net_client_connect(&o, ret_client, err);
 	}
-	freeaddrinfo(found);
 	return r;
+}
+
+/* All of them speak TLS: nobody says so. */
+static int parse(struct slice host, struct net_remote *ret_remote, struct err *err)
+{
+	if (net_remote_parse(host, DEFAULT_PORT, ret_remote, err) == 0 && !ret_remote->tls &&
+		ret_remote->address.len == 0)
+		return 0;
+	return err_permanent(
+		err, ERR_BAD_INPUT, "\"%.*s\" is no host, nor host:port", SLICE_ARG(host));
 }
 
 static int greet(struct move_link *link, const struct move_link_options *options, struct err *err)
@@ -100,10 +77,10 @@ int move_link_open(
 	const struct move_link_options *options, struct move_link **ret_link, struct err *err)
 {
 	struct move_link *link = ALLOC(struct move_link);
-	int r = split(link, options->host)
-			? connect_to(link, options, err)
-			: err_permanent(err, ERR_BAD_INPUT, "\"%.*s\" is no host, nor host:port",
-				  SLICE_ARG(options->host));
+	struct net_remote remote;
+	int r = parse(options->host, &remote, err);
+	if (r == 0)
+		r = connect_to(&remote, options, &link->client, err);
 	if (r == 0)
 		r = greet(link, options, err);
 	if (r < 0) {

@@ -5,8 +5,6 @@
 
 #include "move/wire.h"
 
-enum { MOVE_PORT = 8130 };
-
 /* Of "host:143" only "host": where it listens for moves unless it is told. */
 struct slice move_host_alone(struct slice host);
 

@@ -3,6 +3,7 @@
 #define PROXY_BACKENDS_INTERNAL_H
 
 #include "net/layer.h"
+#include "net/remote.h"
 #include "proxy/backends.h"
 
 #include <pthread.h>
@@ -11,7 +12,6 @@
 enum {
 	PROXY_HOST_SIZE = 254,
 	PROXY_BUCKETS = 256,
-	PROXY_ADDRESSES_MAX = 4, /* of one host that are tried */
 };
 
 /* How it is with one protocol of a host. */
@@ -33,8 +33,8 @@ struct proxy_backend {
 	unsigned users; /* links that hold it */
 	int64_t used_ms;
 	struct proxy_health health[PROXY_PROTOCOLS];
-	struct net_address addresses[PROXY_ADDRESSES_MAX];
-	unsigned address_count;
+	struct net_address addresses[NET_REMOTE_ADDRESSES_MAX];
+	size_t address_count;
 	int64_t addresses_until_ms; /* then they are looked up anew */
 	bool looking_up;
 };

@@ -3,11 +3,10 @@
 
 #include "base/clock.h"
 #include "base/must.h"
-#include "base/wait.h"
 #include "net/layer.h"
 #include "net/proxy_header.h"
+#include "net/remote.h"
 
-#include <netdb.h>
 #include <netinet/in.h>
 
 enum {
@@ -78,29 +77,16 @@ static int socket_of(const struct conf_settings *settings, enum proxy_protocol p
 }
 
 struct addresses {
-	struct net_address at[PROXY_ADDRESSES_MAX];
-	unsigned count;
+	struct net_address at[NET_REMOTE_ADDRESSES_MAX];
+	size_t count;
 };
 
+/* Ports are put in later: they are the protocols'. */
 static int look_up(const char *host, struct addresses *to, struct err *err)
 {
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-	struct addrinfo *found;
-	wait_block_begin();
-	int r = getaddrinfo(host, NULL, &hints, &found);
-	wait_block_end();
-	if (r != 0)
-		return err_temporary(
-			err, ERR_UNAVAILABLE, "can't look up %s: %s", host, gai_strerror(r));
-	to->count = 0;
-	for (const struct addrinfo *a = found; a && to->count < PROXY_ADDRESSES_MAX;
-		a = a->ai_next) {
-		struct net_address *address = &to->at[to->count++];
-		*address = (struct net_address){.len = a->ai_addrlen};
-		memcpy(&address->storage, a->ai_addr, a->ai_addrlen);
-	}
-	freeaddrinfo(found);
-	return 0;
+	struct net_remote remote = {.port = "0"};
+	(void)snprintf(remote.host, sizeof(remote.host), "%s", host);
+	return net_remote_look_up(&remote, to->at, &to->count, err);
 }
 
 /* While somebody looks them up, others go on with what was there before. */
@@ -161,8 +147,8 @@ static int open_any(struct proxy_link *link, struct err *err)
 	if (addresses.count == 0)
 		return err_temporary(
 			err, ERR_UNAVAILABLE, "%s has no address", link->backend->host);
-	timeout_ms = MAX(timeout_ms / addresses.count, (unsigned)CONNECT_LEAST_MS);
-	for (unsigned i = 0; i < addresses.count && r < 0; i++) {
+	timeout_ms = MAX(timeout_ms / (unsigned)addresses.count, (unsigned)CONNECT_LEAST_MS);
+	for (size_t i = 0; i < addresses.count && r < 0; i++) {
 		set_port(&addresses.at[i], port);
 		r = open_one(&addresses.at[i], timeout_ms, link, err);
 	}

@@ -4,6 +4,8 @@
 
 #include "base/alloc.h"
 #include "envelope/path.h"
+#include "envelope/xclient.h"
+#include "proxy/say.h"
 
 static int hello(
 	struct proxy_hop *hop, const char *hostname, struct smtp_offer *offer, struct err *err)
@@ -33,36 +35,6 @@ static int start_tls(
 	return hello(hop, hostname, offer, err);
 }
 
-static bool offers(const struct smtp_offer *offer, const char *attribute)
-{
-	struct slice rest = slice_str(offer->xclient);
-	while (rest.len > 0)
-		if (slice_eq_nocase(slice_cut(&rest, ' '), slice_str(attribute)))
-			return true;
-	return false;
-}
-
-/* Values are xtext (RFC 3461 section 4): what would have to be encoded is left out. */
-static void add(const struct smtp_offer *offer, const char *name, const char *value, struct buf *to)
-{
-	if (value && value[0] && !strpbrk(value, "+= \r\n") && offers(offer, name))
-		buf_printf(to, " %s=%s", name, value);
-}
-
-static void add_address(const struct smtp_offer *offer, const struct net_address *a,
-	const char *ip_name, const char *port_name, struct buf *to)
-{
-	char ip[NET_ADDRESS_TEXT], text[NET_ADDRESS_TEXT + 8], port[8];
-	uint8_t ignored[16];
-	if (!a || !net_address_bytes(a, ignored))
-		return;
-	net_address_host(a, ip);
-	(void)snprintf(text, sizeof(text), "%s%s", strchr(ip, ':') ? "IPV6:" : "", ip);
-	(void)snprintf(port, sizeof(port), "%u", net_address_port(a));
-	add(offer, ip_name, text, to);
-	add(offer, port_name, port, to);
-}
-
 static const char *plain_helo(const struct proxy_client *client)
 {
 	return client->helo && envelope_is_domain(slice_str(client->helo)) ? client->helo : NULL;
@@ -73,18 +45,12 @@ static int introduce(struct proxy_hop *hop, const struct proxy_client *client, c
 	struct smtp_offer *offer, struct err *err)
 {
 	AUTO(buf_free) struct buf line = BUF(1024);
-	char ttl[8];
 	if (!(offer->extensions & SMTP_HAS_XCLIENT))
 		return 0;
-	(void)snprintf(ttl, sizeof(ttl), "%u", client->ttl);
 	buf_add_str(&line, "XCLIENT");
 	size_t nothing = line.len;
-	add_address(offer, client->peer, "ADDR", "PORT", &line);
-	add_address(offer, client->local, "DESTADDR", "DESTPORT", &line);
-	add(offer, "HELO", plain_helo(client), &line);
-	add(offer, "PROTO", hop->x.lmtp ? "LMTP" : "ESMTP", &line);
-	add(offer, "SESSION", client->session, &line);
-	add(offer, "TTL", ttl, &line);
+	proxy_say_xclient(client, plain_helo(client), hop->x.lmtp ? "LMTP" : "ESMTP",
+		envelope_xclient_offered(slice_str(offer->xclient)), &line);
 	if (line.len == nothing)
 		return 0;
 	buf_add_str(&line, "\r\n");

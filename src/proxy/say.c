@@ -2,6 +2,7 @@
 #include "proxy/say.h"
 
 #include "base/base64.h"
+#include "envelope/xclient.h"
 
 #include <openssl/crypto.h>
 #include <stdarg.h>
@@ -30,6 +31,41 @@ static bool make_room(struct buf *b, size_t size)
 {
 	*b = BUF(size + 1);
 	return buf_reserve(b, size + 1) != NULL;
+}
+
+/* Unknown and Unix addresses are left out. */
+static bool put_address(
+	const struct net_address *a, char ip[NET_ADDRESS_TEXT], char port[8], struct slice ret[2])
+{
+	uint8_t ignored[16];
+	if (!a || !net_address_bytes(a, ignored))
+		return false;
+	net_address_host(a, ip);
+	(void)snprintf(port, 8, "%u", net_address_port(a));
+	ret[0] = slice_str(ip);
+	ret[1] = slice_str(port);
+	return true;
+}
+
+void proxy_say_xclient(const struct proxy_client *client, const char *helo, const char *proto,
+	unsigned offered, struct buf *to)
+{
+	struct slice texts[ENVELOPE_XCLIENT_ATTRIBUTES] = {{0}}, pair[2];
+	char ip[NET_ADDRESS_TEXT], port[8], local_ip[NET_ADDRESS_TEXT], local_port[8], ttl[8];
+	if (put_address(client->peer, ip, port, pair)) {
+		texts[ENVELOPE_XCLIENT_ADDR] = pair[0];
+		texts[ENVELOPE_XCLIENT_PORT] = pair[1];
+	}
+	if (put_address(client->local, local_ip, local_port, pair)) {
+		texts[ENVELOPE_XCLIENT_DESTADDR] = pair[0];
+		texts[ENVELOPE_XCLIENT_DESTPORT] = pair[1];
+	}
+	(void)snprintf(ttl, sizeof(ttl), "%u", client->ttl);
+	texts[ENVELOPE_XCLIENT_TTL] = slice_str(ttl);
+	texts[ENVELOPE_XCLIENT_PROTO] = slice_str(proto);
+	texts[ENVELOPE_XCLIENT_HELO] = slice_str(helo ? helo : "");
+	texts[ENVELOPE_XCLIENT_SESSION] = slice_str(client->session);
+	envelope_write_xclient(texts, offered, to);
 }
 
 void proxy_say_sasl(const struct proxy_credentials *c, struct buf *to)

@@ -7,6 +7,10 @@
 
 /* Queues a short line. */
 void proxy_say(struct net_client *net, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Appends who the client is as attributes of SMTP's XCLIENT, those that are `offered`
+ * (envelope_xclient_offered()). `helo` may be NULL. */
+void proxy_say_xclient(const struct proxy_client *client, const char *helo, const char *proto,
+	unsigned offered, struct buf *to);
 /* The one message of SASL's PLAIN, or the token's, in base64; of its whole size from the start, so
  * that no copies of a password are left behind. To be wiped. */
 void proxy_say_sasl(const struct proxy_credentials *credentials, struct buf *to);

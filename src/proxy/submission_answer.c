@@ -1,30 +1,17 @@
 /* Lines of a submission server. */
 #include "proxy/submission_answer.h"
 
-static unsigned trait_in(
-	struct slice word, const char *const *names, const unsigned *traits, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (slice_eq_nocase(word, slice_str(names[i])))
-			return traits[i];
-	return 0;
-}
+#include "envelope/xclient.h"
 
 static unsigned mechanism(struct slice word)
 {
 	static const char *const names[] = {"PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2"};
 	static const unsigned traits[] = {PROXY_SUBMISSION_PLAIN, PROXY_SUBMISSION_LOGIN,
 		PROXY_SUBMISSION_OAUTHBEARER, PROXY_SUBMISSION_XOAUTH2};
-	return trait_in(word, names, traits, ARRAY_LEN(names));
-}
-
-static unsigned attribute(struct slice word)
-{
-	static const char *const names[] = {"ADDR", "PORT", "PROTO", "HELO", "SESSION", "TTL"};
-	static const unsigned traits[] = {PROXY_SUBMISSION_ADDR, PROXY_SUBMISSION_PORT,
-		PROXY_SUBMISSION_PROTO, PROXY_SUBMISSION_HELO, PROXY_SUBMISSION_SESSION,
-		PROXY_SUBMISSION_TTL};
-	return trait_in(word, names, traits, ARRAY_LEN(names));
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (slice_eq_nocase(word, slice_str(names[i])))
+			return traits[i];
+	return 0;
 }
 
 unsigned proxy_submission_traits(struct slice extension)
@@ -33,13 +20,12 @@ unsigned proxy_submission_traits(struct slice extension)
 	struct slice word = slice_cut(&extension, ' ');
 	if (slice_eq_nocase(word, SLICE("STARTTLS")))
 		return PROXY_SUBMISSION_STARTTLS;
-	bool auth = slice_eq_nocase(word, SLICE("AUTH"));
-	if (!auth && !slice_eq_nocase(word, SLICE("XCLIENT")))
+	if (slice_eq_nocase(word, SLICE("XCLIENT")))
+		return envelope_xclient_offered(extension) << PROXY_SUBMISSION_XCLIENT_SHIFT;
+	if (!slice_eq_nocase(word, SLICE("AUTH")))
 		return 0;
-	while (extension.len > 0) {
-		word = slice_cut(&extension, ' ');
-		traits |= auth ? mechanism(word) : attribute(word);
-	}
+	while (extension.len > 0)
+		traits |= mechanism(slice_cut(&extension, ' '));
 	return traits;
 }
 

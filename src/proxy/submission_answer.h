@@ -6,25 +6,15 @@
 #include "base/buf.h"
 #include "proxy/login.h"
 
-/* Bits. Those of XCLIENT's attributes are what may be sent. */
+/* Bits; above them those of XCLIENT's attributes that may be said (envelope_xclient_offered()). */
 enum proxy_submission_trait {
 	PROXY_SUBMISSION_PLAIN = 1,
 	PROXY_SUBMISSION_LOGIN = 2,
 	PROXY_SUBMISSION_OAUTHBEARER = 4,
 	PROXY_SUBMISSION_XOAUTH2 = 8,
 	PROXY_SUBMISSION_STARTTLS = 16,
-	PROXY_SUBMISSION_ADDR = 32,
-	PROXY_SUBMISSION_PORT = 64,
-	PROXY_SUBMISSION_PROTO = 128,
-	PROXY_SUBMISSION_HELO = 256,
-	PROXY_SUBMISSION_SESSION = 512,
-	PROXY_SUBMISSION_TTL = 1024,
 };
-enum {
-	PROXY_SUBMISSION_XCLIENT = PROXY_SUBMISSION_ADDR | PROXY_SUBMISSION_PORT |
-				   PROXY_SUBMISSION_PROTO | PROXY_SUBMISSION_HELO |
-				   PROXY_SUBMISSION_SESSION | PROXY_SUBMISSION_TTL,
-};
+enum { PROXY_SUBMISSION_XCLIENT_SHIFT = 8 };
 /* Of one line behind the first of the answer to EHLO: "AUTH PLAIN LOGIN". */
 unsigned proxy_submission_traits(struct slice extension);
 /* Those lines, each with its end, as the proxy announces them: "250-SIZE 1000\r\n"; without what is

@@ -61,39 +61,12 @@ static int say_hello(struct proxy_link *link, const char *name, unsigned *traits
 	return 0;
 }
 
-static void add_address(struct buf *to, const struct net_address *a, unsigned traits)
-{
-	char ip[NET_ADDRESS_TEXT];
-	uint8_t bytes[16];
-	if (!net_address_bytes(a, bytes))
-		return;
-	net_address_host(a, ip);
-	if (traits & PROXY_SUBMISSION_ADDR)
-		buf_printf(to, " ADDR=%s%s", strchr(ip, ':') ? "IPV6:" : "", ip);
-	if (traits & PROXY_SUBMISSION_PORT)
-		buf_printf(to, " PORT=%u", net_address_port(a));
-}
-
-/* Its attributes are xtext (RFC 3461 section 4): of ours only a session id could need it. */
-static bool is_plain_xtext(const char *text)
-{
-	return !strpbrk(text, "+=");
-}
-
 /* The session begins anew then. */
 static int say_client(struct proxy_link *link, const struct proxy_client *client, const char *name,
 	unsigned *traits, struct err *err)
 {
 	AUTO(buf_free) struct buf words = BUF(1024);
-	add_address(&words, client->peer, *traits);
-	if (*traits & PROXY_SUBMISSION_PROTO)
-		buf_add_str(&words, " PROTO=ESMTP");
-	if (*traits & PROXY_SUBMISSION_HELO)
-		buf_printf(&words, " HELO=%s", name);
-	if ((*traits & PROXY_SUBMISSION_SESSION) && is_plain_xtext(client->session))
-		buf_printf(&words, " SESSION=%s", client->session);
-	if (*traits & PROXY_SUBMISSION_TTL)
-		buf_printf(&words, " TTL=%u", client->ttl);
+	proxy_say_xclient(client, name, "ESMTP", *traits >> PROXY_SUBMISSION_XCLIENT_SHIFT, &words);
 	if (words.len == 0)
 		return 0;
 	proxy_say(link->net, "XCLIENT%s\r\n", buf_cstr(&words));
@@ -120,7 +93,7 @@ static int greet(struct proxy_link *link, const struct proxy_client *client, uns
 			say_hello(link, name, traits, err) < 0)
 			return -1;
 	}
-	if (client && (*traits & PROXY_SUBMISSION_XCLIENT))
+	if (client && *traits >> PROXY_SUBMISSION_XCLIENT_SHIFT)
 		return say_client(link, client, name, traits, err);
 	return 0;
 }

@@ -1,4 +1,5 @@
 /* What back ends answer, and what is made of it. */
+#include "envelope/xclient.h"
 #include "proxy/imap_answer.h"
 #include "proxy/pop3_answer.h"
 #include "proxy/sieve_line.h"
@@ -125,7 +126,9 @@ static void answers_of_submission(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
 		assert_false(proxy_submission_read_line(slice_str(wrong[i]), &line));
 	assert_int_equal(proxy_submission_traits(SLICE("XCLIENT NAME ADDR TTL")),
-		PROXY_SUBMISSION_ADDR | PROXY_SUBMISSION_TTL);
+		(1u << ENVELOPE_XCLIENT_NAME | 1u << ENVELOPE_XCLIENT_ADDR |
+			1u << ENVELOPE_XCLIENT_TTL)
+			<< PROXY_SUBMISSION_XCLIENT_SHIFT);
 }
 
 static void assert_sieve(const char *text, enum proxy_sieve_outcome outcome, size_t len,

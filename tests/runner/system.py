@@ -16,10 +16,9 @@ CLUSTERS = [
     ("test_mirror",),
     ("test_cluster", "test_front_ends", "test_move", "test_proxy", "test_shape", "test_split"),
 ]
-# What the sanitizers see elsewhere: tools of the tests themselves, whole clusters of the same roles, and pages that
-# ask how much memory a role has, which the sanitizers keep back.
-RELEASE_ONLY = ("test_crowd_checker", "test_history_checker", "test_pair_checker", "test_proxy_http.py",
-                "test_proxy_http_hostile", "test_queue_ledger", "test_shape")  # fmt: skip
+# What the sanitizers see elsewhere: tools of the tests themselves, and whole clusters of the same roles.
+RELEASE_ONLY = ("test_crowd_checker", "test_history_checker", "test_pair_checker", "test_queue_ledger",
+                "test_shape")  # fmt: skip
 PAGES_SECONDS = 1500  # for one run
 
 

@@ -12,7 +12,7 @@ import pytest
 from http_back import PIECE, Back, pattern, pattern_sha
 from http_proxied import HOST, SECRET, Client, HttpWorld, Pieces, Raw, basic
 from proxied import DOMAIN
-from shape import PATIENCE
+from shape import PATIENCE, SANITIZED
 
 ANN, BOB, CY = (f"{name}@{DOMAIN}" for name in ("ann", "bob", "cy"))
 MEGA = 1 << 20
@@ -315,7 +315,7 @@ def test_large_bodies_both_ways_arrive_whole(world: World) -> None:
         assert got == count // 4
     done.set()
     watcher.join()
-    assert max(peak) - before < 20 * 1024
+    assert SANITIZED or max(peak) - before < 20 * 1024  # its allocator keeps what was freed
 
 
 def test_who_leaves_in_the_middle_leaves_nothing_behind(world: World) -> None:

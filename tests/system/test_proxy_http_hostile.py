@@ -9,7 +9,7 @@ import pytest
 from http_back import Back
 from http_proxied import SECRET, Client, HttpWorld, Raw, basic
 from proxied import DOMAIN
-from shape import PATIENCE
+from shape import PATIENCE, SANITIZED
 
 ANN = f"ann@{DOMAIN}"
 AUTH = f"Authorization: {basic(ANN)}\r\n".encode()
@@ -270,6 +270,6 @@ def test_many_who_begin_and_stop_hold_little(world: World) -> None:
     time.sleep(0.5)
     with Client(world, ANN) as client:
         client.told("GET", "/")
-    assert world.memory() - before < 300 * 24
+    assert SANITIZED or world.memory() - before < 300 * 24  # its allocator keeps what was freed
     for raw in raws:
         raw.__exit__()

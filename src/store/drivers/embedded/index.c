@@ -299,16 +299,29 @@ int embedded_walk_free(struct embedded_walk *walk, struct err *err)
 	return message ? embedded_index_err(message, err) : 0;
 }
 
-bool embedded_is_referred(rocksdb_iterator_t *it, struct id blob)
+void embedded_references_of(struct id blob, struct embedded_references *r)
 {
-	char prefix[1 + ID_SIZE] = {STORE_KEY_BLOB_REF};
-	memcpy(prefix + 1, blob.bytes, ID_SIZE);
-	rocksdb_iter_seek(it, prefix, sizeof(prefix));
-	if (!rocksdb_iter_valid(it))
-		return false;
-	size_t len;
-	const char *key = rocksdb_iter_key(it, &len);
-	return slice_starts(slice(key, len), slice(prefix, sizeof(prefix)));
+	r->from[0] = STORE_KEY_BLOB_REF;
+	memcpy(r->from + 1, blob.bytes, ID_SIZE);
+	memcpy(r->to, r->from, sizeof(r->to));
+	r->to_len = sizeof(r->to);
+	while ((unsigned char)r->to[r->to_len - 1] == UINT8_MAX)
+		r->to_len--;
+	r->to[r->to_len - 1]++;
+}
+
+/* The walk has an end: else, where accounts have been deleted, it would go on over all that is left
+ * of them to the next key that lives. */
+int embedded_is_referred(struct embedded_index *index, struct id blob, struct err *err)
+{
+	struct embedded_references r;
+	struct embedded_walk walk;
+	struct slice key, value;
+	embedded_references_of(blob, &r);
+	embedded_walk_init(
+		&walk, index, slice(r.from, sizeof(r.from)), slice(r.to, r.to_len), false, false);
+	bool found = embedded_walk_next(&walk, &key, &value);
+	return embedded_walk_free(&walk, err) < 0 ? -1 : found;
 }
 
 /* RocksDB and its C++ come from the system, not built with ThreadSanitizer, which then can't see

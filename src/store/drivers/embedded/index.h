@@ -80,7 +80,13 @@ void embedded_walk_init(struct embedded_walk *walk, struct embedded_index *index
 bool embedded_walk_next(
 	struct embedded_walk *walk, struct slice *ret_key, struct slice *ret_value) WARN_UNUSED;
 int embedded_walk_free(struct embedded_walk *walk, struct err *err);
-/* Does any key begin with 'r' and this id? `it` is an iterator over everything. */
-bool embedded_is_referred(rocksdb_iterator_t *it, struct id blob) WARN_UNUSED;
+/* All keys that refer to a blob, those that begin with 'r' and its id: from <= key < to. */
+struct embedded_references {
+	char from[1 + ID_SIZE], to[1 + ID_SIZE];
+	size_t to_len;
+};
+void embedded_references_of(struct id blob, struct embedded_references *ret_references);
+/* Is there any? 1 yes, 0 no. */
+int embedded_is_referred(struct embedded_index *index, struct id blob, struct err *err) WARN_UNUSED;
 
 #endif

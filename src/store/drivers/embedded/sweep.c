@@ -39,15 +39,13 @@ static void lose(struct sweep *s, const struct embedded_position *place)
 static bool has_unread_references(struct store_db *db, struct id blob)
 {
 	struct embedded_gap gap;
-	char from[1 + ID_SIZE + 1] = {STORE_KEY_BLOB_REF}, to[1 + ID_SIZE + 1];
-	memcpy(from + 1, blob.bytes, ID_SIZE);
-	memcpy(to, from, sizeof(to));
-	to[1 + ID_SIZE] = (char)UINT8_MAX;
+	struct embedded_references r;
+	embedded_references_of(blob, &r);
 	return embedded_gaps_find(
-		&db->gaps, slice(from, 1 + ID_SIZE), slice(to, sizeof(to)), false, &gap);
+		&db->gaps, slice(r.from, sizeof(r.from)), slice(r.to, r.to_len), false, &gap);
 }
 
-static int look(struct sweep *s, struct id blob, rocksdb_iterator_t *all, struct err *err)
+static int look(struct sweep *s, struct id blob, struct err *err)
 {
 	char suspect[EMBEDDED_BLOB_KEY], key[EMBEDDED_BLOB_KEY];
 	struct embedded_position place;
@@ -56,9 +54,10 @@ static int look(struct sweep *s, struct id blob, rocksdb_iterator_t *all, struct
 	if (has_unread_references(s->db, blob))
 		return 0; /* looked at again when they are known */
 	rocksdb_writebatch_delete(s->batch, suspect, sizeof(suspect));
-	if (embedded_is_referred(all, blob))
-		return 0;
-	int rc = embedded_index_place(&s->db->index, blob, &place, err);
+	int rc = embedded_is_referred(&s->db->index, blob, err);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	rc = embedded_index_place(&s->db->index, blob, &place, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	rocksdb_writebatch_delete(s->batch, key, sizeof(key));
@@ -88,19 +87,11 @@ static int next_suspects(struct store_db *db, char from[EMBEDDED_BLOB_KEY + 1],
 /* apply_lock is held: no reference comes or goes. */
 static int sweep_chunk(struct sweep *s, const struct id *blobs, size_t count, struct err *err)
 {
-	rocksdb_readoptions_t *read = rocksdb_readoptions_create();
-	rocksdb_iterator_t *all = rocksdb_create_iterator(s->db->index.db, read);
 	int rc = 0;
 	rocksdb_writebatch_clear(s->batch);
 	s->losses = 0;
 	for (size_t i = 0; rc == 0 && i < count; i++)
-		rc = look(s, blobs[i], all, err);
-	char *message = NULL;
-	rocksdb_iter_get_error(all, &message);
-	if (message)
-		rc = embedded_index_err(message, err);
-	rocksdb_iter_destroy(all);
-	rocksdb_readoptions_destroy(read);
+		rc = look(s, blobs[i], err);
 	for (size_t i = 0; i < s->losses; i++)
 		embedded_put_live(s->batch, s->loss[i].segment->number,
 			atomic_load(&s->loss[i].segment->live) - s->loss[i].bytes);
