@@ -39,10 +39,13 @@ class Mirror:
         words = (str(SHAPE), "wire", *words, "--dir", str(self.shape.folder))
         subprocess.run(words, check=True, timeout=60)
 
-    def configure(self, node: Node, option: str) -> None:
-        """Of its mirror block; it is started again."""
+    def configure(self, node: Node, option: str, queue: bool = False) -> None:
+        """Of its store's mirror block, and of the queue's, which has none yet; it is started again."""
         config = self.shape.folder / node.name / "rookery.conf"
-        config.write_text(config.read_text().replace("mirror {\n", f"mirror {{\n        {option}\n"))
+        text = config.read_text().replace("mirror {\n", f"mirror {{\n        {option}\n")
+        if queue:
+            text = text.replace("\nmx {\n", f"\nmx {{\n    mirror {{\n        {option}\n    }}\n")
+        config.write_text(text)
         node.do("stop")
         node.do("start")
 
