@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "base/must.h"
 #include "conf/acme.h"
-#include "conf/common.h"
+#include "conf/common_options.h"
 #include "conf/defaults.h"
 #include "conf/file.h"
 #include "conf/nearest.h"

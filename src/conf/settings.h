@@ -419,7 +419,8 @@ struct conf_cluster {
 
 struct conf_settings {
 	const char *file;         /* where it was read from */
-	const char *common_fault; /* why common options are not gone by (conf/common.h); "": none */
+	const char *common_fault; /* why common options are not gone by (conf/common_options.h); "":
+				     none */
 	const char *hostname, *data, *run, *user, *control_socket;
 	bool plain_login_on_loopback;
 	struct conf_list proxy_trusted;

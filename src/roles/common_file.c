@@ -1,7 +1,7 @@
 #include "roles/common_file.h"
 
 #include "base/errno_here.h"
-#include "conf/common.h"
+#include "conf/common_options.h"
 #include "conf/file.h"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* <data>/common.conf, as the supervisor keeps it (conf/common.h). */
+/* <data>/common.conf, as the supervisor keeps it (conf/common_options.h). */
 #ifndef ROLES_COMMON_FILE_H
 #define ROLES_COMMON_FILE_H
 

@@ -5,7 +5,7 @@
 #include "roles/store/homes.h"
 
 #include "acme/kept.h"
-#include "admin/common.h"
+#include "admin/common_options.h"
 #include "base/errno_here.h"
 #include "base/must.h"
 #include "directory/internal.h"

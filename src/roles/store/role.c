@@ -20,7 +20,7 @@
 #include "roles/directory/open_authmod.h"
 #include "roles/directory/service.h"
 #include "roles/floors.h"
-#include "roles/store/common.h"
+#include "roles/store/common_options.h"
 #include "roles/store/delivery.h"
 #include "roles/store/homes.h"
 #include "roles/store/learner.h"
@@ -41,7 +41,7 @@ struct state {
 	struct directory *masters; /* around that of `floors`; NULL: there are none */
 	struct mirrored_house house;
 	struct learner learner;
-	struct common common;
+	struct store_common common;
 	struct floors floors;
 	struct pop3_locks *locks;
 	struct directory_throttle *throttle;
@@ -360,7 +360,7 @@ static int open_role(struct role *role, struct err *err)
 	net_loop_every(role->loop, HOUSEKEEPING_LOOK_MS, keep_house, s);
 	if (s->launcher)
 		net_loop_every(role->loop, HOUSEKEEPING_LOOK_MS, watch_launcher, s);
-	common_start(&s->common, role, s->floors.store);
+	store_common_start(&s->common, role, s->floors.store);
 	if (role->settings->store.learn.on)
 		learner_start(&s->learner, role, s->floors.mail);
 	return 0;
@@ -421,7 +421,7 @@ static void close_role(struct role *role)
 	store_move_close(&s->move);
 	directory_free(s->masters);
 	role_cluster_free(s->cluster);
-	common_stop(&s->common);
+	store_common_stop(&s->common);
 	floors_close(&s->floors);
 	role_directory_service_deinit(&s->authmod_remote);
 	free(s);

@@ -1,7 +1,7 @@
 /* The system account changes with every user, so a look compares before it tells. */
-#include "roles/store/common.h"
+#include "roles/store/common_options.h"
 
-#include "admin/common.h"
+#include "admin/common_options.h"
 #include "base/bytes.h"
 #include "base/log.h"
 
@@ -9,13 +9,13 @@ enum { LOOK_MS = 250 };
 
 static void woken(void *context, struct id account)
 {
-	struct common *common = context;
+	struct store_common *common = context;
 	atomic_store(&common->changed, true);
 }
 
 static void look(void *context)
 {
-	struct common *common = context;
+	struct store_common *common = context;
 	AUTO(arena_free) struct arena arena = ARENA_EMPTY;
 	struct slice text;
 	int64_t since;
@@ -33,7 +33,7 @@ static void look(void *context)
 	role_tell(common->role, json_pack("{s:s%}", "common", text.ptr, text.len));
 }
 
-void common_start(struct common *common, struct role *role, struct store *store)
+void store_common_start(struct store_common *common, struct role *role, struct store *store)
 {
 	common->role = role;
 	common->store = store;
@@ -42,7 +42,7 @@ void common_start(struct common *common, struct role *role, struct store *store)
 	net_loop_every(role->loop, LOOK_MS, look, common);
 }
 
-void common_stop(struct common *common)
+void store_common_stop(struct store_common *common)
 {
 	if (common->watch)
 		store_unwatch(common->store, common->watch);

@@ -1,6 +1,6 @@
 /* Options that two nodes share: what may be among them, and what a node's own file says before
  * them. */
-#include "conf/common.h"
+#include "conf/common_options.h"
 #include "conf/test_support.h"
 
 #include <fcntl.h>

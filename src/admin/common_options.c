@@ -1,11 +1,11 @@
 /* rookery common … */
-#include "admin/common.h"
+#include "admin/common_options.h"
 
 #include "admin/commands.h"
 #include "admin/values.h"
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "conf/common.h"
+#include "conf/common_options.h"
 
 enum { VERSION = 1, ROW_MAX = CONF_COMMON_MAX + 16 };
 

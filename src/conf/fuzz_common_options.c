@@ -1,6 +1,6 @@
 /* Any bytes as common options, as a store role that was broken into could tell them: what passes
  * changes nothing that is a node's own. */
-#include "conf/common.h"
+#include "conf/common_options.h"
 #include "conf/settings.h"
 
 #include "base/must.h"

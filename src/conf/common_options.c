@@ -1,5 +1,5 @@
 /* The table of what may be common, and the common options behind a node's own. */
-#include "conf/common.h"
+#include "conf/common_options.h"
 
 #include "base/errno_here.h"
 #include "conf/defaults.h"
@@ -10,7 +10,8 @@
 
 static const char NAME[] = "common.conf";
 
-/* Read the head of common.h before a line is added. A block stands for all options in it. */
+/* Read the head of common_options.h before a line is added. A block stands for all options in it.
+ */
 static const char *const common[] = {
 	"directory.cache_entries",
 	"directory.cache_negative",

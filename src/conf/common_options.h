@@ -1,14 +1,14 @@
 /* The common options: those of a mirror's two nodes that both go by. They are kept in the store
- * (admin/common.h), which the mirror carries, and stand on each node in <data>/common.conf, which
- * the supervisor writes and every process reads behind the config file. What that says itself goes
- * before them, option by option.
+ * (admin/common_options.h), which the mirror carries, and stand on each node in <data>/common.conf,
+ * which the supervisor writes and every process reads behind the config file. What that says itself
+ * goes before them, option by option.
  *
  * The supervisor and other roles believe what comes out of the store here. So only options may be
  * common with which a store role that was broken into can do no more than it can anyhow: no users
  * of the system, no paths, no programs, no addresses, no lists of who is trusted. A table in
- * common.c has them; all others are refused, wherever the text comes from. */
-#ifndef CONF_COMMON_H
-#define CONF_COMMON_H
+ * common_options.c has them; all others are refused, wherever the text comes from. */
+#ifndef CONF_COMMON_OPTIONS_H
+#define CONF_COMMON_OPTIONS_H
 
 #include "conf/options.h"
 #include "conf/parse.h"

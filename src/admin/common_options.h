@@ -1,8 +1,8 @@
-/* The common options (conf/common.h) in the store: one object of the system account, which a mirror
- * carries. Of two nodes that changed them while they were apart the later text holds. And the
- * commands `rookery common …`. */
-#ifndef ADMIN_COMMON_H
-#define ADMIN_COMMON_H
+/* The common options (conf/common_options.h) in the store: one object of the system account, which
+ * a mirror carries. Of two nodes that changed them while they were apart the later text holds. And
+ * the commands `rookery common …`. */
+#ifndef ADMIN_COMMON_OPTIONS_H
+#define ADMIN_COMMON_OPTIONS_H
 
 #include "admin/admin.h"
 #include "store/merge_rule.h"
