@@ -1,3 +1,4 @@
+/* <data>/common.conf: written beside, synced, and put in its place. */
 #include "roles/common_file.h"
 
 #include "base/errno_here.h"

@@ -1,3 +1,4 @@
+/* From what the directory found of an address to places, and names there. */
 #include "smtp/route.h"
 
 /* His own, with the detail that the alias was named with. In quotes there is none. */

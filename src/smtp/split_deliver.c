@@ -1,3 +1,4 @@
+/* The parts are sent at once, each to its place; who is away is known from then on. */
 #include "smtp/split.h"
 
 #include "net/together.h"

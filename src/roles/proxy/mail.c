@@ -1,3 +1,4 @@
+/* The services of these listeners, and who is behind them. */
 #include "roles/proxy/mail.h"
 
 static struct smtp_service service(
